@@ -1,0 +1,149 @@
+// Errors of calls. An error exists only where a caller would act differently; two conditions group
+// them for those who only want to know "again?" and "may it have happened?".
+//
+// An absent key is no error. A broken invariant of kith itself aborts (core/assert.hpp).
+#pragma once
+
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <string>
+
+namespace kith {
+
+using boost::system::error_code;
+
+enum class errc {
+  /// The deadline of the call passed. A write may have been applied.
+  timed_out = 1,
+  /// The member was shut down, or is gone.
+  closed,
+  /// No member serves the key's partition at present.
+  no_owner,
+  /// This member has lost contact with the cluster and may not answer from what it holds.
+  not_connected,
+  /// A bound was reached (pending calls, waiters, memory); nothing was done.
+  overloaded,
+  /// The key or the value is longer than the cache accepts.
+  too_large,
+  /// The bytes of an entry are not of the cache's type.
+  decode_failed,
+  /// Another member opened the cache with other options; the message names the field.
+  config_mismatch,
+  /// An option has a value that is not allowed; the message names it.
+  invalid_option,
+  /// An argument of the call has a value that is not allowed.
+  invalid_argument,
+  /// The loader failed; a loader's own exception reaches blocking callers as it was thrown.
+  load_failed,
+  /// The processor threw at the owner; the message carries its text.
+  processor_failed,
+  /// No member that was asked knows the processor's name.
+  unknown_processor,
+  /// The call would block a thread that has to serve it.
+  would_deadlock,
+  /// The caller cancelled the call. A write may have been applied.
+  cancelled,
+};
+
+enum class condition {
+  /// The same call may succeed a little later.
+  retryable = 1,
+  /// The write may have been applied, or may be applied later, at most once.
+  maybe_applied,
+};
+
+[[nodiscard]] inline const char* describe(errc code) {
+  switch (code) {
+    case errc::timed_out: return "the deadline of the call passed";
+    case errc::closed: return "the member is shut down";
+    case errc::no_owner: return "no member serves the partition of the key";
+    case errc::not_connected: return "this member has lost contact with its cluster";
+    case errc::overloaded: return "a bound was reached, nothing was done";
+    case errc::too_large: return "the key or the value is too long";
+    case errc::decode_failed: return "the bytes are not of the cache's type";
+    case errc::config_mismatch: return "another member opened the cache with other options";
+    case errc::invalid_option: return "an option has a value that is not allowed";
+    case errc::invalid_argument: return "an argument has a value that is not allowed";
+    case errc::load_failed: return "the loader failed";
+    case errc::processor_failed: return "the processor threw at the owner";
+    case errc::unknown_processor: return "no member that was asked knows the processor";
+    case errc::would_deadlock: return "the call would block a thread that has to serve it";
+    case errc::cancelled: return "the call was cancelled";
+  }
+  return "unknown kith error";
+}
+
+class error_category final : public boost::system::error_category {
+ public:
+  constexpr error_category() : boost::system::error_category{0x6B697468'63616368u} {}
+
+  const char* name() const noexcept override { return "kith"; }
+  std::string message(int value) const override { return describe(static_cast<errc>(value)); }
+
+  bool equivalent(int value, const boost::system::error_condition& asked) const noexcept override;
+};
+
+class condition_category final : public boost::system::error_category {
+ public:
+  constexpr condition_category() : boost::system::error_category{0x6B697468'636F6E64u} {}
+
+  const char* name() const noexcept override { return "kith.condition"; }
+  std::string message(int value) const override {
+    return static_cast<condition>(value) == condition::retryable ? "retryable" : "maybe applied";
+  }
+};
+
+inline constexpr error_category error_category_instance;
+inline constexpr condition_category condition_category_instance;
+
+inline error_code make_error_code(errc code) {
+  return {static_cast<int>(code), error_category_instance};
+}
+
+inline boost::system::error_condition make_error_condition(condition which) {
+  return {static_cast<int>(which), condition_category_instance};
+}
+
+[[nodiscard]] constexpr bool is_retryable(errc code) {
+  return code == errc::timed_out || code == errc::no_owner || code == errc::not_connected ||
+         code == errc::overloaded;
+}
+
+[[nodiscard]] constexpr bool is_maybe_applied(errc code) {
+  return code == errc::timed_out || code == errc::closed || code == errc::cancelled;
+}
+
+/// What blocking calls throw. `code()` says which error it is; `what()` names the field, the key or
+/// the peer where there is one to name.
+class error : public boost::system::system_error {
+ public:
+  explicit error(errc code);
+  error(errc code, const std::string& subject);
+  explicit error(const error_code& code) : boost::system::system_error{code} {}
+};
+
+}  // namespace kith
+
+template <>
+struct boost::system::is_error_code_enum<kith::errc> : std::true_type {};
+template <>
+struct boost::system::is_error_condition_enum<kith::condition> : std::true_type {};
+
+namespace kith {
+
+inline error::error(errc code) : boost::system::system_error{make_error_code(code)} {}
+inline error::error(errc code, const std::string& subject)
+    : boost::system::system_error{make_error_code(code), subject} {}
+
+inline bool error_category::equivalent(int value,
+                                       const boost::system::error_condition& asked) const noexcept {
+  if (asked.category() == condition_category_instance) {
+    const auto code = static_cast<errc>(value);
+    return static_cast<condition>(asked.value()) == condition::retryable ? is_retryable(code)
+                                                                         : is_maybe_applied(code);
+  }
+  return boost::system::error_category::equivalent(value, asked);
+}
+
+}  // namespace kith

@@ -1,0 +1,70 @@
+// The kinds of messages. Numbers are the wire's and never change their meaning; a retired one is
+// not used again. The high bits say which machine of the receiver it is for.
+#pragma once
+
+#include <cstdint>
+
+namespace kith::wire {
+
+enum class opcode : std::uint8_t {
+  // The views: control.
+  heartbeat = 0x10,
+  heartbeat_ack = 0x11,
+  ping = 0x12,
+  pong = 0x13,
+  alert = 0x14,
+  join = 0x15,
+  join_wait = 0x16,
+  redirect = 0x17,
+  prepare = 0x18,
+  promise = 0x19,
+  nack = 0x1A,
+  accept = 0x1B,
+  accepted = 0x1C,
+  commit = 0x1D,
+  view_ack = 0x1E,
+  view_stable = 0x1F,
+  leave = 0x20,
+  pull_view = 0x21,
+  full_view = 0x22,
+  kick = 0x23,
+  merge_offer = 0x24,
+  merge_yield = 0x25,
+  merge_confirm = 0x26,
+  open_cache = 0x27,
+  cache_opened = 0x28,
+  gather = 0x29,
+
+  // Operations on entries: the lane of the frame's partition.
+  get = 0x40,
+  get_reply = 0x41,
+  mutate = 0x42,
+  mutate_reply = 0x43,
+  get_many = 0x44,
+  get_many_reply = 0x45,
+  partition_call = 0x46,
+  partition_reply = 0x47,
+
+  // Coherence: the lane of the frame's partition, or every lane that the message concerns.
+  invalidate = 0x60,
+  invalidate_all = 0x61,
+  invalidate_ack = 0x62,
+  digest = 0x63,
+  replay_request = 0x64,
+  replay = 0x65,
+  subscribe = 0x66,
+  subscribed = 0x67,
+  beat = 0x68,
+};
+
+/// Which machine of the receiver a message is for.
+enum class plane : std::uint8_t { control, lane, unknown };
+
+[[nodiscard]] constexpr plane plane_of(std::uint8_t code) {
+  if (code >= 0x10 && code <= 0x29) return plane::control;
+  if (code >= 0x40 && code <= 0x47) return plane::lane;
+  if (code >= 0x60 && code <= 0x68) return plane::lane;
+  return plane::unknown;
+}
+
+}  // namespace kith::wire
