@@ -32,9 +32,9 @@ namespace by_hand {
 
 void write(const record& from, kith::byte_sink& out) {
   const std::size_t numbers = from.numbers.size() * sizeof(std::int32_t);
-  const std::size_t size = 4 + from.name.size() + 4 + numbers + 16;
+  const std::size_t needed = 4 + from.name.size() + 4 + numbers + 16;
   std::byte* at = out.position();
-  if (static_cast<std::size_t>(out.limit() - at) < size) at = out.grow(at, size);
+  if (static_cast<std::size_t>(out.limit() - at) < needed) at = out.grow(at, needed);
   const auto put = [&at](const void* data, std::size_t size) {
     std::memcpy(at, data, size);
     at += size;
