@@ -28,6 +28,12 @@ template <class Message>
   return {Message::code, rid, partition, sid, encoded(message)};
 }
 
+/// The effect "send this": every machine of the core emits it, every driver carries it out.
+struct send {
+  member_id to;
+  packet message;
+};
+
 /// Cuts packets into frames. One a connection; the fragment numbers are the connection's.
 class frame_cutter {
  public:
