@@ -6,10 +6,13 @@
 // step newer it stays until the next eviction. Past the newest it starts again at the oldest.
 // So popular entries stay where they are, and new ones are judged soon ("quick demotion").
 //
-// The paper evicts before it inserts; a shard inserts before it evicts (policy.hpp). The difference
-// would be fatal: with the newcomer in the queue the hand, once at the newest end, would follow the
-// newcomers for ever and evict each before its first hit. So the newcomer waits outside the queue
-// until the next one comes; victims are taken from the queue, and from outside only if it is empty.
+// The paper evicts before it inserts; a shard inserts before it evicts (policy.hpp). With the
+// newcomer in the queue the hand, once at the newest end, would evict each newcomer at once, for
+// ever. So the newcomer waits outside the queue until the next one comes; victims are taken from
+// the queue, and from outside only if it is empty.
+//
+// Known weakness, the paper's own: where every entry is read once more soon after it came and then
+// never again, the hand stays just behind the newest, and the rest of the queue is never judged.
 //
 // Cost: O(1); victim() is O(1) amortised, each step beyond the first clears a mark that a hit set.
 #pragma once
