@@ -106,7 +106,6 @@ class failure_detector {
  private:
   struct subject {
     member_id id;
-    time_point last_contact = time_point::min();
     std::uint32_t missed = 0;
     std::uint32_t dialled = 0;
     /// Invariant: refusals <= dialled <= options_.redials.
@@ -164,10 +163,9 @@ inline void failure_detector::on_view(time_point now, const rings& observers) {
   for (subject& s : subjects_) weigh(now, s);
 }
 
-inline void failure_detector::on_contact(time_point now, const member_id& member) {
+inline void failure_detector::on_contact(time_point, const member_id& member) {
   subject* s = find(member);
   if (s == nullptr) return;
-  s->last_contact = now;
   s->missed = 0;
   s->pinged = false;
   s->asked = false;
@@ -235,10 +233,6 @@ inline void failure_detector::tick(time_point now, std::vector<detector_effect>&
   }
   for (subject& s : subjects_) {
     weigh(now, s);
-    // Whoever just spoke need not prove that it lives.
-    const bool spoke =
-        s.last_contact != time_point::min() && now - s.last_contact < options_.ping_interval / 2;
-    if (spoke) continue;
     s.pinged = true;
     effects.push_back(send_ping{s.id});
   }

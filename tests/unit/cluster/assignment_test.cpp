@@ -6,11 +6,11 @@
 // Every table within the bounds changes at least
 //   A = U + sum max(0, c - high)   partitions: the homeless get a home, the surplus must leave;
 //   B = sum max(0, low - c)        partitions: what is short must arrive.
-// And max(A, B) is enough: hand the A to whoever is short. If some of A is left nobody is short, and
-// there is room below the high bounds, because they sum to at least P. If A is used up while a
+// And max(A, B) is enough: hand the A to whoever is short. If some of A is left nobody is short,
+// and there is room below the high bounds, because they sum to at least P. If A is used up while a
 // member is short, take from a member above its low bound; there is one, because the low bounds sum
-// to at most P, and it is not short. Each step changes one partition and no partition changes twice.
-// For tiny cases the formula itself is checked against all tables there are.
+// to at most P, and it is not short. Each step changes one partition and no partition changes
+// twice. For tiny cases the formula itself is checked against all tables there are.
 #include <kith/cluster/assignment.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/random.hpp>
@@ -91,10 +91,9 @@ struct population {
 table renumber(const table& owners, const std::vector<int>& before, const std::vector<int>& after) {
   table result;
   for (const std::uint16_t owner : owners) {
-    const auto at = owner == unowned ? after.end()
-                                     : std::find(after.begin(), after.end(), before.at(owner));
-    result.push_back(at == after.end() ? unowned
-                                       : static_cast<std::uint16_t>(at - after.begin()));
+    const auto at =
+        owner == unowned ? after.end() : std::find(after.begin(), after.end(), before.at(owner));
+    result.push_back(at == after.end() ? unowned : static_cast<std::uint16_t>(at - after.begin()));
   }
   return result;
 }
