@@ -13,6 +13,7 @@
 #include <kith/core/random.hpp>
 #include <kith/store/handle.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -60,6 +61,11 @@ class hash_index {
   [[nodiscard]] static std::uint32_t equal_tags(const group& seen, std::uint32_t tag);
   void place(std::uint32_t tag, handle at);
   void grow();
+  /// Holds for an empty index: a count that leaked would make look-ups longer for ever.
+  [[nodiscard]] bool nothing_passed() const {
+    return std::all_of(groups_.begin(), groups_.end(),
+                       [](const group& seen) { return seen.passed == 0; });
+  }
 
   std::uint64_t salt_;
   std::uint64_t multiplier_;
@@ -142,6 +148,7 @@ inline void hash_index::erase(std::uint64_t hash, handle at) {
       if (seen.at[slot] != at) continue;
       seen.tags[slot] = 0;
       --size_;
+      KITH_SLOW_ASSERT(size_ > 0 || nothing_passed());
       return;
     }
     KITH_ASSERT(seen.passed > 0);
