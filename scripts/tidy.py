@@ -36,7 +36,7 @@ def blanked(text):
 
     def blank(match):
         found = match.group(0)
-        return " " + "\n" * found.count("\n") if found[0] == "/" else '""' + "\n" * found.count("\n")
+        return (" " if found[0] == "/" else '""') + "\n" * found.count("\n")
 
     code = TOKEN.sub(blank, text)
     # A directive is no part of the declaration that follows it.
@@ -64,8 +64,8 @@ def is_function(head):
 
 
 def functions(text):
-    """(first line, last line, declaration) of every function with a body; a function inside another,
-    such as a lambda, counts as a part of it."""
+    """(first line, last line, declaration) of every function with a body; a lambda inside one
+    counts as a part of it."""
     code = blanked(text)
     found = []
     stack = []  # of (kind, first line, head before the brace)
