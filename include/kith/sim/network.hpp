@@ -10,6 +10,8 @@
 #include <kith/core/time.hpp>
 #include <kith/sim/scheduler.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -286,7 +288,8 @@ inline void network::close(std::uint64_t id, host_index from) {
   found->second.open[side] = false;
   const host_index to = found->second.ends[1 - side];
   if (link(from, to).cuts > 0) return;  // the other end hears nothing; its own deadlines end it
-  const time_point behind = std::max(time_.now() + draw_delay(), found->second.pipes[side].last_arrival);
+  const time_point behind =
+      std::max(time_.now() + draw_delay(), found->second.pipes[side].last_arrival);
   lose(id, 1 - side, loss_kind::closed, behind - time_.now());
 }
 

@@ -1,8 +1,8 @@
 // One connection between two members, without its socket: the handshake, then frames. The driver
 // feeds received bytes, sends what `take_output` gives, and closes when `failed` says so.
 //
-// States: a dialler goes hello_sent -> proof_sent -> open, a listener waiting -> challenged -> open.
-// The identity of the peer is set once, by this connection's own handshake.
+// States: a dialler goes hello_sent -> proof_sent -> open, a listener waiting -> challenged ->
+// open. The identity of the peer is set once, by this connection's own handshake.
 #pragma once
 
 #include <kith/core/assert.hpp>
@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -54,7 +55,9 @@ class session {
   [[nodiscard]] bytes take_output() { return std::exchange(output_, {}); }
   [[nodiscard]] bool has_output() const { return !output_.empty(); }
 
-  [[nodiscard]] bool is_open() const { return state_ == state::open && error_ == frame_error::none; }
+  [[nodiscard]] bool is_open() const {
+    return state_ == state::open && error_ == frame_error::none;
+  }
   [[nodiscard]] bool failed() const { return error_ != frame_error::none; }
   [[nodiscard]] frame_error error() const { return error_; }
   /// Why the handshake was refused, by either side.
