@@ -225,8 +225,10 @@ inline std::size_t cut_filter::votes(std::uint16_t position) const {
   for (std::size_t i = 0; i < observers.size(); ++i) {
     if ((s.votes >> i & 1) != 0) continue;
     const std::uint16_t observer = observers[i];
-    if (observer == self_at_) self_hears = true;
-    if (gone(observer)) {
+    if (observer == self_at_) {
+      self_hears = !s.unheard;
+      all = all && s.unheard;
+    } else if (gone(observer)) {
       ++implicit;
     } else if (!subjects_[observer].unheard && !accused_by_self(observer)) {
       all = false;
