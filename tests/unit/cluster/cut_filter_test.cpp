@@ -288,16 +288,55 @@ TEST_CASE("cut_filter: a proposer with bad ears cannot evict while others hear")
 
 TEST_CASE("cut_filter: heard again is not unheard") {
   fixture f{30};
+  for (const member_id& subject : f.observers.subjects_of(id(1))) {
+    if (subject != id(17)) f.filter.on_alert(f.now, id(1), subject);
+  }
   for (std::uint64_t n = 2; n <= 30; ++n) f.filter.on_unheard(f.now, id(n));
   CHECK(f.filter.cut().size() == 29);
   f.filter.on_heard(f.now, id(17));
   const auto cut = f.filter.cut();
-  auto spoken_for = f.observers.subjects_of(id(17));
-  std::erase(spoken_for, id(1));
-  CHECK(cut.size() == 28 - spoken_for.size());
   CHECK(std::find(cut.begin(), cut.end(), id(17)) == cut.end());
-  for (std::uint64_t n = 2; n <= 30; ++n) f.filter.on_heard(f.now, id(n));
+  for (const member_id& spoken_for : f.observers.subjects_of(id(17))) {
+    CHECK(std::find(cut.begin(), cut.end(), spoken_for) == cut.end());
+  }
+}
+
+TEST_CASE("cut_filter: a proposer that was stopped and heard of nobody cuts nobody") {
+  for (std::uint64_t size = 3; size <= 60; ++size) {
+    fixture f{size};
+    for (std::uint64_t n = 2; n <= size; ++n) f.filter.on_unheard(f.now, id(n));
+    CHECK(f.filter.cut().empty());
+    f.run_to(start + 60s);
+    CHECK(f.filter.cut().empty());
+  }
+}
+
+TEST_CASE("cut_filter: an unheard member without votes holds a cut back, once") {
+  fixture f{30};
+  f.filter.on_unheard(f.now, id(25));
+  f.alerts(6, 20);
   CHECK(f.filter.cut().empty());
+  f.filter.on_heard(f.now, id(25));
+  CHECK(f.filter.cut() == members{id(20)});
+  f.filter.on_unheard(f.now, id(25));
+  CHECK(f.filter.cut() == members{id(20)});
+  f.filter.on_unheard(f.now, id(24));
+  f.run_to(start + 4500ms - 1ns);
+  CHECK(f.filter.cut().empty());
+  f.run_to(start + 4500ms);
+  CHECK(f.filter.cut() == members{id(20)});
+}
+
+TEST_CASE("cut_filter: a single vote against an unheard member is a doubt") {
+  fixture f{30};
+  f.filter.on_unheard(f.now, id(25));
+  f.alerts(6, 20);
+  f.alerts(1, 25, {id(20)});
+  f.run_to(start + 5s);
+  CHECK(f.filter.cut().empty());
+  CHECK(f.filter.reinforce().size() == 1);
+  f.run_to(start + 7s);
+  CHECK(f.filter.cut() == members{id(20)});
 }
 
 TEST_CASE("cut_filter: a new view forgets all votes") {
