@@ -276,7 +276,7 @@ namespace {
 static_assert(codec_tag<versioned>() == "class v2");
 static_assert(codec_tag<plain>() == "class");
 
-TEST_CASE("codec: a class version travels; an older one is read, a newer one refused") {
+TEST_CASE("codec: a class version travels, an older one is read, a newer one refused") {
   CHECK(golden(versioned{1, 2}) == packed("02 01000000 02000000"));
   CHECK(decode<versioned>(unhex("02 01000000 02000000"))->second == 2);
   CHECK(decode<versioned>(unhex("01 01000000"))->second == -1);

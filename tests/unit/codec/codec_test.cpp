@@ -140,7 +140,7 @@ TEST_CASE("codec: a length has one form and is checked before memory is taken") 
   CHECK_FALSE(decode<price>(unhex("f301000000000000 ffffffffffffffffffff01")));
 }
 
-TEST_CASE("codec: an own codec may throw; reading turns that into a refusal") {
+TEST_CASE("codec: what an own codec throws is a refusal") {
   thrower into;
   CHECK_FALSE(decode(unhex("00"), into));
   CHECK_THROWS_AS(static_cast<void>(encode(into)), std::runtime_error);
