@@ -227,13 +227,12 @@ concept integer_key = std::is_integral_v<T> && !std::same_as<T, bool>;
 /// text for std::string, as bytes for kith::bytes, any integer for an integer. Otherwise Q has to
 /// convert to K.
 template <class Q, class K>
-concept key_like =
-    encodable_key<K> &&
-    (std::same_as<K, std::string> ? std::convertible_to<const Q&, std::string_view>
-     : std::same_as<K, bytes>     ? std::convertible_to<const Q&, byte_view>
-     : integer_key<K>             ? integer_key<Q>
-     : fixed_width<K>             ? std::same_as<Q, K>
-                                  : std::convertible_to<const Q&, const K&>);
+concept key_like = encodable_key<K> &&
+                   (std::same_as<K, std::string> ? std::convertible_to<const Q&, std::string_view>
+                    : std::same_as<K, bytes>     ? std::convertible_to<const Q&, byte_view>
+                    : integer_key<K>             ? integer_key<Q>
+                    : fixed_width<K>             ? std::same_as<Q, K>
+                                                 : std::convertible_to<const Q&, const K&>);
 
 /// An integer of another type as a K. Throws std::out_of_range where K cannot hold it: wrapping
 /// round would silently name another key.

@@ -58,14 +58,17 @@ class refused : public std::exception {
 #if defined(__GNUC__)
 [[gnu::noinline, gnu::cold]]
 #endif
-[[noreturn]] inline void throw_refused() {
+[[noreturn]] inline void
+throw_refused(byte_source& source) {
+  source.fail();
   throw refused{};
 }
 
 #if defined(__GNUC__)
 [[gnu::noinline, gnu::cold]]
 #endif
-[[noreturn]] inline void throw_unreadable(const char* why) {
+[[noreturn]] inline void
+throw_unreadable(const char* why) {
   throw std::length_error{why};
 }
 
@@ -108,7 +111,8 @@ struct boost_classes {
                   "or opt the whole type in with kith::archived and boost_archive.hpp");
     static_assert(!std::is_same_v<T, long double>,
                   "kith: long double differs between machines; use double");
-    static_assert(!view_like<T>, "kith: a view does not own what it shows; hold a string or vector");
+    static_assert(!view_like<T>,
+                  "kith: a view does not own what it shows; hold a string or vector");
     static_assert(std::is_class_v<T> || std::is_union_v<T>, "kith: this type has no encoding");
     static_assert(level<T> >= boost::serialization::object_serializable,
                   "kith: the type is marked not_serializable or primitive_type; write a codec");
@@ -225,7 +229,11 @@ class output {
   }
   void put_count(std::uint64_t count) {
     make_room(varint_bytes_max);
-    at_ = write_varint(at_, count);
+    if (count < 0x80) {
+      *at_++ = static_cast<std::byte>(count);
+    } else {
+      at_ = write_varint(at_, count);
+    }
   }
   template <class Item, class Range>
   void put_items(const Range& items, std::size_t count);
@@ -269,13 +277,17 @@ class input {
   using is_loading = boost::mpl::true_;
 
   explicit input(byte_source& source)
-      : source_{&source}, at_{source.position()}, end_{source.limit()} {}
+      : source_{&source},
+        at_{source.position()},
+        end_{source.limit()},
+        reserve_left_{source.left() * reserve_factor} {}
   input(const input&) = delete;
   input& operator=(const input&) = delete;
   /// Hands the position back. False when something was refused, even if serialize() went on.
   [[nodiscard]] bool finish() {
+    if (source_->failed()) return false;
     source_->finish(at_);
-    return failed_ ? source_->fail() : true;
+    return true;
   }
 
   template <class T>
@@ -299,9 +311,8 @@ class input {
 
   // What layouts use.
   [[noreturn]] void refuse() {
-    failed_ = true;
     at_ = end_;
-    throw_refused();
+    throw_refused(*source_);  // not a member: it would keep the position out of registers
   }
   [[nodiscard]] byte_view take_view(std::size_t size) {
     if (size > left()) refuse();
@@ -315,9 +326,13 @@ class input {
     at_ += size;
   }
   [[nodiscard]] std::uint64_t take_number() {
-    std::uint64_t number = 0;
-    if (!read_varint(at_, end_, number)) refuse();
-    return number;
+    if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) {
+      return static_cast<std::uint64_t>(*at_++);
+    }
+    const varint_read long_one = read_varint(at_, end_);
+    if (!long_one.ok()) refuse();
+    at_ = long_one.end;
+    return long_one.value;
   }
   /// An index below `count`.
   [[nodiscard]] std::size_t take_index(std::size_t count) {
@@ -333,11 +348,14 @@ class input {
   /// How many Items follow: no more than the bytes left can hold.
   template <class Item>
   [[nodiscard]] std::size_t take_count();
-  /// How many of `count` Items may be reserved for before they are read.
+  /// How many of `count` Items may be reserved for before they are read. All reservations of one
+  /// value share one budget: nested counts would multiply otherwise.
   template <class Item>
-  [[nodiscard]] std::size_t reservable(std::size_t count) const {
-    const std::size_t most = left() * reserve_factor / sizeof(Item);
-    return count < most ? count : most;
+  [[nodiscard]] std::size_t reservable(std::size_t count) {
+    const std::size_t most = reserve_left_ / sizeof(Item);
+    const std::size_t granted = count < most ? count : most;
+    reserve_left_ -= granted * sizeof(Item);
+    return granted;
   }
   /// Calls `take_one` for each of `count` Items.
   template <class Item, class TakeOne>
@@ -355,8 +373,8 @@ class input {
   byte_source* source_;
   const std::byte* at_;
   const std::byte* end_;
+  std::size_t reserve_left_;
   unsigned depth_ = 0;
-  bool failed_ = false;
   std::uint64_t weightless_ = 0;
 };
 

@@ -20,7 +20,8 @@ inline constexpr unsigned depth_max = 64;
 /// Items of one value that take no byte each (empty structs); all others are bounded by the bytes
 /// they take.
 inline constexpr std::uint64_t weightless_items_max = 65536;
-/// While items are still unread, at most this many bytes a byte of input are reserved for them.
+/// Reserved in one value, while the items are still unread: at most this many bytes a byte of
+/// input.
 inline constexpr std::size_t reserve_factor = 8;
 
 /// How a standard type is laid out: save(), load(), bytes_min<Classes>(), canonical,
@@ -37,15 +38,14 @@ concept has_own_codec = requires { sizeof(codec<T>); } && !requires { codec<T>::
 
 /// Arrays of such a T are copied in one piece.
 template <class T>
-concept copied_raw = ((fixed_width<T> && !holds_bool<T>) || trivially_encoded<T>) &&
-                     !has_own_codec<T>;
+concept copied_raw =
+    ((fixed_width<T> && !holds_bool<T>) || trivially_encoded<T>) && !has_own_codec<T>;
 
 /// Raw and smart pointers, which the archive refuses: what they point to may be shared, or go in
 /// circles, or be gone.
 template <class T>
 concept pointer_like = std::is_pointer_v<T> || std::is_member_pointer_v<T> ||
-                       std::is_null_pointer_v<T> ||
-                       requires(T& p) {
+                       std::is_null_pointer_v<T> || requires(T& p) {
                          typename T::element_type;
                          p.reset();
                        };

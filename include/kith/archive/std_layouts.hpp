@@ -277,8 +277,8 @@ struct layout<std::set<T, C, A>> : set_layout<std::set<T, C, A>, true> {};
 template <class T, class C, class A>
 struct layout<std::multiset<T, C, A>> : set_layout<std::multiset<T, C, A>, true> {};
 template <class T, class H, class E, class A>
-struct layout<std::unordered_set<T, H, E, A>>
-    : set_layout<std::unordered_set<T, H, E, A>, false> {};
+struct layout<std::unordered_set<T, H, E, A>> : set_layout<std::unordered_set<T, H, E, A>, false> {
+};
 template <class T, class H, class E, class A>
 struct layout<std::unordered_multiset<T, H, E, A>>
     : set_layout<std::unordered_multiset<T, H, E, A>, false> {};

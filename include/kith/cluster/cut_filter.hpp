@@ -6,10 +6,15 @@
 // Count. A subject has K observers (rings.hpp). An alert counts when its sender is one of them,
 // once per view. H = ceil(2K/3) votes condemn, L = max(1, ceil(K/3)) cast doubt.
 //
-// Stability. The cut is the condemned, when nobody else is in doubt, that is in [L, H). A death is
-// seen within one ping interval by all observers, several deaths in any order: so a subject with
-// fewer than L votes holds the cut back too while its last alert is younger than `settle`. Votes by
-// the condemned hold nothing back: who hears nobody suspects everybody and shall go alone.
+// Stability. The cut is the condemned, when nobody else is in doubt, that is in [L, H). One death
+// is seen by its observers within a ping interval, several deaths in any order, so these hold the
+// cut back as well, for a while:
+//   S1  a subject with fewer than L votes, until its last vote is `settle` old;
+//   S2  a member without votes that the proposer does not hear itself, until observers had the time
+//       to see it too; once in a view, so that nobody can block cuts by playing dead;
+//   S3  a subject with fewer than L votes that the proposer does not hear, like one in doubt: its
+//       observers may be dead or in poor health.
+// Votes by the condemned hold nothing back: who hears nobody suspects everybody and shall go alone.
 //
 // Implicit votes. The dead do not vote, so an observer that is gone votes by being gone:
 //   I1  An observer with at least L votes against it, from two members or from the proposer, is
@@ -22,6 +27,10 @@
 //       observers votes or is gone: nobody is left who could know better. For this rule also those
 //       are gone whom the proposer itself accuses or does not hear. It is what lets a member go on
 //       alone, with quorum = none, when it lost all others.
+//
+//       The silence that the proposer hears counts here only when it accuses at least L of its own
+//       subjects, which its detector doubted with care. Else one that was stopped for ten seconds
+//       would find that it had heard of nobody, and cut them all.
 //
 // Noise. A subject in doubt for 5 s: its silent observers are asked (reinforce). If it stays in
 // doubt, it is noise: its votes stay, since none is given twice in a view, but it holds nothing
@@ -54,6 +63,9 @@ struct cut_options {
   duration answer_max = std::chrono::seconds{2};
   /// How long a first vote may be the head of a wave: one ping interval and a round trip.
   duration settle = std::chrono::milliseconds{1200};
+  /// How long a member that is unheard but not accused may hold a cut back: from three missed
+  /// heartbeats to the latest DOWN is less.
+  duration unheard_hold = std::chrono::milliseconds{4500};
 };
 
 /// Ask each of `observers` to look again at `subject` (failure_detector::on_reinforce).
@@ -72,8 +84,8 @@ class cut_filter {
   void on_view(time_point now, rings observers);
   /// `observer` suspects `subject`. Ignored unless it is its observer and has not said so yet.
   void on_alert(time_point now, const member_id& observer, const member_id& subject);
-  /// The proposer itself has heard nothing of `member` for long, or hears it again. Says less than
-  /// an alert: it is no vote, it only matters to I3.
+  /// The proposer itself lost its link to `member` or missed three heartbeats; or hears it again.
+  /// Less than an alert: it is no vote, it only matters to S2, S3, I2 and I3.
   void on_unheard(time_point now, const member_id& member);
   void on_heard(time_point now, const member_id& member);
 
@@ -99,6 +111,7 @@ class cut_filter {
     /// Bit i: its i-th observer has voted. K is at most 9.
     std::uint16_t votes = 0;
     bool unheard = false;  // by the proposer
+    bool held = false;     // S2 was used in this view
     bool listed = false;   // in touched_
     stage at = stage::calm;
     time_point until = never;  // the end of fresh, doubt or asked
@@ -112,6 +125,7 @@ class cut_filter {
   [[nodiscard]] bool credible_vote(std::uint16_t position) const;
   enum class cause : std::uint8_t { other, new_vote };
   void judge(time_point now, std::uint16_t position, cause why);
+  void doubt(time_point now, std::uint16_t position, cause why);
   void judge_all(time_point now);
   void ask(std::uint16_t position);
 
@@ -120,6 +134,7 @@ class cut_filter {
 
   rings rings_;
   std::uint16_t self_at_ = 0xFFFF;
+  std::size_t own_votes_ = 0;           // how many subjects the proposer accuses
   std::vector<subject> subjects_;       // one for each member
   std::vector<std::uint16_t> touched_;  // those with votes or unheard, in order
   std::vector<reinforcement> questions_;
@@ -134,6 +149,7 @@ inline void cut_filter::on_view(time_point now, std::span<const member_id> oldes
 inline void cut_filter::on_view(time_point, rings observers) {
   rings_ = std::move(observers);
   self_at_ = rings_.find(self_).value_or(0xFFFF);
+  own_votes_ = 0;
   subjects_.assign(rings_.members().size(), {});
   touched_.clear();
   questions_.clear();
@@ -151,6 +167,7 @@ inline void cut_filter::on_alert(time_point now, const member_id& observer,
   subject& s = subjects_[*position];
   if ((s.votes & bit) != 0) return;
   s.votes |= bit;
+  if (*voter == self_at_) ++own_votes_;
   touch(*position);
   judge(now, *position, cause::new_vote);
   judge_all(now);
@@ -159,7 +176,12 @@ inline void cut_filter::on_alert(time_point now, const member_id& observer,
 inline void cut_filter::on_unheard(time_point now, const member_id& member) {
   const auto position = rings_.find(member);
   if (!position || *position == self_at_ || subjects_[*position].unheard) return;
-  subjects_[*position].unheard = true;
+  subject& s = subjects_[*position];
+  s.unheard = true;
+  if (s.at == stage::calm && !std::exchange(s.held, true)) {
+    s.at = stage::fresh;
+    s.until = now + options_.unheard_hold;
+  }
   touch(*position);
   judge_all(now);
 }
@@ -167,7 +189,12 @@ inline void cut_filter::on_unheard(time_point now, const member_id& member) {
 inline void cut_filter::on_heard(time_point now, const member_id& member) {
   const auto position = rings_.find(member);
   if (!position || !subjects_[*position].unheard) return;
-  subjects_[*position].unheard = false;
+  subject& s = subjects_[*position];
+  s.unheard = false;
+  if (s.votes == 0) {
+    s.at = stage::calm;
+    s.until = never;
+  }
   judge_all(now);
 }
 
@@ -185,7 +212,7 @@ inline std::vector<member_id> cut_filter::cut() const {
     const subject& s = subjects_[position];
     if (s.at == stage::condemned) {
       condemned.push_back(rings_.members()[position]);
-    } else if (s.until != never && credible_vote(position)) {
+    } else if (s.until != never && (s.unheard || credible_vote(position))) {
       return {};
     }
   }
@@ -221,14 +248,17 @@ inline std::size_t cut_filter::votes(std::uint16_t position) const {
   const auto observers = rings_.observers_at(position);
   std::size_t implicit = 0;
   bool self_hears = false;
-  bool all = s.votes != 0 || s.unheard;
+  const bool sure = own_votes_ >= votes_to_doubt();
+  bool all = s.votes != 0 || (s.unheard && sure);
   for (std::size_t i = 0; i < observers.size(); ++i) {
     if ((s.votes >> i & 1) != 0) continue;
     const std::uint16_t observer = observers[i];
-    if (observer == self_at_) self_hears = true;
-    if (gone(observer)) {
+    if (observer == self_at_) {
+      self_hears = !s.unheard;
+      all = all && s.unheard;
+    } else if (gone(observer)) {
       ++implicit;
-    } else if (!subjects_[observer].unheard && !accused_by_self(observer)) {
+    } else if (!(subjects_[observer].unheard && sure) && !accused_by_self(observer)) {
       all = false;
     }
   }
@@ -255,29 +285,30 @@ inline void cut_filter::judge(time_point now, std::uint16_t position, cause why)
     s.until = never;
     return;
   }
-  if (s.at == stage::condemned) s.at = stage::calm;  // heard again, I3 no longer holds
-  const bool new_vote = why == cause::new_vote;
-  if (count >= votes_to_doubt()) {
-    const bool waits = s.at == stage::doubt || s.at == stage::asked;
-    if (new_vote ? !waits : s.at == stage::calm || s.at == stage::fresh) {
-      s.at = stage::doubt;
-      s.until = now + options_.doubt_max;
-    } else if (s.at == stage::doubt && s.until <= now) {
-      s.at = stage::asked;
-      s.until = now + options_.answer_max;
-      ask(position);
-    } else if (s.at == stage::asked && s.until <= now) {
-      s.at = stage::noise;
-      s.until = never;
-    }
-  } else if (new_vote) {
+  if (s.at == stage::condemned) s.at = stage::calm;  // somebody is heard again and I3 fails
+  if (count >= votes_to_doubt() || (s.unheard && s.votes != 0)) {
+    doubt(now, position, why);
+  } else if (why == cause::new_vote) {
     s.at = stage::fresh;
     s.until = now + options_.settle;
-  } else if (s.at == stage::fresh && s.until <= now) {
-    s.at = stage::noise;
+  } else if (s.until <= now || s.at == stage::doubt || s.at == stage::asked) {
+    s.at = stage::noise;  // it settled, or an observer that seemed gone is heard
     s.until = never;
-  } else if (s.at == stage::doubt || s.at == stage::asked) {
-    s.at = stage::noise;  // an observer that seemed gone spoke again
+  }
+}
+
+inline void cut_filter::doubt(time_point now, std::uint16_t position, cause why) {
+  subject& s = subjects_[position];
+  const bool waits = s.at == stage::doubt || s.at == stage::asked;
+  if (!waits && (s.at != stage::noise || why == cause::new_vote)) {
+    s.at = stage::doubt;
+    s.until = now + options_.doubt_max;
+  } else if (s.at == stage::doubt && s.until <= now) {
+    s.at = stage::asked;
+    s.until = now + options_.answer_max;
+    ask(position);
+  } else if (s.at == stage::asked && s.until <= now) {
+    s.at = stage::noise;
     s.until = never;
   }
 }

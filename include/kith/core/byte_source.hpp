@@ -17,18 +17,23 @@
 
 namespace kith {
 
-/// Reads `at`, moves it behind a canonical varint and returns true; false when the bytes end inside
-/// it or when it has a shorter form.
-[[nodiscard]] inline bool read_varint(const std::byte*& at, const std::byte* end,
-                                      std::uint64_t& value) {
-  value = 0;
+/// A varint and where the bytes behind it start; nowhere for one that is cut off, or padded.
+struct varint_read {
+  std::uint64_t value = 0;
+  const std::byte* end = nullptr;
+
+  [[nodiscard]] bool ok() const { return end != nullptr; }
+};
+
+[[nodiscard]] inline varint_read read_varint(const std::byte* at, const std::byte* end) {
+  std::uint64_t value = 0;
   for (unsigned i = 0; i < varint_bytes_max && at != end; ++i) {
     const auto part = static_cast<std::uint64_t>(*at++);
-    if (i == varint_bytes_max - 1 && part > 1) return false;
+    if (i == varint_bytes_max - 1 && part > 1) return {};
     value |= (part & 0x7F) << (7 * i);
-    if (part < 0x80) return part != 0 || i == 0;
+    if (part < 0x80) return part != 0 || i == 0 ? varint_read{value, at} : varint_read{};
   }
-  return false;
+  return {};
 }
 
 /// Reads encoded bytes in place. They must outlive the source and the views that it hands out.
@@ -101,11 +106,12 @@ inline bool byte_source::take(T& value) {
 }
 
 inline bool byte_source::take_count(std::size_t& count, std::size_t item_bytes_min) {
-  std::uint64_t wide = 0;
   count = 0;
-  if (failed_ || !read_varint(at_, end_, wide)) return fail();
-  if (wide > left() / (item_bytes_min == 0 ? 1 : item_bytes_min)) return fail();
-  count = static_cast<std::size_t>(wide);
+  const varint_read read = read_varint(at_, end_);
+  if (failed_ || !read.ok()) return fail();
+  at_ = read.end;
+  if (read.value > left() / (item_bytes_min == 0 ? 1 : item_bytes_min)) return fail();
+  count = static_cast<std::size_t>(read.value);
   return true;
 }
 

@@ -30,7 +30,7 @@ class sieve final : public policy {
   void on_insert(handle at, entry_facts) override;
   void on_access(handle at) override {
     // Read first: marks of popular entries are set already, and their lines stay clean.
-    if (bool& visited = nodes_[at].visited; !visited) visited = true;
+    if (bool& visited = visited_[at]; !visited) visited = true;
   }
   void on_update(handle at, entry_facts) override { on_access(at); }
   void on_erase(handle at, removal) override;
@@ -40,12 +40,13 @@ class sieve final : public policy {
   struct node {
     handle newer = no_handle;
     handle older = no_handle;
-    bool visited = false;
   };
 
   void push(handle at);
 
   handle_map<node> nodes_;
+  /// Apart from the nodes: hits touch these alone, a byte an entry.
+  handle_map<bool> visited_;
   /// The newest entry, not yet in the queue; no_handle when it was erased, or none came.
   handle newcomer_ = no_handle;
   handle newest_ = no_handle;
@@ -58,7 +59,9 @@ class sieve final : public policy {
 
 inline void sieve::on_insert(handle at, entry_facts) {
   nodes_.cover(at);
+  visited_.cover(at);
   nodes_[at] = {};
+  visited_[at] = false;
   if (newcomer_ != no_handle) push(newcomer_);
   newcomer_ = at;
 }
@@ -90,8 +93,8 @@ inline handle sieve::victim() {
     return newcomer_;
   }
   if (hand_ == no_handle) hand_ = oldest_;
-  while (nodes_[hand_].visited) {
-    nodes_[hand_].visited = false;
+  while (visited_[hand_]) {
+    visited_[hand_] = false;
     const handle newer = nodes_[hand_].newer;
     hand_ = newer == no_handle ? oldest_ : newer;
   }

@@ -23,6 +23,7 @@ using kith::codec_tag;
 using kith::decode;
 using kith::encode;
 using test::golden;
+using test::packed;
 using test::unhex;
 
 struct product {
@@ -71,13 +72,14 @@ static_assert(!kith::encodable_key<std::map<int, std::unordered_set<int>>>);
 
 TEST_CASE("codec: the encodings of standard types are fixed") {
   CHECK(golden(std::vector<std::uint16_t>{1, 2}) == "0201000200");
-  CHECK(golden(std::vector<std::string>{"a", "bc"}) == "02" "0161" "026263");
-  CHECK(golden(std::vector<bool>{1, 0, 1, 0, 0, 0, 0, 0, 1}) == "09" "0501");
+  CHECK(golden(std::vector<std::string>{"a", "bc"}) == packed("02 0161 026263"));
+  CHECK(golden(std::vector<bool>{1, 0, 1, 0, 0, 0, 0, 0, 1}) == packed("09 0501"));
   CHECK(golden(std::bitset<9>{0x105}) == "0501");
   CHECK(golden(std::list<std::int8_t>{-1}) == "01ff");
   CHECK(golden(std::deque<std::uint8_t>{1, 2}) == "020102");
   CHECK(golden(std::forward_list<std::uint8_t>{1, 2}) == "020102");
-  CHECK(golden(std::map<std::string, std::uint8_t>{{"b", 2}, {"a", 1}}) == "02" "016101" "016202");
+  CHECK(golden(std::map<std::string, std::uint8_t>{{"b", 2}, {"a", 1}}) ==
+        packed("02 016101 016202"));
   CHECK(golden(std::multimap<std::uint8_t, std::uint8_t>{{1, 9}, {1, 8}}) == "0201090108");
   CHECK(golden(std::set<std::uint8_t>{3, 1}) == "020103");
   CHECK(golden(std::unordered_map<std::uint8_t, bool>{{7, true}}) == "010701");
@@ -91,8 +93,8 @@ TEST_CASE("codec: the encodings of standard types are fixed") {
   CHECK(golden(std::u16string{u"h"}) == "016800");
   CHECK(golden(std::chrono::milliseconds{1}) == "0100000000000000");
   CHECK(golden(std::complex<float>{1.5F, 0}) == "0000c03f00000000");
-  CHECK(golden(product{"tea", 499}) == "00" "03746561" "f301000000000000");
-  CHECK(golden(std::vector<product>{{"a", 1}}) == "01" "00" "0161" "0100000000000000");
+  CHECK(golden(product{"tea", 499}) == packed("00 03746561 f301000000000000"));
+  CHECK(golden(std::vector<product>{{"a", 1}}) == packed("01 00 0161 0100000000000000"));
 }
 
 TEST_CASE("codec: standard containers come back as they were") {
@@ -135,7 +137,7 @@ struct named {
   std::string name;
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive & boost::serialization::make_nvp("name", name);
+    archive& boost::serialization::make_nvp("name", name);
   }
 };
 
@@ -152,13 +154,13 @@ class everything : public named {
   friend class boost::serialization::access;
   template <class Archive>
   void serialize(Archive& archive, const unsigned) {
-    archive & boost::serialization::make_nvp("base",
-                                             boost::serialization::base_object<named>(*this));
-    archive & BOOST_SERIALIZATION_NVP(numbers) & words & size;
+    archive& boost::serialization::make_nvp("base",
+                                            boost::serialization::base_object<named>(*this));
+    archive& BOOST_SERIALIZATION_NVP(numbers) & words & size;
     std::size_t count = raw.size();
     archive & count;
     raw.resize(count < 100 ? count : 100);
-    archive & boost::serialization::make_array(raw.data(), raw.size());
+    archive& boost::serialization::make_array(raw.data(), raw.size());
   }
 };
 
@@ -170,7 +172,7 @@ TEST_CASE("codec: base classes, names, C arrays, enums and array wrappers") {
   value.size = kind::large;
   value.raw = {1, 2};
   CHECK(golden(value) ==
-        "00" "00016e" "000000000000000007000000" "000177" "01" "0200000000000000" "01000200");
+        packed("00 00016e 000000000000000007000000 000177 01 0200000000000000 01000200"));
   const auto back = decode<everything>(encode(value));
   REQUIRE(back);
   CHECK(back->name == "n");
@@ -274,12 +276,12 @@ namespace {
 static_assert(codec_tag<versioned>() == "class v2");
 static_assert(codec_tag<plain>() == "class");
 
-TEST_CASE("codec: a class version travels: an older one is read, a newer one refused") {
-  CHECK(golden(versioned{1, 2}) == "02" "01000000" "02000000");
-  CHECK(decode<versioned>(unhex("02" "01000000" "02000000"))->second == 2);
-  CHECK(decode<versioned>(unhex("01" "01000000"))->second == -1);
-  CHECK_FALSE(decode<versioned>(unhex("01" "01000000" "02000000")));
-  CHECK_FALSE(decode<versioned>(unhex("03" "01000000" "02000000")));
+TEST_CASE("codec: a class version travels, an older one is read, a newer one refused") {
+  CHECK(golden(versioned{1, 2}) == packed("02 01000000 02000000"));
+  CHECK(decode<versioned>(unhex("02 01000000 02000000"))->second == 2);
+  CHECK(decode<versioned>(unhex("01 01000000"))->second == -1);
+  CHECK_FALSE(decode<versioned>(unhex("01 01000000 02000000")));
+  CHECK_FALSE(decode<versioned>(unhex("03 01000000 02000000")));
   CHECK(golden(plain{1}) == "01000000");
 }
 
@@ -391,7 +393,9 @@ inline constexpr bool kith::trivially_encoded<copied> = true;
 template <>
 struct kith::codec<chosen> {
   static constexpr std::string_view tag = "chosen 1";
-  static void write(const chosen& c, byte_sink& out) { out.put(static_cast<std::uint8_t>(c.value)); }
+  static void write(const chosen& c, byte_sink& out) {
+    out.put(static_cast<std::uint8_t>(c.value));
+  }
   static bool read(byte_source& in, chosen& c) {
     std::uint8_t small = 0;
     if (!in.take(small)) return false;
@@ -405,12 +409,14 @@ namespace {
 TEST_CASE("codec: an own codec and the raw opt-in win over serialize(), also inside other values") {
   CHECK(golden(chosen{5}) == "05");
   CHECK(golden(copied{1, 2}) == "0102");
-  CHECK(golden(holder{{5}, {1, 2}, {{3, 4}, {5, 6}}}) == "00" "0105" "0102" "02" "03040506");
+  CHECK(golden(holder{{5}, {1, 2}, {{3, 4}, {5, 6}}}) == packed("00 0105 0102 02 03040506"));
   const auto back = decode<holder>(encode(holder{{5}, {1, 2}, {{3, 4}}}));
   REQUIRE(back);
   CHECK(back->own.value == 5);
   CHECK(back->many.at(0).b == 4);
-  CHECK_FALSE(decode<holder>(unhex("00" "020500" "0102" "00")));
+  CHECK_FALSE(
+      decode<holder>(unhex("00 020500"
+                           "0102 00")));
 }
 
 TEST_CASE("codec: a class with serialize() is a key by its bytes") {

@@ -135,9 +135,9 @@ TEST_CASE("codec: a bool is 0 or 1") {
 }
 
 TEST_CASE("codec: a length has one form and is checked before memory is taken") {
-  CHECK_FALSE(decode<price>(unhex("f301000000000000" "8300" "455552")));
-  CHECK_FALSE(decode<price>(unhex("f301000000000000" "ffffffffffffffffff01")));
-  CHECK_FALSE(decode<price>(unhex("f301000000000000" "ffffffffffffffffffff01")));
+  CHECK_FALSE(decode<price>(unhex("f301000000000000 8300 455552")));
+  CHECK_FALSE(decode<price>(unhex("f301000000000000 ffffffffffffffffff01")));
+  CHECK_FALSE(decode<price>(unhex("f301000000000000 ffffffffffffffffffff01")));
 }
 
 TEST_CASE("codec: what an own codec throws is a refusal") {

@@ -5,6 +5,7 @@
 #include <kith/codec.hpp>
 
 #include <string>
+#include <string_view>
 
 namespace test {
 
@@ -22,7 +23,15 @@ std::string golden(const T& value) {
   return hex(kith::encode(value));
 }
 
-inline kith::bytes unhex(std::string_view text) {
+/// Golden text may be spaced out by fields.
+inline std::string packed(std::string_view spaced) {
+  std::string text{spaced};
+  std::erase(text, ' ');
+  return text;
+}
+
+inline kith::bytes unhex(std::string_view spaced) {
+  const std::string text = packed(spaced);
   const auto nibble = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
   kith::bytes data;
   for (std::size_t i = 0; i + 1 < text.size(); i += 2) {

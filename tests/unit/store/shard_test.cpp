@@ -258,7 +258,7 @@ TEST_CASE("shard: keys of bytes are found by views, values may be move-only") {
 
 TEST_CASE("shard: the salt decides nothing that can be seen") {
   std::vector<std::vector<event>> runs;
-  for (const std::uint64_t salt : {1, 2}) {
+  for (const std::uint64_t salt : {1u, 2u}) {
     kith::random_source random{5};
     fixture f{{.bytes_max = 500, .salt = salt}};
     for (int i = 0; i < 2000; ++i) {

@@ -110,7 +110,7 @@ TEST_CASE("sieve: hit counts equal those of the paper's pseudocode") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);
     const trace requests = mixed_trace(seed, 5000);
-    for (const std::size_t capacity : {1, 2, 3, 7, 50, 333}) {
+    for (const std::size_t capacity : {1u, 2u, 3u, 7u, 50u, 333u}) {
       CAPTURE(capacity);
       CHECK(hits_by_policy(requests, capacity) == hits_by_paper(requests, capacity));
     }
