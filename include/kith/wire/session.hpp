@@ -64,6 +64,8 @@ class session {
   [[nodiscard]] const member_id& peer() const { return peer_; }
   [[nodiscard]] std::uint32_t sid() const { return sid_; }
   [[nodiscard]] std::uint8_t version() const { return version_; }
+  /// Frames of another session that were passed over.
+  [[nodiscard]] std::uint64_t stale_frames() const { return stale_frames_; }
   [[nodiscard]] std::size_t waiting_bytes() const {
     return handshake_.size() + (frames_ ? frames_->waiting_bytes() : 0);
   }
@@ -96,6 +98,7 @@ class session {
   member_id peer_;
   std::uint32_t sid_ = 0;
   std::uint8_t version_ = newest_version;
+  std::uint64_t stale_frames_ = 0;
   bytes handshake_;
   bytes output_;
   std::optional<splitter> frames_;
@@ -241,13 +244,12 @@ inline void session::send(const packet& packet) {
 
 inline bool session::next(message_frame& frame) {
   if (!frames_ || failed()) return false;
-  const bool found = frames_->next(frame);
-  error_ = frames_->error();
-  if (found && frame.sid != 0 && frame.sid != sid_) {
-    error_ = frame_error::unknown_session;
-    return false;
+  while (frames_->next(frame)) {
+    if (frame.sid == 0 || frame.sid == sid_) return true;
+    ++stale_frames_;
   }
-  return found;
+  error_ = frames_->error();
+  return false;
 }
 
 }  // namespace kith::wire
