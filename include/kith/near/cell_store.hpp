@@ -43,16 +43,6 @@ struct near_config {
   std::uint64_t salt = 0;
 };
 
-enum class install_result : std::uint8_t {
-  installed,
-  /// The near cache has the key in a newer version.
-  newer_present,
-  /// The charge is above the whole budget, or the policy did not want it.
-  no_room,
-  /// Too many keys of equal hash.
-  crowded,
-};
-
 class cell_store : public table {
  public:
   cell_store(const near_config& config, gates& shared);
@@ -60,10 +50,7 @@ class cell_store : public table {
 
   // The lane's side: with the lock of the key's lane held.
 
-  /// Keeps `added`, whose place names hash, charge and expiry, under the present generation of its
-  /// partition. It takes the place of an entry of its key that is not newer.
-  install_result install(time_point now, const counted_cell& added);
-
+  install_result install(time_point now, const counted_cell& added) override;
   void erase_older(std::uint64_t key_hash, version bound) override;
   void clear(partition_id p) override;
   void expect_dead() override;

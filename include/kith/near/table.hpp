@@ -6,8 +6,8 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
+#include <kith/near/cell.hpp>
 
-#include <cstddef>
 #include <cstdint>
 
 namespace kith::near {
@@ -15,12 +15,26 @@ namespace kith::near {
 /// Newer than every version: what invalidates whatever is there.
 inline constexpr version newest_version{{view_number{UINT64_MAX}, UINT32_MAX}, sequence{UINT64_MAX}};
 
+enum class install_result : std::uint8_t {
+  installed,
+  /// The near cache has the key in a newer version.
+  newer_present,
+  /// The charge is above the whole budget, or the policy did not want it.
+  no_room,
+  /// Too many keys of equal hash.
+  crowded,
+};
+
 class table {
  public:
   table() = default;
   table(const table&) = delete;
   table& operator=(const table&) = delete;
   virtual ~table() = default;
+
+  /// Keeps `added`, whose place names hash, charge and expiry, under the present generation of its
+  /// partition. It takes the place of an entry of its key that is not newer.
+  virtual install_result install(time_point now, const counted_cell& added) = 0;
 
   /// Erases every entry with this hash whose version is below `bound`.
   virtual void erase_older(std::uint64_t key_hash, version bound) = 0;
