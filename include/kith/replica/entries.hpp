@@ -58,14 +58,14 @@ class entries {
 
   /// False when the entry is larger than all the cache may hold: nothing was done.
   bool put(time_point now, std::uint64_t hash, byte_view key, stored value, time_point expires);
-  void erase(store::handle at) { shard_.erase(at, unlinker()); }
+  void erase(store::handle at) { shard_.erase(at, unlinker{this}); }
 
   /// Removes all entries of a partition. Returns how many there were.
   std::size_t drop(std::size_t slot);
   /// Expired ones that were not removed yet included.
   [[nodiscard]] std::size_t size(std::size_t slot) const { return lists_[slot].size; }
 
-  void expire(time_point now, std::size_t work) { shard_.expire(now, work, unlinker()); }
+  void expire(time_point now, std::size_t work) { shard_.expire(now, work, unlinker{this}); }
   [[nodiscard]] time_point next_timeout() const { return shard_.next_timeout().value_or(never); }
   [[nodiscard]] const store::counters& counters() const { return shard_.counters(); }
 
@@ -82,16 +82,16 @@ class entries {
   [[nodiscard]] std::size_t slot_of(std::uint64_t hash) const {
     return kith::index_of(partition_of(hash)) / lanes_;
   }
+  struct unlinker {
+    entries* of;
+    void operator()(shard::entry_type& gone, store::removal cause) const {
+      const store::handle at = gone.value().self;
+      // An entry that the policy does not want leaves before it is in a list.
+      if (cause != store::removal::replaced && at != store::no_handle) of->unlink(gone.hash(), at);
+    }
+  };
   void add(store::handle at, std::uint64_t hash);
   void unlink(std::uint64_t hash, store::handle at);
-  /// An entry that was just made leaves before it is in a list, when the policy does not want it.
-  [[nodiscard]] auto unlinker() {
-    return [this](shard::entry_type& gone, store::removal cause) {
-      const store::handle at = gone.value().self;
-      if (cause != store::removal::replaced && at != store::no_handle) unlink(gone.hash(), at);
-    };
-  }
-
   cache_settings settings_;
   std::uint32_t lanes_;
   shard shard_;
@@ -138,12 +138,12 @@ inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stor
   const store::terms granted{store::charge_of({key.size(), value.value.size()}), expires};
   if (const found old = shard_.peek(now, hash, key)) {
     value.self = old->value().self;
-    return shard_.assign(now, old.at, std::move(value), granted, unlinker()).outcome !=
+    return shard_.assign(now, old.at, std::move(value), granted, unlinker{this}).outcome !=
            store::put_outcome::refused;
   }
   value.self = store::no_handle;
   const store::put_result done = shard_.insert_or_assign(now, hash, to_bytes(key),
-                                                         std::move(value), granted, unlinker());
+                                                         std::move(value), granted, unlinker{this});
   if (done.outcome == store::put_outcome::inserted) {
     shard_[done.at].value().self = done.at;
     add(done.at, hash);

@@ -27,6 +27,14 @@ struct work_key {
   bytes key;
 };
 
+/// The same key, while its bytes stand elsewhere.
+struct key_view {
+  cache_id cache{};
+  std::uint64_t hash = 0;
+  byte_view key;
+};
+[[nodiscard]] inline key_view view_of(const work_key& at) { return {at.cache, at.hash, at.key}; }
+
 /// `Work` has a member `work_key at`.
 template <class Work>
 class work_table {
@@ -83,12 +91,12 @@ class work_table {
       return std::ranges::lexicographical_compare(left.key, right.key);
     }
   };
-  struct run {
+  struct entry {
     time_point deadline;
     Work work;
   };
 
-  std::map<std::uint64_t, run> runs_;
+  std::map<std::uint64_t, entry> runs_;
   /// Invariant: both name exactly the runs.
   std::map<name, std::uint64_t, by_name> index_;
   std::set<std::pair<time_point, std::uint64_t>> deadlines_;
@@ -102,7 +110,7 @@ Work& work_table<Work>::start(std::uint64_t number, time_point deadline, Work wo
   const bool added = index_.emplace(name{work.at.cache, work.at.key}, number).second;
   KITH_ASSERT(added);
   deadlines_.insert({deadline, number});
-  return runs_.emplace(number, run{deadline, std::move(work)}).first->second.work;
+  return runs_.emplace(number, entry{deadline, std::move(work)}).first->second.work;
 }
 
 template <class Work>
