@@ -150,7 +150,7 @@ class links final : public connection_events {
   void admit(connection& which);
   [[nodiscard]] bool crowded(const connection& which) const;
   void choose(const std::shared_ptr<connection>& which, peer& mine);
-  void make_link(const std::shared_ptr<connection>& which, peer& mine);
+  void make_link(std::shared_ptr<connection> which, peer& mine);
   void hold_in_reserve(const std::shared_ptr<connection>& which, peer& mine);
   void check_reserve(const std::shared_ptr<connection>& which);
   void end_superfluous(connection& which);
@@ -346,7 +346,7 @@ inline void links::end_superfluous(connection& which) {
   which.finish(close_reason::duplicate);
 }
 
-inline void links::make_link(const std::shared_ptr<connection>& which, peer& mine) {
+inline void links::make_link(std::shared_ptr<connection> which, peer& mine) {
   const std::shared_ptr<connection> old = std::exchange(mine.link, which);
   if (mine.reserve == which) mine.reserve.reset();
   mine.last_sid = which->sid();
