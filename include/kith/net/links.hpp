@@ -30,6 +30,7 @@
 
 #include <sys/random.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
