@@ -382,7 +382,7 @@ void input::take_class(T& value) {
 template <class T>
 void input::take_own_codec(T& value) {
   byte_source nested{take_view(take_count<std::byte>())};
-  if (!codec<T>::read(nested, value) || !nested.finished()) refuse();
+  if (!read_value(nested, value) || !nested.finished()) refuse();
 }
 
 template <class Item, class TakeOne>
