@@ -28,10 +28,13 @@
 #include <kith/core/bytes.hpp>
 #include <kith/core/stable_hash.hpp>
 
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>

@@ -321,9 +321,11 @@ TEST_CASE("cut_filter: an unheard member without votes holds a cut back, once") 
   f.filter.on_unheard(f.now, id(25));
   CHECK(f.filter.cut() == members{id(20)});
   f.filter.on_unheard(f.now, id(24));
-  f.run_to(start + 4500ms - 1ns);
-  CHECK(f.filter.cut().empty());
   f.run_to(start + 4500ms);
+  CHECK(f.filter.reinforce().size() == 1);
+  f.run_to(start + 6500ms - 1ns);
+  CHECK(f.filter.cut().empty());
+  f.run_to(start + 6500ms);
   CHECK(f.filter.cut() == members{id(20)});
 }
 
@@ -332,10 +334,11 @@ TEST_CASE("cut_filter: a single vote against an unheard member is a doubt") {
   f.filter.on_unheard(f.now, id(25));
   f.alerts(6, 20);
   f.alerts(1, 25, {id(20)});
-  f.run_to(start + 5s);
-  CHECK(f.filter.cut().empty());
+  f.run_to(start + 1200ms);
   CHECK(f.filter.reinforce().size() == 1);
-  f.run_to(start + 7s);
+  f.run_to(start + 3200ms - 1ns);
+  CHECK(f.filter.cut().empty());
+  f.run_to(start + 3200ms);
   CHECK(f.filter.cut() == members{id(20)});
 }
 
