@@ -102,8 +102,10 @@ outcome run(std::uint64_t seed, quorum_mode mode) {
 
 void run_all(quorum_mode mode, std::uint64_t first, std::uint64_t last,
              membership_counters& total) {
-  // KITH_SEED=N replays one seed alone; with KITH_TRACE=1 it tells what happened.
+  // KITH_SEED=N replays one seed alone, KITH_SEEDS=N tries the first N; with KITH_TRACE=1 a run
+  // tells what happened.
   if (const char* only = std::getenv("KITH_SEED")) first = last = std::strtoull(only, nullptr, 10);
+  if (const char* more = std::getenv("KITH_SEEDS")) last = std::strtoull(more, nullptr, 10);
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     const outcome result = run(seed, mode);
     INFO(result.picture);
