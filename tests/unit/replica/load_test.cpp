@@ -307,7 +307,7 @@ TEST_CASE("load: the ticket of a member whose session ended, or that left, is pa
     o.clear();
     const member_id rest[] = {self, bert};
     if (left) {
-      o.machine.on_view(o.now, rest, o.out);
+      o.machine.on_view(o.now, first_epoch.view, rest, o.out);
     } else {
       o.machine.on_session(o.now, anna, 0, o.out);
     }

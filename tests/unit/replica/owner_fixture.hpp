@@ -80,7 +80,7 @@ struct owner {
     settings.has_loader = true;
     machine.open_cache(settings);
     const member_id everybody[] = {self, anna, bert};
-    machine.on_view(now, everybody, out);
+    machine.on_view(now, first_epoch.view, everybody, out);
     machine.on_ownership(now, home, self, first_epoch, out);
     machine.on_session(now, anna, 11, out);
     machine.on_session(now, bert, 12, out);

@@ -328,7 +328,7 @@ TEST_CASE("replica: messages of a member that left the view change nothing") {
   owner o;
   o.near_get(anna);
   const member_id rest[] = {self, bert};
-  o.machine.on_view(o.now, rest, o.out);
+  o.machine.on_view(o.now, first_epoch.view, rest, o.out);
   o.clear();
   CHECK(o.subscribe(anna, anna_sid, {0}));
   CHECK(o.beat(anna, anna_sid, o.now));

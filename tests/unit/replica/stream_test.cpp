@@ -455,7 +455,7 @@ TEST_CASE("stream: a member that left the view is told nothing more") {
   owner o;
   o.near_get(anna);
   const member_id rest[] = {self, bert};
-  o.machine.on_view(o.now, rest, o.out);
+  o.machine.on_view(o.now, first_epoch.view, rest, o.out);
   o.clear();
   o.pass(1s);
   o.put(bert, "x");
