@@ -33,6 +33,8 @@ TOKENS = {
     "boost/asio/post.hpp",
     "boost/asio/prepend.hpp",
 }
+# Where the simulator runs handlers; it never waits on it.
+EXECUTOR = {"boost/asio/io_context.hpp"}
 # Headers only; boost/archive is the part with a linked library.
 SERIALIZATION = {"boost/serialization/", "boost/mpl/"}
 # Boost's own containers, which users' types may hold.

@@ -60,7 +60,8 @@ class recorder final : public kith::net::link_events {
  public:
   explicit recorder(std::shared_ptr<bell> shared) : bell_{std::move(shared)} {}
 
-  void on_link_up(const kith::member_id& peer, std::uint32_t sid, const kith::endpoint&) override {
+  void on_link_up(const kith::member_id& peer, std::uint32_t sid,
+                  const std::optional<kith::endpoint>&) override {
     add({heard::up, peer, sid});
   }
   void on_link_down(const kith::member_id& peer, kith::net::close_reason why) override {

@@ -41,6 +41,9 @@ class coordinator {
   void on_install(time_point now, const view* old, const view& current, commit_origin origin,
                   bool oldest_left);
 
+  /// This member is another now: what was asked of it concerns nobody.
+  void on_start_over();
+
   [[nodiscard]] join_answer on_join(time_point now, const wire::join& request);
   void on_link_down(const member_id& peer);
   void on_leave(const member_id& member) { insert_id(leaves_, member); }
@@ -132,6 +135,7 @@ inline void coordinator::note_removed(const view* old, const view& current,
                                       commit_origin origin, bool oldest_left) {
   if (old == nullptr) {
     // A joiner does not know who was removed before.
+    removed_ = 0;
     only_leaver_ = origin == commit_origin::first;
     return;
   }
@@ -161,6 +165,14 @@ inline void coordinator::on_install(time_point now, const view* old, const view&
   strayed_.clear();
   std::erase_if(leaves_, [&](const member_id& id) { return !current.contains(id); });
   std::erase_if(caches_, [&](const cache_record& c) { return current.find_cache(c.name); });
+}
+
+inline void coordinator::on_start_over() {
+  joins_.clear();
+  leaves_.clear();
+  strayed_.clear();
+  caches_.clear();
+  removed_ = 0;
 }
 
 inline coordinator::join_answer coordinator::on_join(time_point now, const wire::join& request) {
@@ -289,6 +301,10 @@ inline std::optional<change_plan> coordinator::plan(time_point now, const view& 
     }
     plan.caches = caches_;
     for (cache_record& cache : plan.caches) cache.id = static_cast<cache_id>(next++);
+  }
+  // The last one to leave stays until it is alone.
+  if (plan.removed.size() == current.members.size() && plan.added.empty()) {
+    plan.removed.erase(plan.removed.begin());
   }
   if (plan.removed.empty() && plan.added.empty() && plan.caches.empty() && !refresh_) {
     return std::nullopt;

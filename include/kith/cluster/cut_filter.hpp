@@ -21,14 +21,12 @@
 //   I1  An observer with at least L votes against it, from two members or from the proposer, is
 //       gone. (Where L is 1 the word of one member is not enough: else one liar among three accuses
 //       both others, and each becomes the witness against the other.)
-//   I2  Its vote counts against a subject that has L votes, unless the proposer observes that
-//   subject
+//   I2  Its vote counts against a subject that has L votes, unless the proposer observes that one
 //       itself and hears it.
 //   I3  A subject with any vote, or unheard by the proposer, is condemned when every one of its
 //       observers votes or is gone: nobody is left who could know better. For this rule also those
 //       are gone whom the proposer itself accuses or does not hear. It is what lets a member go on
 //       alone, with quorum = none, when it lost all others.
-//
 //       The silence that the proposer hears counts here only when it accuses at least L of its own
 //       subjects, which its detector doubted with care. Else one that was stopped for ten seconds
 //       would find that it had heard of nobody, and cut them all.

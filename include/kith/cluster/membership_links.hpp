@@ -55,6 +55,7 @@ inline void membership::start_over(time_point now, std::vector<endpoint> hints, 
   stable_ = false;
   allegiance_ = allegiance{options_.timers.fence};
   authority_ = authority{options_.timers.fence};
+  desk_.on_start_over();
   detector_.reset();
   cut_.reset();
   beat_at_ = probe_at_ = attempt_at_ = heir_at_ = never;

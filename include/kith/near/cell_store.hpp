@@ -251,7 +251,8 @@ inline void cell_store::clear(partition_id p) {
 inline void cell_store::expect_dead() {
   mutex_lock held{mutex_};
   if (engine_.size() == 0) return;
-  sweep_again_ = sweep_at_.has_value();
+  // A pass that has not begun will see everything.
+  if (sweep_at_ && *sweep_at_ != engine::first) sweep_again_ = true;
   if (!sweep_at_) sweep_at_ = engine::first;
 }
 

@@ -30,6 +30,7 @@
 
 #include <sys/random.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -70,9 +71,10 @@ struct dial_failure {
 class link_events {
  public:
   virtual ~link_events() = default;
-  /// A link, or another one than before: `sid` is never the peer's last one. `where` was dialled,
-  /// or is where the peer's socket came from.
-  virtual void on_link_up(const member_id& peer, std::uint32_t sid, const endpoint& where) = 0;
+  /// A link, or another one than before: `sid` is never the peer's last one. `dialled`: where this
+  /// side dialled, if it did.
+  virtual void on_link_up(const member_id& peer, std::uint32_t sid,
+                          const std::optional<endpoint>& dialled) = 0;
   virtual void on_link_down(const member_id& peer, close_reason why) = 0;
   virtual void on_dial_failed(const dial_failure& failure) = 0;
   /// On the thread that reads. The message may be of a connection that is about to end.
@@ -107,7 +109,8 @@ class links final : public connection_events {
   void accept_from(std::shared_ptr<listener> where);
   /// The members of the view and where they listen; other peers count as unknown.
   void set_members(const std::vector<std::pair<member_id, endpoint>>& members);
-  /// This member goes on under another id: every connection of the old one is closed.
+  /// This member goes on under another id: every connection of the old one is closed, and nothing
+  /// more is told of it.
   void restart(const member_id& self);
   /// Closes the link to `peer`, which broke the protocol.
   void drop(const member_id& peer, close_reason why);
@@ -128,6 +131,8 @@ class links final : public connection_events {
     std::shared_ptr<connection> held;
     /// The dial that made it, until the handshake ended.
     std::optional<dial_failure> dial;
+    /// Where it was dialled.
+    std::optional<endpoint> dialled;
     bool in_handshake = true;
   };
   struct peer {
@@ -280,7 +285,8 @@ inline void links::adopt_descriptor(const dialer::tcp& protocol, int descriptor,
   (void)!::getrandom(config.fresh.data(), config.fresh.size(), 0);
   const auto made = std::make_shared<connection>(context, std::move(socket), config,
                                                  options_.connection, *this);
-  live_.emplace(made.get(), live{made, std::move(dial)});
+  const auto dialled = dial ? std::optional{dial->where} : std::nullopt;
+  live_.emplace(made.get(), live{made, std::move(dial), dialled});
   made->begin();
 }
 
@@ -312,6 +318,7 @@ inline void links::admit(connection& which) {
     dial->result = dial_result::other_member;
     report(std::move(*dial));
   }
+  if (which.closed()) return;
   if (stopped_) return which.close(close_reason::local);
   if (crowded(which)) return which.close(close_reason::busy);
   peer& mine = peers_[id];
@@ -351,9 +358,9 @@ inline void links::make_link(std::shared_ptr<connection> which, peer& mine) {
   if (mine.reserve == which) mine.reserve.reset();
   mine.last_sid = which->sid();
   std::vector<wire::packet> waited = table_.set_link(which->peer(), which);
-  endpoint where = which->remote();
-  if (const auto known = table_.address(which->peer())) where = *known;
-  events_.on_link_up(which->peer(), which->sid(), where);
+  const auto state = live_.find(which.get());
+  events_.on_link_up(which->peer(), which->sid(),
+                     state == live_.end() ? std::nullopt : state->second.dialled);
   for (wire::packet& each : waited) {
     if (!which->push(std::move(each))) table_.count_dropped();
   }
@@ -437,6 +444,9 @@ inline void links::drop(const member_id& of, close_reason why) {
 
 inline void links::restart(const member_id& self) {
   options_.self = self;
+  peers_.clear();
+  known_.clear();
+  table_.clear();
   for (const auto& [each, state] : live_) state.held->close(close_reason::local);
 }
 

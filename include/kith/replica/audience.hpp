@@ -22,6 +22,7 @@
 #include <kith/replica/options.hpp>
 #include <kith/replica/stream.hpp>
 #include <kith/wire/coherence_messages.hpp>
+#include <kith/wire/limits.hpp>
 #include <kith/wire/packet.hpp>
 
 #include <algorithm>
@@ -157,7 +158,9 @@ class audience {
 // --- implementation ---
 
 inline audience::audience(const replica_options& options, counters& counted)
-    : options_{options}, counters_{&counted}, channels_(partition_count / options.lanes) {}
+    : options_{options}, counters_{&counted}, channels_(partition_count / options.lanes) {
+  KITH_ASSERT(options.log_entries <= wire::limits::batch_items);
+}
 
 template <class Change>
 void audience::change(listener& who, channel& of, stream& changed, Change&& apply) {
@@ -327,8 +330,8 @@ inline void audience::on_timeout(time_point now, echo may, outbox& out) {
   digest_next_ = never;
   for (auto& [id, who] : listeners_) {
     if (who.digest_due <= now) {
-      const bool asked = who.has_echo || who.active > 0;
-      if (may == echo::allowed && asked && who.sid != 0) send_digest(now, id, who, out);
+      // An echo to one who is told nothing would vouch for what it keeps.
+      if (may == echo::allowed && who.active > 0) send_digest(now, id, who, out);
       who.digest_due = who.active > 0 ? now + options_.digest_interval : never;
     }
     digest_next_ = std::min(digest_next_, who.digest_due);

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -57,9 +58,9 @@ class holdings {
   busy_table busy;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
   time_point coordinator_fresh = time_point::min();
-  /// Sorted; of meaning once a view was installed.
+  /// The installed view, and its members, sorted.
+  std::optional<view_number> view;
   std::vector<member_id> members;
-  bool view_known = false;
 
   /// Nullptr when the partition is another lane's.
   [[nodiscard]] owned_partition* partition(partition_id id);
@@ -68,7 +69,7 @@ class holdings {
   /// A window of a member that left is gone, so nothing may be applied for it any more; it comes
   /// back as a new member.
   [[nodiscard]] bool stranger(const member_id& who) const {
-    return view_known && who != self &&
+    return view && who != self &&
            !std::binary_search(members.begin(), members.end(), who);
   }
   /// This owner may answer from its store: nobody can have replaced it unnoticed for long.

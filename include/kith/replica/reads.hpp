@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -245,7 +246,9 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
     answer.loaded = true;
     answer.cacheable = taken.has_value();
     const entries* cache = held_.find_cache(done.at.cache);
-    answer.ttl_left = brought->ttl || cache == nullptr ? brought->ttl : cache->settings().ttl;
+    const time_point expires = expiry_after(
+        now, brought->ttl || cache == nullptr ? brought->ttl : cache->settings().ttl);
+    if (expires < never) answer.ttl_left = expires - now;
     value = brought->value;
   } else if (const auto* failure = std::get_if<load_failure>(&result)) {
     ++held_.counters.loads_failed;

@@ -54,7 +54,8 @@ class replica {
   void on_ownership(time_point now, partition_id partition, const member_id& owner,
                     const kith::epoch& began, outbox& out);
   /// `members` is sorted. To be told before the view's on_ownership.
-  void on_view(time_point now, std::span<const member_id> members, outbox& out);
+  void on_view(time_point now, view_number number, std::span<const member_id> members,
+               outbox& out);
   /// A connection to `peer` opened, or was lost (`sid` 0).
   void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
   void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
@@ -145,10 +146,12 @@ inline void replica::end_epoch(owned_partition& in, const kith::epoch& began, ou
   for (const auto& cache : held_.caches()) cache->drop(in.slot);
 }
 
-inline void replica::on_view(time_point now, std::span<const member_id> members, outbox& out) {
+inline void replica::on_view(time_point now, view_number number,
+                             std::span<const member_id> members, outbox& out) {
+  if (held_.view && number < *held_.view) return;
   KITH_ASSERT(std::is_sorted(members.begin(), members.end()));
   held_.members.assign(members.begin(), members.end());
-  held_.view_known = true;
+  held_.view = number;
   held_.audience.on_members(members);
   writes_.on_members();
   reads_.on_members(now, out);

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -47,9 +48,9 @@ class writes {
     std::uint64_t operation = 0;
   };
 
-  /// True when the window has the last word on the operation.
-  bool answered(owned_partition& in, const member_id& from, std::uint64_t rid,
-                const wire::mutate& message, outbox& out);
+  /// True when the window has the last word on the operation, or it cannot begin.
+  bool answered(owned_partition& in, operation_window& window, const member_id& from,
+                std::uint64_t rid, const wire::mutate& message, outbox& out);
   void enqueue_or_run(time_point now, owned_partition& in, const member_id& from,
                       std::uint64_t hash, const wire::mutate& message, outbox& out);
   void run(time_point now, owned_partition& in, const member_id& from, std::uint64_t hash,
@@ -94,22 +95,22 @@ inline bool writes::on_mutate(time_point now, const member_id& from, std::uint64
     case admission::retry: return refuse(*in, from, rid, wire::mutate_status::retry, out), true;
     case admission::serve: break;
   }
-  if (answered(*in, from, rid, message, out)) return true;
+  operation_window& window = in->windows[from];
+  if (answered(*in, window, from, rid, message, out)) return true;
   const caller who{from, message.operation};
-  in->windows[from].begin(message.operation, rid);
+  window.begin(message.operation, rid);
   switch (message.kind) {
     case wire::mutation::clear: clear(now, *in, who, message.cache, out); break;
     case wire::mutation::fill:
     case wire::mutation::fill_absent: fill(now, *in, who, hash, message, out); break;
     default: enqueue_or_run(now, *in, from, hash, message, out);
   }
-  in->windows[from].shrink(held_.options.operations_kept, held_.options.operation_bytes_kept);
+  window.shrink(held_.options.operations_kept, held_.options.operation_bytes_kept);
   return true;
 }
 
-inline bool writes::answered(owned_partition& in, const member_id& from, std::uint64_t rid,
-                             const wire::mutate& message, outbox& out) {
-  operation_window& window = in.windows[from];
+inline bool writes::answered(owned_partition& in, operation_window& window, const member_id& from,
+                             std::uint64_t rid, const wire::mutate& message, outbox& out) {
   window.settle_below(message.lowest_unsettled);
   switch (window.look_up(message.operation)) {
     case operation_window::state::stale:

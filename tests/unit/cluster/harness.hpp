@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -114,6 +115,7 @@ class world {
   }
 
   void crash(std::size_t i) {
+    trace(i, "crash");
     node& n = *nodes_[i];
     n.alive = false;
     ++n.life;
@@ -121,7 +123,10 @@ class world {
     for (const auto& [id, link] : links_of(i)) drop(id, link, i);
   }
 
-  void pause(std::size_t i, duration span) { nodes_[i]->paused_until = now_ + span; }
+  void pause(std::size_t i, duration span) {
+    trace(i, "pause for ms " + std::to_string(span.count() / 1'000'000));
+    nodes_[i]->paused_until = now_ + span;
+  }
 
   void leave(std::size_t i) {
     act(i, [](membership& m, time_point t, outbox& out) { m.leave(t, out); });
@@ -130,6 +135,11 @@ class world {
   void cut(std::size_t a, std::size_t b) { cuts_.insert(pair_of(a, b)); }
   void cut_groups(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) {
     for (std::size_t x : a) for (std::size_t y : b) cut(x, y);
+  }
+  [[nodiscard]] bool healthy() const {
+    return cuts_.empty() && std::ranges::none_of(nodes_, [this](const auto& n) {
+             return n->paused_until > now_;
+           });
   }
   void heal() {
     cuts_.clear();
@@ -199,16 +209,7 @@ class world {
       text += "  " + std::to_string(i) + (n.alive ? "" : " dead") + (n.left ? " left" : "");
       text += " role " + std::to_string(static_cast<int>(n.machine->role()));
       if (const auto& v = n.machine->current()) {
-        text += " view " + std::to_string(v->key.number.value()) + "/" +
-                std::to_string(v->key.branch) + (n.machine->stable() ? " stable {" : " {");
-        for (const auto& m : v->members) {
-          std::string who = "?";
-          for (std::size_t k = 0; k < nodes_.size(); ++k) {
-            if (nodes_[k]->machine->self() == m.id) who = std::to_string(k);
-          }
-          text += who + " ";
-        }
-        text += "}";
+        text += (n.machine->stable() ? " stable " : " view ") + names(*v);
       }
       text += "\n";
     }
@@ -227,6 +228,7 @@ class world {
   struct message {
     std::size_t from;
     member_id sender;
+    member_id receiver;
     wire::packet packet;
   };
   /// A connection, with the identities that its handshake established.
@@ -375,7 +377,7 @@ class world {
     if (options_.resets > 0 && random_.one_in_million(options_.resets)) {
       return drop(id, link{l}, nodes_.size());
     }
-    message m{from, l.id[end], std::move(packet)};
+    message m{from, l.id[end], l.id[1 - end], std::move(packet)};
     if (is_cut(l.node[0], l.node[1])) {
       if (l.stalled.empty()) {
         schedule(now_ + 2s + duration{static_cast<duration::rep>(random_.below(8'000'000'000))},
@@ -407,7 +409,8 @@ class world {
   }
 
   void receive(std::uint64_t id, std::size_t to, const message& m) {
-    if (!links_.contains(id)) return;
+    if (!links_.contains(id) && !closed_.contains(id)) return;
+    if (machine(to).self() != m.receiver) return;
     wire::message_frame frame;
     frame.code = static_cast<std::uint8_t>(m.packet.code);
     frame.payload = m.packet.payload;
@@ -421,8 +424,37 @@ class world {
     }
   }
 
+  /// With KITH_TRACE set, what happened, in order.
+  void trace(std::size_t i, const std::string& text) const {
+    static const bool wanted = std::getenv("KITH_TRACE") != nullptr;
+    if (!wanted) return;
+    std::printf("%8lld ms  %zu  %s\n",
+                static_cast<long long>(now_.time_since_epoch().count() / 1'000'000), i,
+                text.c_str());
+  }
+  [[nodiscard]] std::string names(const view& v) const {
+    std::string text = std::to_string(v.key.number.value()) + "/" + std::to_string(v.key.branch) +
+                       " {";
+    for (const auto& m : v.members) {
+      std::string who = "?";
+      for (std::size_t k = 0; k < nodes_.size(); ++k) {
+        if (nodes_[k]->machine->self() == m.id) who = std::to_string(k);
+      }
+      text += who + " ";
+    }
+    return text + "}";
+  }
+
   void perform(std::size_t i, outbox& out) {
     for (effect& e : out) {
+      if (auto* v = std::get_if<view_installed>(&e)) trace(i, "installs " + names(*v->installed));
+      if (std::holds_alternative<identity_changed>(e)) trace(i, "starts over");
+      if (std::holds_alternative<left>(e)) trace(i, "left");
+      if (std::holds_alternative<cluster::view_stable>(e)) trace(i, "stable");
+      if (auto* l = std::get_if<log>(&e)) trace(i, l->record.event);
+      if (auto* s = std::get_if<send>(&e); s && s->packet.code == wire::opcode::kick) {
+        trace(i, "sends kick to " + to_string(s->to));
+      }
       if (auto* s = std::get_if<send>(&e)) transmit(i, s->to, std::move(s->packet));
       if (auto* d = std::get_if<dial>(&e)) dial_address(i, d->where);
       if (auto* c = std::get_if<cluster::close>(&e)) {
@@ -433,7 +465,11 @@ class world {
       if (auto* c = std::get_if<cache_opened>(&e)) nodes_[i]->caches.push_back(*c);
       if (auto* c = std::get_if<identity_changed>(&e)) {
         nodes_[i]->identities.push_back(c->self);
-        for (const auto& [id, l] : links_of(i)) drop(id, l, i);
+        for (const auto& [id, l] : links_of(i)) {
+          closed_.insert(id);
+          drop(id, l, i);
+        }
+        std::erase_if(nodes_waiting_, [&](const auto& entry) { return entry.first.first == i; });
       }
       if (std::holds_alternative<left>(e)) {
         nodes_[i]->left = true;
@@ -521,6 +557,8 @@ class world {
   std::map<std::pair<std::size_t, member_id>, std::uint64_t> by_peer_;
   std::map<std::pair<std::size_t, member_id>, std::vector<wire::packet>> nodes_waiting_;
   std::set<pair> cuts_;
+  /// Closed in order by an end that changed its identity: what it had sent still arrives.
+  std::set<std::uint64_t> closed_;
   std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint64_t> hashes_;
   std::map<wire::opcode, std::uint64_t> sent_;
   std::uint64_t sent_total_ = 0;

@@ -116,7 +116,7 @@ TEST_CASE("operation: a member that left the view is refused, for its window is 
   const bytes one = write_number(1);
   o.mutate(anna, {.operation = 9, .kind = mutation::add, .value = one});
   const member_id rest[] = {self, bert};
-  o.machine.on_view(o.now, rest, o.out);
+  o.machine.on_view(o.now, first_epoch.view, rest, o.out);
   o.clear();
   o.mutate(anna, {.operation = 9, .kind = mutation::add, .value = one});
   CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::retry);

@@ -46,6 +46,24 @@ inline replica_options options_of_home() {
   return options;
 }
 
+/// What a test says of a request; the owner below adds the rest.
+struct asked {
+  bool near = false;
+  bool load = false;
+};
+struct change {
+  /// 0: the next one.
+  std::uint64_t operation = 0;
+  std::uint64_t lowest_unsettled = 0;
+  wire::mutation kind = wire::mutation::put;
+  byte_view value = {};
+  wire::ttl_rule rule = wire::ttl_rule::cache_default;
+  duration ttl = {};
+  version expected = {};
+  std::uint64_t ticket = 0;
+  byte_view processor = {};
+};
+
 struct owner {
   replica machine;
   time_point now{std::chrono::hours{1}};
@@ -62,7 +80,7 @@ struct owner {
     settings.has_loader = true;
     machine.open_cache(settings);
     const member_id everybody[] = {self, anna, bert};
-    machine.on_view(now, everybody, out);
+    machine.on_view(now, first_epoch.view, everybody, out);
     machine.on_ownership(now, home, self, first_epoch, out);
     machine.on_session(now, anna, 11, out);
     machine.on_session(now, bert, 12, out);
@@ -75,7 +93,10 @@ struct owner {
     machine.on_timeout(now, out);
   }
 
-  std::uint64_t get(const member_id& from, wire::get message, std::string_view k = key) {
+  std::uint64_t get(const member_id& from, const asked& want, std::string_view k = key) {
+    wire::get message;
+    message.near = want.near;
+    message.load = want.load;
     message.epoch = term;
     message.cache = books;
     message.key = as_bytes(k);
@@ -87,11 +108,19 @@ struct owner {
   }
   std::uint64_t load(const member_id& from) { return get(from, {.near = true, .load = true}); }
 
-  /// `operation` 0: the next one.
-  std::uint64_t mutate(const member_id& from, wire::mutate message, std::string_view k = key) {
+  std::uint64_t mutate(const member_id& from, const change& want, std::string_view k = key) {
+    wire::mutate message;
     message.epoch = term;
     message.cache = books;
-    if (message.operation == 0) message.operation = ++operations;
+    message.operation = want.operation == 0 ? ++operations : want.operation;
+    message.lowest_unsettled = want.lowest_unsettled;
+    message.kind = want.kind;
+    message.value = want.value;
+    message.rule = want.rule;
+    message.ttl = want.ttl;
+    message.expected = want.expected;
+    message.ticket = want.ticket;
+    message.processor = want.processor;
     if (message.kind != wire::mutation::clear) message.key = as_bytes(k);
     const partition_id p = message.key.empty() ? home : partition_of(stable_hash(message.key));
     CHECK(machine.on_mutate(now, from, ++rids, p, message, out));
