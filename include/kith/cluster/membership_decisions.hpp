@@ -68,12 +68,39 @@ inline void membership::consider(time_point now, outbox& out) {
   }
 }
 
-inline void membership::consider_as_coordinator(time_point now, outbox& out) {
+inline std::vector<member_id> membership::sorted_cut() const {
   std::vector<member_id> cut = cut_->cut();
   std::ranges::sort(cut);
+  return cut;
+}
+
+inline bool membership::leaves_a_quorum(const std::vector<member_id>& cut) const {
+  const bool with_oldest = !std::ranges::binary_search(cut, view_->oldest().id);
+  return is_quorum(view_->members.size() - cut.size(), with_oldest, view_->members.size());
+}
+
+/// Whom to remove, sorted. With a quorum nobody can remove so many that the rest would be none: such
+/// a picture is of a network that was cut, and those who are heard again are not gone. Alerts cannot
+/// be taken back within a view, so they are passed over.
+inline std::vector<member_id> membership::credible_cut(time_point now) const {
+  std::vector<member_id> cut = sorted_cut();
+  if (!majority() || cut.empty() || leaves_a_quorum(cut)) return cut;
+  std::erase_if(cut, [&](const member_id& id) {
+    return now - contacts_[*view_->find(id)] < 2 * options_.timers.heartbeat;
+  });
+  if (!leaves_a_quorum(cut)) cut.clear();
+  return cut;
+}
+
+inline void membership::consider_as_coordinator(time_point now, outbox& out) {
+  std::vector<member_id> cut = credible_cut(now);
   const bool idle = decision_.proposing() == consensus::stage::idle;
   if (!idle && !outdated(cut)) return;
   if (idle && attempt_at_ != never && now < attempt_at_) return;
+  // Alerts that were passed over end with the view.
+  const bool cut_healed = majority() && !leaves_a_quorum(sorted_cut()) &&
+                          authority_.until(now, counts_itself()) > now;
+  if (cut_healed) desk_.ask_for_next_view();
   std::optional<change_plan> plan = desk_.plan(now, *view_, cut);
   if (!plan) return;
   if (leaving_ && view_->size() == 1) return go_left(out);
@@ -97,8 +124,7 @@ inline bool membership::outdated(const std::vector<member_id>& cut) const {
 inline void membership::consider_as_heir(time_point now, outbox& out) {
   const bool idle = decision_.proposing() == consensus::stage::idle;
   if (idle && attempt_at_ != never && now < attempt_at_) return;
-  std::vector<member_id> cut = cut_->cut();
-  std::ranges::sort(cut);
+  std::vector<member_id> cut = credible_cut(now);
   if (!idle && !outdated(cut)) return;
   const auto gone = [&](const member_id& id) { return std::ranges::binary_search(cut, id); };
   bool heir = !gone(self_.id);
@@ -442,6 +468,7 @@ inline void membership::install(time_point now, view next, const arrival& how, o
   cut_->on_view(now, std::move(observers));
 
   alerts_.clear();
+  contacts_.assign(view_->members.size(), now);
   attempt_cut_.clear();
   attempt_at_ = heir_at_ = never;
   coordinator_heard_ = now;
