@@ -210,6 +210,7 @@ class membership {
   void send_commits(time_point now, const view& old, const view_change& value,
                     const vote_set& votes, const ballot& attempt, outbox& out);
   void install(time_point now, view next, const arrival& how, outbox& out);
+  [[nodiscard]] std::optional<view> successor(const view_change& value);
   void remember(const view_change* change, const ballot& attempt);
   void pull(time_point now, const member_id& from, outbox& out);
   void on_pull_view(time_point now, const member_id& from, const wire::pull_view& m, outbox& out);
@@ -263,6 +264,8 @@ class membership {
   time_point strayed_since_{};
   bool authority_held_ = false;
 
+  /// The next view, as the value that this member last voted for or proposed makes it.
+  std::optional<view> successor_;
   /// The cut that the running attempt is about, sorted.
   std::vector<member_id> attempt_cut_;
   time_point attempt_at_ = never;

@@ -180,7 +180,9 @@ inline view_change membership::make_value(change_plan plan) {
     plan.next.branch = younger_branch();
   }
   plan.next.number = plan.next.number.next();
-  return make_change(*view_, std::move(plan)).first;
+  auto [change, next] = make_change(*view_, std::move(plan));
+  successor_ = std::move(next);
+  return change;
 }
 
 /// Branches age: the first byte counts how often the line was taken over.
@@ -301,7 +303,7 @@ inline wire::decode_error membership::on_prepare(time_point now, const member_id
 inline wire::decode_error membership::on_promise(time_point now, const member_id& from,
                                                  const wire::promise& m, outbox& out) {
   if (!same_view(now, from, m.view, out)) return wire::decode_error::none;
-  if (m.value && (m.value->base != view_->key || m.accepted > m.attempt)) {
+  if (m.value && (m.accepted > m.attempt || !apply(*view_, *m.value))) {
     return wire::decode_error::out_of_range;
   }
   const std::uint16_t rank = *view_->find(from);
@@ -314,9 +316,9 @@ inline wire::decode_error membership::on_accept(time_point now, const member_id&
                                                 const wire::accept& m, outbox& out) {
   if (!same_view(now, from, m.view, out)) return wire::decode_error::none;
   const std::uint16_t rank = *view_->find(from);
-  if (!decision_.plausible(m.attempt, rank) || !parts::fits(*view_, m.value)) {
-    return wire::decode_error::out_of_range;
-  }
+  if (!decision_.plausible(m.attempt, rank)) return wire::decode_error::out_of_range;
+  successor_ = successor(m.value);
+  if (!successor_) return wire::decode_error::out_of_range;
   const consensus::vote vote = decision_.on_accept(m.attempt, m.value, bound(now, rank));
   if (vote != consensus::vote::given) {
     refuse(now, from, m.attempt, vote, out);
@@ -354,6 +356,14 @@ inline void membership::on_nack(time_point now, const member_id& from, const wir
 
 // --- the decision ---
 
+/// The view that a value makes, or nothing. Nobody votes for what it could not build; what was built
+/// for the vote is kept for the decision.
+inline std::optional<view> membership::successor(const view_change& value) {
+  const bool built = successor_ && successor_->key == value.next &&
+                     successor_->hash == value.hash && value.base == view_->key;
+  return built ? std::exchange(successor_, std::nullopt) : apply(*view_, value);
+}
+
 inline void membership::commit(time_point now, outbox& out) {
   const std::shared_ptr<const view> old = view_;
   const view_change value = decision_.value();
@@ -362,11 +372,10 @@ inline void membership::commit(time_point now, outbox& out) {
   const bool was_oldest = self_index_ == 0;
   ++counters_.views_committed;
   if (majority() && votes.tie()) ++counters_.dynamic_linear_tie;
-  std::optional<view> next = apply(*old, value);
+  std::optional<view> next = successor(value);
   decision_.give_up();
   attempt_at_ = never;
-  // Each voter checked that the value fits; that its hash is wrong nobody could see before.
-  if (!next) return note(out, log_level::error, "decided value is no view");
+  KITH_ASSERT(next.has_value());  // all voters, this member too, had built it
   if (next->contains(self_.id)) {
     const auto origin = was_oldest ? commit_origin::own : commit_origin::takeover;
     install(now, std::move(*next), {origin, &value, attempt}, out);
@@ -410,7 +419,7 @@ inline wire::decode_error membership::on_commit(time_point now, const member_id&
     return wire::decode_error::none;
   }
   const view_change value = mine ? *decision_.accepted_value() : *m.value;
-  std::optional<view> next = value.hash == m.hash ? apply(*view_, value) : std::nullopt;
+  std::optional<view> next = value.hash == m.hash ? successor(value) : std::nullopt;
   if (!next) return wire::decode_error::out_of_range;
   if (!next->contains(self_.id)) {
     if (leaving_) {
@@ -467,6 +476,7 @@ inline void membership::install(time_point now, view next, const arrival& how, o
   detector_->on_view(now, observers);
   cut_->on_view(now, std::move(observers));
 
+  successor_.reset();
   alerts_.clear();
   contacts_.assign(view_->members.size(), now);
   attempt_cut_.clear();
