@@ -78,6 +78,10 @@ class membership {
                                               const wire::message_frame& frame, outbox& out);
   /// Any frame arrived from `from`, of whatever plane.
   void on_contact(time_point now, const member_id& from);
+  /// `from` spoke of an epoch that this member's view does not know.
+  void on_newer_view(time_point now, const member_id& from, outbox& out) {
+    if (view_) pull(now, from, out);
+  }
   void on_timeout(time_point now, outbox& out);
   /// When on_timeout is due; `never` when nothing waits.
   [[nodiscard]] time_point next_timeout() const;

@@ -4,6 +4,8 @@
 
 #include <kith/cluster/membership.hpp>
 
+#include <variant>
+
 namespace kith::cluster {
 
 /// Once per heartbeat interval, and at once after an install: the heartbeat acknowledges the view.

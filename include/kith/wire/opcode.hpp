@@ -40,12 +40,12 @@ enum class opcode : std::uint8_t {
   get_reply = 0x41,
   mutate = 0x42,
   mutate_reply = 0x43,
-  get_many = 0x44,
-  get_many_reply = 0x45,
-  partition_call = 0x46,
-  partition_reply = 0x47,
+  count = 0x44,
+  count_reply = 0x45,
+  /// Several of the messages above in one frame.
+  batch = 0x46,
 
-  // Coherence: the lane of the frame's partition, or every lane that the message concerns.
+  // Coherence: the lane of the frame's partition.
   invalidate = 0x60,
   invalidate_all = 0x61,
   invalidate_ack = 0x62,
@@ -62,7 +62,7 @@ enum class plane : std::uint8_t { control, lane, unknown };
 
 [[nodiscard]] constexpr plane plane_of(std::uint8_t code) {
   if (code >= 0x10 && code <= 0x29) return plane::control;
-  if (code >= 0x40 && code <= 0x47) return plane::lane;
+  if (code >= 0x40 && code <= 0x46) return plane::lane;
   if (code >= 0x60 && code <= 0x68) return plane::lane;
   return plane::unknown;
 }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace kith::wire {
 
@@ -27,6 +28,12 @@ template <class Message>
                                  std::uint64_t rid = 0, std::uint32_t sid = 0) {
   return {Message::code, rid, partition, sid, encoded(message)};
 }
+
+/// The effect "send this": every machine of the core emits it, every driver carries it out.
+struct send {
+  member_id to;
+  packet message;
+};
 
 /// Cuts packets into frames. One a connection; the fragment numbers are the connection's.
 class frame_cutter {

@@ -1,0 +1,227 @@
+// Operations on entries: what a caller asks the owner of a partition, and the answers. The
+// partition and the request's number (rid) stand in the frame's header.
+//
+// Keys and values are views into the received frame: a handler that keeps one copies it.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/wire/field.hpp>
+#include <kith/wire/limits.hpp>
+#include <kith/wire/opcode.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace kith::wire {
+
+enum class get_status : std::uint8_t {
+  hit,
+  absent,
+  /// The receiver does not own the partition in the epoch that the request names.
+  wrong_epoch,
+  /// The owner may not answer at present; the same request may succeed a little later.
+  retry,
+  /// The owner never heard of the cache: its view is older than the caller's.
+  unknown_cache,
+  load_failed,
+  overloaded,
+  /// The owner has no loader: the caller runs its own and sends the result as a fill.
+  ticket,
+};
+template <>
+inline constexpr get_status last_enumerator<get_status> = get_status::ticket;
+
+struct get {
+  static constexpr opcode code = opcode::get;
+
+  kith::epoch epoch;
+  cache_id cache{};
+  byte_view key;
+  /// The caller would keep the answer in its near cache: subscribe it to the partition.
+  bool near = false;
+  /// Run the loader if the key is absent.
+  bool load = false;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.epoch, self.cache, capped(self.key, limits::key_bytes), self.near, self.load);
+  }
+};
+
+struct get_reply {
+  static constexpr opcode code = opcode::get_reply;
+
+  get_status status = get_status::hit;
+  /// The owner's epoch of the partition when it answered.
+  kith::epoch epoch;
+  /// Of the entry; of no meaning when the key is absent.
+  kith::version version;
+  /// The partition's sequence at the instant the owner read.
+  sequence as_of;
+  /// The newest number of the caller's stream of this partition; what it carries has left before.
+  stream_number n_last;
+  /// The caller may keep the value (it is subscribed).
+  bool cacheable = false;
+  /// The value was just loaded, or is the result of a load that the caller waited for.
+  bool loaded = false;
+  /// How long the entry lives from now on; absent: until it is evicted.
+  std::optional<duration> ttl_left;
+  /// The generation that a ticket's fill must name.
+  std::uint64_t ticket = 0;
+  /// The value; the loader's words where it failed.
+  byte_view value;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.status, self.epoch, self.version, self.as_of, self.n_last, self.cacheable,
+          self.loaded, self.ttl_left, self.ticket, capped(self.value, limits::value_bytes));
+  }
+};
+
+enum class mutation : std::uint8_t {
+  put,
+  put_if_absent,
+  /// Puts if the entry's version is `expected`.
+  compare_and_put,
+  erase,
+  /// Adds the signed 64-bit number in `value`; an absent entry counts as 0.
+  add,
+  /// Runs the processor whose name is `processor` with the fields in `value`.
+  invoke,
+  /// Removes every entry of the cache in the partition; `key` is empty.
+  clear,
+  /// The result of a load that ran under a ticket: `expected_ticket` names it.
+  fill,
+  /// The same for a load that found nothing or failed.
+  fill_absent,
+};
+template <>
+inline constexpr mutation last_enumerator<mutation> = mutation::fill_absent;
+
+/// What becomes of the entry's time to live.
+enum class ttl_rule : std::uint8_t { cache_default, keep, given, unlimited };
+template <>
+inline constexpr ttl_rule last_enumerator<ttl_rule> = ttl_rule::unlimited;
+
+struct mutate {
+  static constexpr opcode code = opcode::mutate;
+
+  kith::epoch epoch;
+  /// With the sender's identity: the operation's id. A retry carries the same one.
+  std::uint64_t operation = 0;
+  /// The owner may forget its answers to the sender's operations below this one.
+  std::uint64_t lowest_unsettled = 0;
+  mutation kind = mutation::put;
+  cache_id cache{};
+  byte_view key;
+  byte_view value;
+  ttl_rule rule = ttl_rule::cache_default;
+  duration ttl{};
+  kith::version expected;
+  std::uint64_t ticket = 0;
+  byte_view processor;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.epoch, self.operation, self.lowest_unsettled, self.kind, self.cache,
+          capped(self.key, limits::key_bytes), capped(self.value, limits::value_bytes), self.rule,
+          self.ttl, self.expected, self.ticket, capped(self.processor, limits::name_bytes));
+  }
+};
+
+enum class mutate_status : std::uint8_t {
+  applied,
+  /// The precondition does not hold; `version` is the entry's, or zero when the key is absent.
+  refused,
+  wrong_epoch,
+  retry,
+  unknown_cache,
+  overloaded,
+  too_large,
+  /// The operation is older than the answers that the owner kept.
+  stale_operation,
+  unknown_processor,
+  processor_failed,
+  /// The stored bytes are no number (add).
+  wrong_type,
+};
+template <>
+inline constexpr mutate_status last_enumerator<mutate_status> = mutate_status::wrong_type;
+
+struct mutate_reply {
+  static constexpr opcode code = opcode::mutate_reply;
+
+  mutate_status status = mutate_status::applied;
+  kith::epoch epoch;
+  kith::version version;
+  /// There was an entry before.
+  bool existed = false;
+  /// The new number (add), the processor's result (invoke), or why it failed.
+  byte_view result;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.status, self.epoch, self.version, self.existed,
+          capped(self.result, limits::value_bytes));
+  }
+};
+
+/// How many entries of a cache the partition holds.
+struct count {
+  static constexpr opcode code = opcode::count;
+
+  kith::epoch epoch;
+  cache_id cache{};
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.epoch, self.cache);
+  }
+};
+
+struct count_reply {
+  static constexpr opcode code = opcode::count_reply;
+
+  get_status status = get_status::hit;
+  kith::epoch epoch;
+  std::uint64_t entries = 0;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.status, self.epoch, self.entries);
+  }
+};
+
+/// One message inside a batch.
+struct batch_item {
+  opcode kind{};
+  std::uint64_t rid = 0;
+  partition_id partition{};
+  byte_view payload;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.kind, self.rid, self.partition, capped(self.payload, limits::message_bytes));
+  }
+};
+template <>
+inline constexpr opcode last_enumerator<opcode> = opcode::beat;
+
+/// Requests or replies that travel together: one frame an owner for get_many and put_many. Batches
+/// do not nest: an item of opcode::batch is a protocol violation.
+struct batch {
+  static constexpr opcode code = opcode::batch;
+
+  std::vector<batch_item> items;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(capped(self.items, limits::batch_items));
+  }
+};
+
+}  // namespace kith::wire
