@@ -131,9 +131,9 @@ inline cell_store::cell_store(const near_config& config, gates& shared)
                   [this](store::handle at) KITH_NO_THREAD_SAFETY_ANALYSIS {
                     return engine_[at].value()->take_mark();
                   })},
-      // Room for entries of a kilobyte, within reason: the index grows where they are smaller.
+      // A small beginning, so that a cache which is never filled stays small: the index grows.
       index_{config.salt, static_cast<std::size_t>(std::clamp<std::uint64_t>(
-                              config.bytes_max / 1024, 64, std::uint64_t{1} << 20))} {}
+                              config.bytes_max / 1024, 64, 4096))} {}
 
 inline cell_store::~cell_store() {
   leavers gone;
