@@ -8,6 +8,7 @@
 #include <kith/store/policy.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <utility>

@@ -10,6 +10,8 @@
 #include <kith/core/time.hpp>
 #include <kith/sim/scheduler.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -251,7 +253,7 @@ inline void network::transmit(std::uint64_t id, int side, bytes chunk) {
     delay += hosts_[to].drain * static_cast<std::int64_t>(1 + chunk.size() / 1024);
   }
   way.last_arrival = std::max(way.last_arrival, time_.now() + delay);
-  time_.at(way.last_arrival, [this, id, side, chunk = std::move(chunk), at = way.last_arrival] {
+  time_.at(way.last_arrival, [this, id, side, chunk = std::move(chunk)] {
     deliver(id, side, chunk);
   });
 }
@@ -286,7 +288,8 @@ inline void network::close(std::uint64_t id, host_index from) {
   found->second.open[side] = false;
   const host_index to = found->second.ends[1 - side];
   if (link(from, to).cuts > 0) return;  // the other end hears nothing; its own deadlines end it
-  const time_point behind = std::max(time_.now() + draw_delay(), found->second.pipes[side].last_arrival);
+  const time_point behind =
+      std::max(time_.now() + draw_delay(), found->second.pipes[side].last_arrival);
   lose(id, 1 - side, loss_kind::closed, behind - time_.now());
 }
 

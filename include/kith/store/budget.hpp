@@ -11,7 +11,7 @@ namespace kith::store {
 
 /// What an entry costs beside the bytes of its key and value: its slot with the two buffers'
 /// headers, the index at its mean load, the policy's and the wheel's nodes, what malloc rounds up.
-inline constexpr std::uint64_t entry_overhead = 208;
+inline constexpr std::uint64_t entry_overhead = 184;
 
 struct entry_sizes {
   std::uint64_t key_bytes = 0;

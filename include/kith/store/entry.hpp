@@ -1,6 +1,6 @@
 // What a shard keeps for one key. The value is the caller's: bytes and a version at an owner, a
-// typed pointer and a generation in a near cache. All else is changed through the shard alone, which
-// keeps index, ledger, policy and wheel in step with it.
+// typed pointer and a generation in a near cache. All else is changed through the shard alone,
+// which keeps index, ledger, policy and wheel in step with it.
 #pragma once
 
 #include <kith/core/bytes.hpp>

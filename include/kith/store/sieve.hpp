@@ -6,10 +6,13 @@
 // step newer it stays until the next eviction. Past the newest it starts again at the oldest.
 // So popular entries stay where they are, and new ones are judged soon ("quick demotion").
 //
-// The paper evicts before it inserts; a shard inserts before it evicts (policy.hpp). The difference
-// would be fatal: with the newcomer in the queue the hand, once at the newest end, would follow the
-// newcomers for ever and evict each before its first hit. So the newcomer waits outside the queue
-// until the next one comes; victims are taken from the queue, and from outside only if it is empty.
+// The paper evicts before it inserts; a shard inserts before it evicts (policy.hpp). With the
+// newcomer in the queue the hand, once at the newest end, would evict each newcomer at once, for
+// ever. So the newcomer waits outside the queue until the next one comes; victims are taken from
+// the queue, and from outside only if it is empty.
+//
+// Known weakness, the paper's own: where every entry is read once more soon after it came and then
+// never again, the hand stays just behind the newest, and the rest of the queue is never judged.
 //
 // Cost: O(1); victim() is O(1) amortised, each step beyond the first clears a mark that a hit set.
 #pragma once
@@ -27,7 +30,7 @@ class sieve final : public policy {
   void on_insert(handle at, entry_facts) override;
   void on_access(handle at) override {
     // Read first: marks of popular entries are set already, and their lines stay clean.
-    if (bool& visited = nodes_[at].visited; !visited) visited = true;
+    if (bool& visited = visited_[at]; !visited) visited = true;
   }
   void on_update(handle at, entry_facts) override { on_access(at); }
   void on_erase(handle at, removal) override;
@@ -37,12 +40,13 @@ class sieve final : public policy {
   struct node {
     handle newer = no_handle;
     handle older = no_handle;
-    bool visited = false;
   };
 
   void push(handle at);
 
   handle_map<node> nodes_;
+  /// Apart from the nodes: hits touch these alone, a byte an entry.
+  handle_map<bool> visited_;
   /// The newest entry, not yet in the queue; no_handle when it was erased, or none came.
   handle newcomer_ = no_handle;
   handle newest_ = no_handle;
@@ -55,7 +59,9 @@ class sieve final : public policy {
 
 inline void sieve::on_insert(handle at, entry_facts) {
   nodes_.cover(at);
+  visited_.cover(at);
   nodes_[at] = {};
+  visited_[at] = false;
   if (newcomer_ != no_handle) push(newcomer_);
   newcomer_ = at;
 }
@@ -87,8 +93,8 @@ inline handle sieve::victim() {
     return newcomer_;
   }
   if (hand_ == no_handle) hand_ = oldest_;
-  while (nodes_[hand_].visited) {
-    nodes_[hand_].visited = false;
+  while (visited_[hand_]) {
+    visited_[hand_] = false;
     const handle newer = nodes_[hand_].newer;
     hand_ = newer == no_handle ? oldest_ : newer;
   }

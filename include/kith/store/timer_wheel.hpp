@@ -26,7 +26,7 @@
 
 namespace kith::store {
 
-/// The usual units of work of one turn: some ten microseconds.
+/// The usual units of work of one turn: below a tenth of a millisecond for entries of bytes.
 inline constexpr std::size_t turn_limit = 256;
 
 class timer_wheel {

@@ -134,7 +134,9 @@ TEST_CASE("decode: what was encoded comes back, and encodes to the same bytes") 
   twice(get_reply{get_status::absent, {view_number{1}, 0}, {}, sequence{4}, stream_number{2}, true,
                   false, duration{5}, 0, sample_value});
   twice(mutate_reply{mutate_status::refused, {}, {}, true, sample_key});
-  twice(digest{true, time_point{duration{-5}}, {{partition_id{1023}, {view_number{2}, 1}, stream_number{9}}}});
+  twice(digest{true,
+               time_point{duration{-5}},
+               {{partition_id{1023}, {view_number{2}, 1}, stream_number{9}}}});
   twice(batch{{{opcode::get, 3, partition_id{5}, sample_key}}});
 }
 

@@ -77,7 +77,8 @@ TEST_CASE("frame: a header is 24 bytes that never change their meaning") {
   write_header({1, 0x42, flag::has_sid, 0x01020304, 0x1122334455667788u, 1023}, header.data());
   const unsigned char expected[] = {0x68, 0x4b, 1, 0x42, 1, 0};
   CHECK(std::memcmp(header.data(), expected, sizeof expected) == 0);
-  const unsigned char rest[] = {4, 3, 2, 1, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0xff, 3, 0, 0};
+  const unsigned char rest[] = {4,    3,    2,    1,    0x88, 0x77, 0x66, 0x55,
+                                0x44, 0x33, 0x22, 0x11, 0xff, 3,    0,    0};
   CHECK(std::memcmp(header.data() + 8, rest, sizeof rest) == 0);
 }
 
@@ -86,7 +87,8 @@ TEST_CASE("splitter: messages come back whole however the bytes were cut") {
   const std::size_t room = frame_cutter::payload_room(sample(0), false);
   bytes stream;
   std::vector<packet> sent;
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, room, room + 1, std::size_t{200'000}}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, room, room + 1, std::size_t{200'000}}) {
     sent.push_back(sample(size, sent.size() + 1, size % 2 == 1 ? 5 : 0));
     append(stream, frames_of(sent.back(), cutter));
   }
@@ -96,7 +98,8 @@ TEST_CASE("splitter: messages come back whole however the bytes were cut") {
     std::size_t received = 0;
     message_frame frame;
     for (std::size_t at = 0; at < stream.size();) {
-      const std::size_t step = std::min<std::size_t>(1 + random.below(seed < 2 ? 3 : 50'000), stream.size() - at);
+      const std::size_t step =
+          std::min<std::size_t>(1 + random.below(seed < 2 ? 3 : 50'000), stream.size() - at);
       in.feed(byte_view{stream}.subspan(at, step));
       at += step;
       while (in.next(frame)) {

@@ -157,7 +157,8 @@ TEST_CASE("session: padding of the records must be zero, so nothing hides in it"
   CHECK(b.error() == frame_error::bad_magic);
 }
 
-TEST_CASE("session: packets of another session are dropped before they leave and when they arrive") {
+TEST_CASE(
+    "session: packets of another session are dropped before they leave and when they arrive") {
   session a{dialler()};
   session b{listener()};
   talk(a, b);
