@@ -224,8 +224,8 @@ inline void freshness::look_after(time_point now, std::size_t slot, std::set<mem
 inline void freshness::lose_interest(std::size_t slot, outbox& out) {
   reader_stream& s = lane_.streams[slot];
   if (s.confirmed) {
-    lane_.send(s.owner, lane_.partition_at(slot),
-               wire::invalidate_ack{s.epoch, s.contiguous, true}, out);
+    lane_.send(s.owner, lane_.partition_at(slot), wire::invalidate_ack{s.epoch, s.contiguous, true},
+               out);
     ++lane_.counters.no_interest_sent;
   }
   s.subscribed = s.confirmed = false;

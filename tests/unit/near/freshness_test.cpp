@@ -333,6 +333,15 @@ TEST_CASE("view: a member that is gone takes its session along") {
   CHECK(r.counted().outdated_messages == 1);
 }
 
+TEST_CASE("life: a new one of the lane's machine serves nothing that the former one watched") {
+  near_reader r;
+  r.fill(r.key, 1);
+  const coherence next{r.self, *r.gates, near_reader::options_for(r.key)};
+  CHECK_FALSE(r.hit(r.key));
+  CHECK_FALSE(r.kept.find(r.key.hash, r.key.text, r.now, any_age));
+  CHECK(r.suspects(r.key));
+}
+
 TEST_CASE("memory: entries that died together are reclaimed by the lane's own timeouts") {
   near_reader r;
   for (std::uint64_t i = 0; i < 8; ++i) r.fill(r.key, i + 1);

@@ -1,5 +1,5 @@
-// Following an owner's invalidation streams: nothing missed, nothing tolerated. Rules R1, R2, E2 and
-// section 2.5 of docs/coherence.md.
+// Following an owner's invalidation streams: nothing missed, nothing tolerated. Rules R1, R2, E2
+// and section 2.5 of docs/coherence.md.
 #include <kith/near/listener.hpp>
 
 #include <support/near_reader.hpp>
@@ -288,7 +288,8 @@ TEST_CASE("hostile: a stream message of the present term from a member that is n
   CHECK(r.hit(r.key));
   CHECK(r.counted().violations == 4);
   // A digest may be outdated by a view change; it is ignored as far as others' partitions go.
-  CHECK(r.lane.on_digest(r.now, r.stranger, 6, {false, {}, {{p, r.term, stream_number{5}}}}, r.out));
+  CHECK(
+      r.lane.on_digest(r.now, r.stranger, 6, {false, {}, {{p, r.term, stream_number{5}}}}, r.out));
   CHECK_FALSE(r.suspects(r.key));
 }
 
@@ -320,9 +321,8 @@ TEST_CASE("hostile: an invalidation of a key of another partition closes the con
 TEST_CASE("hostile: a digest about another lane closes the connection") {
   near_reader r;
   const near_key foreign = key_like(r.key, [](auto a, auto b) { return a % 16 != b % 16; });
-  CHECK_FALSE(r.lane.on_digest(r.now, r.owner, r.sid,
-                               {false, {}, {{foreign.partition, r.term, stream_number{1}}}},
-                               r.out));
+  CHECK_FALSE(r.lane.on_digest(
+      r.now, r.owner, r.sid, {false, {}, {{foreign.partition, r.term, stream_number{1}}}}, r.out));
 }
 
 TEST_CASE("hostile: empty batches are harmless") {
