@@ -242,8 +242,10 @@ TEST_CASE("session: a stream that starts anew drops everything and takes the own
   r.fill(r.key, 1);
   CHECK(r.invalidate(1, {r.entry(r.neighbour, 2), r.entry(r.neighbour, 3)}));
   r.reconnect(6);
-  SUBCASE("because the owner says so") { CHECK(r.subscribed(6, true, 9, 20)); }
-  SUBCASE("because its numbers went back") { CHECK(r.subscribed(6, false, 1, 20)); }
+  std::uint64_t n = 9;
+  SUBCASE("because the owner says so") { CHECK(r.subscribed(6, true, n, 20)); }
+  SUBCASE("because its numbers went back") { CHECK(r.subscribed(6, false, n = 1, 20)); }
+  CHECK(r.lane.stream(r.key.partition).contiguous == stream_number{n});
   CHECK_FALSE(r.suspects(r.key));
   CHECK_FALSE(r.kept.find(r.key.hash, r.key.text, r.now, any_age));
   CHECK(r.lane.stream(r.key.partition).floor == sequence{20});

@@ -89,6 +89,18 @@ TEST_CASE("stream: a gap is asked for once until the next digest shows it (R2 2.
   CHECK(r.sent<wire::replay_request>().size() == 3);
 }
 
+TEST_CASE("stream: a gap that the owner does not know of is asked for at each digest too") {
+  near_reader r;
+  const auto id = r.lead(r.key);
+  CHECK(r.reply(id, r.value(9, 9, 3)) == reply_verdict::deliver);
+  CHECK(r.sent<wire::replay_request>().size() == 1);
+  // The owner began the stream behind number 3, believing that the reader had come so far.
+  CHECK(r.lane.on_digest(r.now, r.owner, r.sid, {false, {}, {}}, r.out));
+  CHECK(r.sent<wire::replay_request>().size() == 2);
+  CHECK(r.too_old(3, 9));
+  CHECK_FALSE(r.suspects(r.key));
+}
+
 TEST_CASE("stream: a digest that shows more than came is a gap (2.5.2)") {
   near_reader r;
   r.fill(r.key, 1);
