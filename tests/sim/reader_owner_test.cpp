@@ -51,7 +51,6 @@ class pair_run {
       const std::string text = "k" + std::to_string(i);
       const std::uint64_t hash = stable_hash(as_bytes(text));
       if (index_of(partition_of(hash)) % 16 != lane) continue;
-      // Three partitions with two keys each would take long to find: take what comes.
       keys_.push_back({text, hash, partition_of(hash)});
     }
     acknowledged_.resize(keys_.size());
