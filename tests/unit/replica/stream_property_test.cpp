@@ -68,8 +68,7 @@ struct history {
     using wire::opcode;
     if (packet.sid != 0 && packet.sid != sid) return;
     const bool may_be_lost = packet.code == opcode::invalidate ||
-                             packet.code == opcode::invalidate_all ||
-                             packet.code == opcode::replay;
+                             packet.code == opcode::invalidate_all || packet.code == opcode::replay;
     if (may_be_lost && chance.below(8) == 0) return;
     if (packet.code == opcode::invalidate) {
       const auto m = read<wire::invalidate>(packet);
