@@ -23,7 +23,8 @@ namespace crc {
 }
 
 #if defined(__x86_64__)
-[[nodiscard]] __attribute__((target("sse4.2"))) inline std::uint32_t by_instruction(byte_view view) {
+[[nodiscard]] __attribute__((target("sse4.2"))) inline std::uint32_t by_instruction(
+    byte_view view) {
   std::uint64_t sum = 0xFFFFFFFF;
   const std::byte* at = view.data();
   std::size_t left = view.size();

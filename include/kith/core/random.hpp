@@ -55,7 +55,9 @@ class random_source {
   }
 
   /// True in `per_million` of a million draws.
-  constexpr bool one_in_million(std::uint32_t per_million) { return below(1'000'000) < per_million; }
+  constexpr bool one_in_million(std::uint32_t per_million) {
+    return below(1'000'000) < per_million;
+  }
 
   /// A generator of its own stream: draws from it leave this one's later draws as they are.
   constexpr random_source fork() { return random_source{next()}; }

@@ -11,6 +11,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 namespace kith {
 
@@ -87,6 +88,27 @@ template <class Word>
 /// storing them.
 [[nodiscard]] constexpr std::uint64_t stable_hash_word(std::uint64_t word) {
   return xxh64::avalanche(xxh64::mix_word(xxh64::prime5 + 8, word));
+}
+
+/// Hashes the little-endian bytes of a number of 1, 2, 4 or 8 bytes: equal to stable_hash of those
+/// bytes, without storing them.
+template <class Number>
+  requires(std::is_integral_v<Number> && sizeof(Number) <= 8)
+[[nodiscard]] constexpr std::uint64_t stable_hash_number(Number number) {
+  using namespace xxh64;
+  auto word = static_cast<std::uint64_t>(number);
+  if constexpr (sizeof(Number) == 8) {
+    return stable_hash_word(word);
+  } else if constexpr (sizeof(Number) == 4) {
+    word &= 0xFFFFFFFFu;
+    return avalanche(std::rotl((prime5 + 4) ^ (word * prime1), 23) * prime2 + prime3);
+  } else {
+    std::uint64_t hash = prime5 + sizeof(Number);
+    for (std::size_t i = 0; i < sizeof(Number); ++i, word >>= 8) {
+      hash = std::rotl(hash ^ ((word & 0xFF) * prime5), 11) * prime1;
+    }
+    return avalanche(hash);
+  }
 }
 
 /// Extends `hash` by `more`: for identities made of two parts, such as a cache and a key.

@@ -78,7 +78,9 @@ class field_encoder {
     if (value) put(*value);
   }
   template <class Message>
-    requires requires(const Message& message, field_encoder& self) { Message::fields(message, self); }
+    requires requires(const Message& message, field_encoder& self) {
+      Message::fields(message, self);
+    }
   void put(const Message& message) {
     Message::fields(message, *this);
   }

@@ -1,7 +1,7 @@
 // The envelope of everything that follows the handshake:
 //
-//   magic16 | version8 | opcode8 | flags16 | header_crc16 | length32 | rid64 | partition32   24 bytes
-//   [sid32] [fragment32] payload crc32c                                                      length
+//  magic16 | version8 | opcode8 | flags16 | header_crc16 | length32 | rid64 | partition32  24 bytes
+//  [sid32] [fragment32] payload crc32c                                                     length
 //
 // The header's own checksum is verified before its length is believed. The body's checksum covers
 // all of the body before it. rid names a request and its reply, 0 where nobody waits; sid names the

@@ -1,8 +1,8 @@
 // One connection between two members, without its socket: the handshake, then frames. The driver
 // feeds received bytes, sends what `take_output` gives, and closes when `failed` says so.
 //
-// States: a dialler goes hello_sent -> proof_sent -> open, a listener waiting -> challenged -> open.
-// The identity of the peer is set once, by this connection's own handshake.
+// States: a dialler goes hello_sent -> proof_sent -> open, a listener waiting -> challenged ->
+// open. The identity of the peer is set once, by this connection's own handshake.
 #pragma once
 
 #include <kith/core/assert.hpp>
@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -54,7 +55,9 @@ class session {
   [[nodiscard]] bytes take_output() { return std::exchange(output_, {}); }
   [[nodiscard]] bool has_output() const { return !output_.empty(); }
 
-  [[nodiscard]] bool is_open() const { return state_ == state::open && error_ == frame_error::none; }
+  [[nodiscard]] bool is_open() const {
+    return state_ == state::open && error_ == frame_error::none;
+  }
   [[nodiscard]] bool failed() const { return error_ != frame_error::none; }
   [[nodiscard]] frame_error error() const { return error_; }
   /// Why the handshake was refused, by either side.
@@ -64,9 +67,14 @@ class session {
   [[nodiscard]] const member_id& peer() const { return peer_; }
   [[nodiscard]] std::uint32_t sid() const { return sid_; }
   [[nodiscard]] std::uint8_t version() const { return version_; }
+  /// Frames of another session that were passed over.
+  [[nodiscard]] std::uint64_t stale_frames() const { return stale_frames_; }
   [[nodiscard]] std::size_t waiting_bytes() const {
     return handshake_.size() + (frames_ ? frames_->waiting_bytes() : 0);
   }
+  /// See splitter; 0 before the session is open.
+  [[nodiscard]] std::size_t partial_bytes() const { return frames_ ? frames_->partial_bytes() : 0; }
+  [[nodiscard]] std::uint64_t frames() const { return frames_ ? frames_->frames() : 0; }
 
  private:
   enum class state : std::uint8_t { waiting, challenged, hello_sent, proof_sent, open };
@@ -96,6 +104,7 @@ class session {
   member_id peer_;
   std::uint32_t sid_ = 0;
   std::uint8_t version_ = newest_version;
+  std::uint64_t stale_frames_ = 0;
   bytes handshake_;
   bytes output_;
   std::optional<splitter> frames_;
@@ -241,13 +250,12 @@ inline void session::send(const packet& packet) {
 
 inline bool session::next(message_frame& frame) {
   if (!frames_ || failed()) return false;
-  const bool found = frames_->next(frame);
-  error_ = frames_->error();
-  if (found && frame.sid != 0 && frame.sid != sid_) {
-    error_ = frame_error::unknown_session;
-    return false;
+  while (frames_->next(frame)) {
+    if (frame.sid == 0 || frame.sid == sid_) return true;
+    ++stale_frames_;
   }
-  return found;
+  error_ = frames_->error();
+  return false;
 }
 
 }  // namespace kith::wire

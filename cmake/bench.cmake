@@ -1,0 +1,11 @@
+# Each file in bench/ is one program that answers one question. Built as users build: all in the
+# headers, without assertions.
+file(GLOB programs CONFIGURE_DEPENDS bench/*.cpp)
+foreach(program IN LISTS programs)
+  cmake_path(GET program STEM name)
+  add_executable(bench_${name} ${program})
+  target_link_libraries(bench_${name} PRIVATE kith::kith)
+  target_compile_definitions(bench_${name} PRIVATE NDEBUG BOOST_ASIO_NO_DEPRECATED)
+  set_target_properties(bench_${name} PROPERTIES
+    OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+endforeach()

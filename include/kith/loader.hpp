@@ -1,0 +1,33 @@
+// The user's way from a key to a value when the cluster does not hold it.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace kith {
+
+/// Wraps any callable `(const Key&) -> std::optional<Value>` or `-> Value`; empty by default.
+/// It runs on the owner's loader threads, may block, may throw (the exception reaches those who
+/// wait), and may call `get` for other keys.
+template <class Key, class Value>
+class loader {
+ public:
+  loader() = default;
+
+  template <class Function>
+    requires(!std::same_as<std::remove_cvref_t<Function>, loader> &&
+             std::is_invocable_r_v<std::optional<Value>, Function&, const Key&>)
+  loader(Function&& function)  // NOLINT: implicit, so that `.load = function` reads well
+      : function_{std::forward<Function>(function)} {}
+
+  [[nodiscard]] explicit operator bool() const { return static_cast<bool>(function_); }
+  [[nodiscard]] std::optional<Value> operator()(const Key& key) const { return function_(key); }
+
+ private:
+  std::function<std::optional<Value>(const Key&)> function_;
+};
+
+}  // namespace kith

@@ -1,0 +1,131 @@
+// What a user may choose, with the defaults and what they cost. Plain aggregates: designated
+// initialisers are the interface. A value that is not allowed makes the constructor throw
+// kith::error(errc::invalid_option) with the field's name; "unlimited" is an absent optional,
+// never 0.
+#pragma once
+
+#include <kith/core/endpoint.hpp>
+#include <kith/core/log.hpp>
+#include <kith/core/time.hpp>
+#include <kith/loader.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kith {
+
+/// A number of bytes. Written as a number or with a unit: `64_MiB`. The literal is 64 bits wide;
+/// `4096 << 20` is an int and 0.
+class byte_count {
+ public:
+  constexpr byte_count() = default;
+  template <std::integral Integer>
+  constexpr byte_count(Integer value)  // NOLINT: implicit, so that options read as numbers
+      : value_{value < 0 ? 0 : static_cast<std::uint64_t>(value)} {}
+
+  [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
+  friend constexpr auto operator<=>(byte_count, byte_count) = default;
+
+ private:
+  std::uint64_t value_ = 0;
+};
+
+inline namespace literals {
+constexpr byte_count operator""_KiB(unsigned long long n) { return byte_count{n << 10}; }
+constexpr byte_count operator""_MiB(unsigned long long n) { return byte_count{n << 20}; }
+constexpr byte_count operator""_GiB(unsigned long long n) { return byte_count{n << 30}; }
+}  // namespace literals
+
+/// How coherent near caches are. `eventual`: a write is seen everywhere about a millisecond later,
+/// and never later than `max_staleness` after it.
+enum class coherence : std::uint8_t { eventual };
+
+/// What a cluster does when it is cut in two. `none`: each side goes on, and the smaller one gives
+/// up its entries when they meet again. `majority`: only the side with most members goes on.
+enum class quorum : std::uint8_t { none, majority };
+
+/// Where a read may be answered. `near`: from this member's near cache if it is fresh enough.
+/// `owner`: by the owner of the key, always.
+enum class read : std::uint8_t { near, owner };
+
+struct near_options {
+  /// False: every read of a key owned elsewhere asks its owner.
+  bool enabled = true;
+  /// Memory for typed objects in this process: encoded size plus a fixed overhead an entry.
+  byte_count max_bytes = byte_count{std::uint64_t{64} << 20};
+  /// No near hit is older than this, even while invalidations cannot arrive. At least one second
+  /// more than the owners' heartbeat (1 s) keeps hits going through a lost packet.
+  duration max_staleness = std::chrono::seconds{3};
+};
+
+template <class Key, class Value>
+struct cache_options {
+  near_options near = {};
+  /// This member's share of the cache: its partitions evict their coldest entries above it.
+  byte_count max_bytes = byte_count{std::uint64_t{256} << 20};
+  kith::coherence coherence = kith::coherence::eventual;
+  /// Copies of each entry on other members. Accepted from 0 to 6; this version keeps none yet.
+  int backups = 0;
+  /// How long an entry lives after it was put; absent: until it is evicted or erased.
+  std::optional<duration> ttl = std::nullopt;
+  /// Runs at the owner for an absent key, once in the cluster for all who ask meanwhile.
+  loader<Key, Value> load = {};
+  /// A number that grows whenever the stored form of Key or Value changes.
+  std::uint32_t schema = 0;
+  /// How long a call may take, retries included.
+  duration timeout = std::chrono::seconds{5};
+};
+
+struct get_options {
+  kith::read read = kith::read::near;
+  /// No near hit older than this; absent: the cache's `near.max_staleness`.
+  std::optional<duration> max_age = std::nullopt;
+};
+
+struct put_options {
+  /// Lives this long instead of the cache's `ttl`.
+  std::optional<duration> ttl = std::nullopt;
+};
+
+/// Where other members may be found. The first member that answers is enough.
+struct discovery_options {
+  /// Members on this machine: ports 5801 to 5864 of the loopback address.
+  bool loopback = true;
+  /// Addresses of members anywhere, tried together with the above.
+  std::vector<endpoint> seeds = {};
+};
+
+struct member_options {
+  /// Members of different clusters never speak to each other.
+  std::string cluster = "kith";
+  /// Where this member listens. A port of 0 takes the first free one from 5801 to 5864.
+  endpoint bind = {"127.0.0.1", 0};
+  /// What other members dial; absent: where it listens.
+  std::optional<endpoint> advertise = std::nullopt;
+  /// Allows a bind that other machines can reach although connections are not authenticated.
+  bool insecure = false;
+  discovery_options discovery = {};
+  kith::quorum quorum = kith::quorum::none;
+  /// With `quorum = majority`: the first view forms when so many members have met.
+  std::uint32_t bootstrap_expect = 1;
+  /// This member's share of the partitions, relative to the others'. 0: owns nothing.
+  std::uint32_t weight = 100;
+  /// Members of one zone fail together; absent: each member by itself.
+  std::string zone = {};
+  /// Threads that serve the network.
+  std::uint32_t io_threads = 1;
+  /// Threads that run loaders and processors.
+  std::uint32_t loader_threads = 4;
+  /// Calls of this member that may wait at a time; one more fails with errc::overloaded.
+  std::uint32_t max_pending = 65536;
+  /// Gets every log line; absent: warnings and errors go to standard error.
+  std::function<void(const log_record&)> log = {};
+};
+
+}  // namespace kith

@@ -1,0 +1,316 @@
+// Simulated TCP: connections between hosts, each a pair of byte pipes. Bytes of one pipe arrive in
+// order, cut or glued as the seed decides; pipes know no order among each other. A cut link holds
+// bytes back and gives them when it heals, as retransmission does; a reset loses what is in flight.
+//
+// The network knows hosts by index and nothing of what they send.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/random.hpp>
+#include <kith/core/time.hpp>
+#include <kith/sim/scheduler.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace kith::sim {
+
+using host_index = std::uint32_t;
+
+struct network_options {
+  duration delay_least = std::chrono::microseconds{50};
+  /// Each chunk waits this much more on average, with a long tail.
+  duration delay_mean = std::chrono::microseconds{150};
+  /// How long a dial waits for an answer from behind a cut.
+  duration dial_timeout = std::chrono::seconds{1};
+  /// Of a million chunks: how many are cut in two places, and how many sends end in a reset.
+  std::uint32_t split_per_million = 0;
+  std::uint32_t reset_per_million = 0;
+};
+
+enum class dial_result : std::uint8_t { connected, refused, unreachable };
+enum class loss_kind : std::uint8_t { closed, reset };
+
+class network;
+
+/// One end of a connection, as its host holds it. Callbacks run as events, never from within a
+/// call; none runs after close().
+class endpoint_events {
+ public:
+  virtual void on_bytes(std::uint64_t connection, byte_view received) = 0;
+  virtual void on_lost(std::uint64_t connection, loss_kind how) = 0;
+  /// A peer connected. Not called for dialled connections.
+  virtual void on_accept(std::uint64_t connection) = 0;
+  virtual void on_dialled(std::uint64_t dial, dial_result result, std::uint64_t connection) = 0;
+
+ protected:
+  ~endpoint_events() = default;
+};
+
+/// What the network did, so that a run can show that its faults happened.
+struct network_counters {
+  std::uint64_t bytes = 0;
+  std::uint64_t chunks = 0;
+  std::uint64_t splits = 0;
+  std::uint64_t resets = 0;
+  std::uint64_t held_chunks = 0;
+  std::uint64_t slow_chunks = 0;
+  std::uint64_t dials = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t unreachable = 0;
+};
+
+class network {
+ public:
+  network(scheduler& time, std::uint64_t seed, network_options options)
+      : time_{time}, random_{seed}, options_{options} {}
+
+  /// Adds a host that is down. Indices grow by one.
+  host_index add_host(endpoint_events* events);
+
+  /// Starts listening; a host that is down refuses (its machine lives, nobody listens).
+  void up(host_index host) { hosts_[host].listening = true; }
+  /// The process ends: its connections are reset (`abrupt`) or, when the machine itself dies,
+  /// simply never answer again.
+  void down(host_index host, bool silently);
+  /// A silent machine is back: what was sent to it is answered with a reset.
+  void reboot(host_index host);
+
+  /// Connects `from` to `to`; on_dialled tells the result under the number that this returns.
+  std::uint64_t dial(host_index from, host_index to);
+  void send(std::uint64_t connection, host_index from, bytes chunk);
+  void close(std::uint64_t connection, host_index from);
+  /// Breaks the connection under both ends.
+  void reset(std::uint64_t connection);
+
+  /// While cut, nothing from `from` reaches `to`; what is sent waits.
+  void cut(host_index from, host_index to) { link(from, to).cuts += 1; }
+  void uncut(host_index from, host_index to);
+  /// Every chunk to `host` takes this much longer for each kilobyte: a reader that cannot keep up.
+  void slow_reader(host_index host, duration per_kilobyte) { hosts_[host].drain = per_kilobyte; }
+  /// Adds to the delay of every chunk from `from` to `to`; zero takes it back.
+  void clog(host_index from, host_index to, duration more) { link(from, to).clog = more; }
+
+  [[nodiscard]] const network_counters& counters() const { return counters_; }
+  network_options& options() { return options_; }
+  /// The connections of a host that stand, oldest first.
+  [[nodiscard]] std::vector<std::uint64_t> connections_of(host_index host) const;
+
+ private:
+  struct machine {
+    endpoint_events* events = nullptr;
+    bool listening = false;
+    bool silent = false;
+    duration drain{};
+  };
+  struct link_state {
+    int cuts = 0;
+    duration clog{};
+    std::vector<std::uint64_t> held;  // connections with chunks that wait for the cut to end
+  };
+  struct pipe {
+    time_point last_arrival{};
+    std::deque<bytes> held;
+  };
+  struct connection {
+    host_index ends[2] = {0, 0};
+    bool open[2] = {true, true};
+    pipe pipes[2];  // [i]: from ends[i] to the other
+  };
+
+  link_state& link(host_index from, host_index to) { return links_[{from, to}]; }
+  [[nodiscard]] duration draw_delay();
+  void transmit(std::uint64_t id, int side, bytes chunk);
+  void deliver(std::uint64_t id, int side, const bytes& chunk);
+  void lose(std::uint64_t id, int side, loss_kind how, duration delay);
+  [[nodiscard]] int side_of(const connection& c, host_index host) const {
+    return c.ends[0] == host ? 0 : 1;
+  }
+
+  scheduler& time_;
+  random_source random_;
+  network_options options_;
+  std::vector<machine> hosts_;
+  std::map<std::pair<host_index, host_index>, link_state> links_;
+  std::map<std::uint64_t, connection> connections_;
+  std::uint64_t next_ = 0;
+  network_counters counters_;
+};
+
+// --- implementation ---
+
+inline host_index network::add_host(endpoint_events* events) {
+  hosts_.push_back({events});
+  return static_cast<host_index>(hosts_.size() - 1);
+}
+
+inline duration network::draw_delay() {
+  // A geometric number of means, halving each time: exponential-like, in integers.
+  const auto mean = static_cast<std::uint64_t>(options_.delay_mean.count());
+  duration delay = options_.delay_least + duration{random_.below(mean + 1)};
+  while (random_.below(4) == 0) delay += duration{random_.below(2 * mean + 1)};
+  return delay;
+}
+
+inline std::vector<std::uint64_t> network::connections_of(host_index host) const {
+  std::vector<std::uint64_t> found;
+  for (const auto& [id, c] : connections_) {
+    if (c.ends[0] == host || c.ends[1] == host) found.push_back(id);
+  }
+  return found;
+}
+
+inline void network::down(host_index host, bool silently) {
+  hosts_[host].listening = false;
+  hosts_[host].silent = silently;
+  for (const std::uint64_t id : connections_of(host)) {
+    connection& c = connections_.at(id);
+    const int side = side_of(c, host);
+    c.open[side] = false;
+    if (!silently) lose(id, 1 - side, loss_kind::reset, draw_delay());
+  }
+}
+
+inline void network::reboot(host_index host) {
+  hosts_[host].silent = false;
+  for (const std::uint64_t id : connections_of(host)) {
+    const int side = side_of(connections_.at(id), host);
+    if (!connections_.at(id).open[side]) lose(id, 1 - side, loss_kind::reset, draw_delay());
+  }
+}
+
+inline std::uint64_t network::dial(host_index from, host_index to) {
+  const std::uint64_t id = ++next_;
+  ++counters_.dials;
+  const bool cut = link(from, to).cuts > 0 || link(to, from).cuts > 0 || hosts_[to].silent;
+  if (cut) {
+    ++counters_.unreachable;
+    time_.after(options_.dial_timeout, [this, from, id] {
+      hosts_[from].events->on_dialled(id, dial_result::unreachable, 0);
+    });
+    return id;
+  }
+  const duration there = draw_delay();
+  const duration back = draw_delay();
+  time_.after(there + back, [this, from, to, id] {
+    if (!hosts_[to].listening) {
+      ++counters_.refused;
+      hosts_[from].events->on_dialled(id, dial_result::refused, 0);
+      return;
+    }
+    connections_[id].ends[0] = from;
+    connections_[id].ends[1] = to;
+    hosts_[from].events->on_dialled(id, dial_result::connected, id);
+    if (connections_.contains(id)) hosts_[to].events->on_accept(id);
+  });
+  return id;
+}
+
+inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  const int side = side_of(found->second, from);
+  if (!found->second.open[side] || chunk.empty()) return;
+  counters_.bytes += chunk.size();
+  if (random_.one_in_million(options_.reset_per_million)) {
+    // The reset strikes within the chunk: a part of it arrives, or nothing.
+    chunk.resize(random_.below(chunk.size()));
+    if (!chunk.empty()) transmit(id, side, std::move(chunk));
+    time_.after(draw_delay(), [this, id] { reset(id); });
+    return;
+  }
+  if (chunk.size() > 1 && random_.one_in_million(options_.split_per_million)) {
+    ++counters_.splits;
+    const auto at = static_cast<std::ptrdiff_t>(1 + random_.below(chunk.size() - 1));
+    transmit(id, side, bytes{chunk.begin(), chunk.begin() + at});
+    chunk.erase(chunk.begin(), chunk.begin() + at);
+  }
+  transmit(id, side, std::move(chunk));
+}
+
+inline void network::transmit(std::uint64_t id, int side, bytes chunk) {
+  connection& c = connections_.at(id);
+  const host_index from = c.ends[side];
+  const host_index to = c.ends[1 - side];
+  pipe& way = c.pipes[side];
+  link_state& road = link(from, to);
+  if (road.cuts > 0 || !way.held.empty()) {
+    ++counters_.held_chunks;
+    if (way.held.empty()) road.held.push_back(id);
+    way.held.push_back(std::move(chunk));
+    return;
+  }
+  ++counters_.chunks;
+  duration delay = draw_delay() + road.clog;
+  if (hosts_[to].drain > duration{}) {
+    ++counters_.slow_chunks;
+    delay += hosts_[to].drain * static_cast<std::int64_t>(1 + chunk.size() / 1024);
+  }
+  way.last_arrival = std::max(way.last_arrival, time_.now() + delay);
+  time_.at(way.last_arrival, [this, id, side, chunk = std::move(chunk)] {
+    deliver(id, side, chunk);
+  });
+}
+
+inline void network::deliver(std::uint64_t id, int side, const bytes& chunk) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end() || !found->second.open[1 - side]) return;
+  const host_index to = found->second.ends[1 - side];
+  if (hosts_[to].silent) return;
+  time_.note(stable_hash(chunk));
+  hosts_[to].events->on_bytes(id, chunk);
+}
+
+inline void network::uncut(host_index from, host_index to) {
+  link_state& road = link(from, to);
+  if (road.cuts == 0 || --road.cuts > 0) return;
+  for (const std::uint64_t id : std::exchange(road.held, {})) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) continue;
+    const int side = side_of(found->second, from);
+    for (bytes& chunk : std::exchange(found->second.pipes[side].held, {})) {
+      transmit(id, side, std::move(chunk));
+    }
+  }
+}
+
+inline void network::close(std::uint64_t id, host_index from) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  const int side = side_of(found->second, from);
+  if (!found->second.open[side]) return;
+  found->second.open[side] = false;
+  const host_index to = found->second.ends[1 - side];
+  if (link(from, to).cuts > 0) return;  // the other end hears nothing; its own deadlines end it
+  const time_point behind =
+      std::max(time_.now() + draw_delay(), found->second.pipes[side].last_arrival);
+  lose(id, 1 - side, loss_kind::closed, behind - time_.now());
+}
+
+inline void network::reset(std::uint64_t id) {
+  if (!connections_.contains(id)) return;
+  ++counters_.resets;
+  lose(id, 0, loss_kind::reset, duration{});
+  lose(id, 1, loss_kind::reset, duration{});
+}
+
+inline void network::lose(std::uint64_t id, int side, loss_kind how, duration delay) {
+  time_.after(delay, [this, id, side, how] {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    connection& c = found->second;
+    const host_index host = c.ends[side];
+    const bool was_open = std::exchange(c.open[side], false);
+    const bool over = !c.open[0] && !c.open[1];
+    if (over) connections_.erase(found);
+    if (was_open) hosts_[host].events->on_lost(id, how);
+  });
+}
+
+}  // namespace kith::sim

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds kith and runs all of its tests: everything in an optimised build
+# with assertions, then units and simulations under the address and undefined-behaviour sanitizers,
+# then what has threads under the thread sanitizer. Works as the first command on a fresh checkout.
+#
+# A build that fails counts as one failed test, and the next one still runs. The exit code is that
+# of the first failure; the last line is the total.
+#
+# usage: scripts/test.sh [preset]...      (default: release asan tsan)
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+presets=("$@")
+if [[ $# -eq 0 ]]; then presets=(release asan tsan); fi
+
+passed=0
+failed=0
+status=0
+
+# fail <exit code>: the first one is the one that counts.
+fail() { if [[ $status -eq 0 ]]; then status=$1; fi; }
+
+# count <log of ctest>: adds its totals. A run without a total is one failed test.
+count() {
+  local failures=1 all=1 totals='tests passed, ([0-9]+) tests failed out of ([0-9]+)'
+  if [[ $(<"$1") =~ $totals ]]; then failures=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}; fi
+  failed=$((failed + failures))
+  passed=$((passed + all - failures))
+}
+
+run() {
+  local preset=$1 log=build/$1/test.log
+  echo "== $preset"
+  mkdir -p "build/$preset"
+  if ! { cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$jobs"; }; then
+    fail 1
+    failed=$((failed + 1))
+    return
+  fi
+  ctest --preset "$preset" --parallel "$jobs" | tee "$log"
+  fail "${PIPESTATUS[0]}"
+  count "$log"
+}
+
+jobs=$(nproc)
+if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+
+if scripts/install_packages.sh doctest-dev python3 +boost-serialization +clang-19; then
+  for preset in "${presets[@]}"; do run "$preset"; done
+else
+  fail 1
+  failed=1
+fi
+
+echo "$passed passed, $failed failed"
+exit "$status"

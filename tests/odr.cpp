@@ -1,0 +1,3 @@
+// Includes all of kith a second time in every test program: a function that is not inline is then
+// defined twice and the program does not link.
+#include <kith/kith.hpp>
