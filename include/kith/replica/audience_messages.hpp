@@ -110,7 +110,7 @@ inline bool audience::on_subscribe(time_point now, const member_id& from, std::u
     named[slot] = true;
     const stream* s = find(from, slot);
     const std::uint64_t have = at.n.value();
-    const bool whole = s != nullptr && s->state != listening::ended && have >= s->base &&
+    const bool whole = s != nullptr && s->state != listening::ended &&
                        (have == s->last(c.log) || s->covered(have + 1, c.log));
     whole ? resume(from, who, slot, have, out) : reset(from, who, slot, have, out);
   }
