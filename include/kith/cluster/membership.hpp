@@ -145,8 +145,10 @@ class membership {
   void on_redirect(time_point now, const member_id& from, const wire::redirect& m, outbox& out);
   void on_leave(const member_id& from, const wire::leave& m);
   void on_kick(time_point now, const member_id& from, const wire::kick& m, outbox& out);
-  void on_merge_offer(const member_id& from, const wire::merge_offer& m, outbox& out);
-  void on_merge_yield(const member_id& from, const wire::merge_yield& m, outbox& out);
+  void on_merge_offer(time_point now, const member_id& from, const wire::merge_offer& m,
+                      outbox& out);
+  void on_merge_yield(time_point now, const member_id& from, const wire::merge_yield& m,
+                      outbox& out);
   void on_merge_confirm(time_point now, const member_id& from, const wire::merge_confirm& m,
                         outbox& out);
   void probe(time_point now, outbox& out);
@@ -158,7 +160,7 @@ class membership {
   // membership_liveness.hpp: heartbeats, pings, alerts, stability.
   void beat(time_point now, outbox& out);
   void on_heartbeat(time_point now, const member_id& from, const wire::heartbeat& m, outbox& out);
-  [[nodiscard]] bool about_to_go(std::uint16_t index) const;
+  [[nodiscard]] bool about_to_go(time_point now, std::uint16_t index) const;
   void on_heartbeat_ack(time_point now, const member_id& from, const wire::heartbeat_ack& m,
                         outbox& out);
   void on_ping(time_point now, const member_id& from, const wire::ping& m, outbox& out);
@@ -185,6 +187,9 @@ class membership {
   void consider_as_coordinator(time_point now, outbox& out);
   void consider_as_heir(time_point now, outbox& out);
   void attempt(time_point now, change_plan plan, outbox& out);
+  [[nodiscard]] std::vector<member_id> sorted_cut() const;
+  [[nodiscard]] std::vector<member_id> credible_cut(time_point now) const;
+  [[nodiscard]] bool leaves_a_quorum(const std::vector<member_id>& cut) const;
   [[nodiscard]] bool outdated(const std::vector<member_id>& cut) const;
   void begin_prepare(time_point now, outbox& out);
   void begin_accept(time_point now, view_change value, outbox& out);
@@ -209,6 +214,7 @@ class membership {
   void send_commits(time_point now, const view& old, const view_change& value,
                     const vote_set& votes, const ballot& attempt, outbox& out);
   void install(time_point now, view next, const arrival& how, outbox& out);
+  [[nodiscard]] std::optional<view> successor(const view_change& value);
   void remember(const view_change* change, const ballot& attempt);
   void pull(time_point now, const member_id& from, outbox& out);
   void on_pull_view(time_point now, const member_id& from, const wire::pull_view& m, outbox& out);
@@ -252,6 +258,8 @@ class membership {
 
   /// What this member suspects in this view, by index.
   std::vector<wire::alert_item> alerts_;
+  /// When each member was last heard, by any frame.
+  std::vector<time_point> contacts_;
   time_point beat_at_ = never;
   time_point probe_at_ = never;
   /// When the coordinator was last heard in this view.
@@ -260,6 +268,8 @@ class membership {
   time_point strayed_since_{};
   bool authority_held_ = false;
 
+  /// The next view, as the value that this member last voted for or proposed makes it.
+  std::optional<view> successor_;
   /// The cut that the running attempt is about, sorted.
   std::vector<member_id> attempt_cut_;
   time_point attempt_at_ = never;
@@ -320,6 +330,7 @@ inline time_point membership::freshness(time_point now) const {
 inline void membership::on_contact(time_point now, const member_id& from) {
   if (!view_) return;
   detector_->on_contact(now, from);
+  if (const auto index = view_->find(from)) contacts_[*index] = now;
 }
 
 inline wire::decode_error membership::on_message(time_point now, const member_id& from,
@@ -368,8 +379,8 @@ inline wire::decode_error membership::dispatch(time_point now, const member_id& 
     KITH_ON(pull_view, on_pull_view(now, from, m, out));
     KITH_ON(full_view, on_full_view(now, from, m, out));
     KITH_ON(kick, on_kick(now, from, m, out));
-    KITH_ON(merge_offer, on_merge_offer(from, m, out));
-    KITH_ON(merge_yield, on_merge_yield(from, m, out));
+    KITH_ON(merge_offer, on_merge_offer(now, from, m, out));
+    KITH_ON(merge_yield, on_merge_yield(now, from, m, out));
     KITH_ON(merge_confirm, on_merge_confirm(now, from, m, out));
     KITH_ON(open_cache, on_open_cache(now, from, m, out));
     KITH_ON(cache_refused, on_cache_refused(m, out));

@@ -68,12 +68,39 @@ inline void membership::consider(time_point now, outbox& out) {
   }
 }
 
-inline void membership::consider_as_coordinator(time_point now, outbox& out) {
+inline std::vector<member_id> membership::sorted_cut() const {
   std::vector<member_id> cut = cut_->cut();
   std::ranges::sort(cut);
+  return cut;
+}
+
+inline bool membership::leaves_a_quorum(const std::vector<member_id>& cut) const {
+  const bool with_oldest = !std::ranges::binary_search(cut, view_->oldest().id);
+  return is_quorum(view_->members.size() - cut.size(), with_oldest, view_->members.size());
+}
+
+/// Whom to remove, sorted. With a quorum nobody can remove so many that the rest would be none: such
+/// a picture is of a network that was cut, and those who are heard again are not gone. Alerts cannot
+/// be taken back within a view, so they are passed over.
+inline std::vector<member_id> membership::credible_cut(time_point now) const {
+  std::vector<member_id> cut = sorted_cut();
+  if (!majority() || cut.empty() || leaves_a_quorum(cut)) return cut;
+  std::erase_if(cut, [&](const member_id& id) {
+    return now - contacts_[*view_->find(id)] < 2 * options_.timers.heartbeat;
+  });
+  if (!leaves_a_quorum(cut)) cut.clear();
+  return cut;
+}
+
+inline void membership::consider_as_coordinator(time_point now, outbox& out) {
+  std::vector<member_id> cut = credible_cut(now);
   const bool idle = decision_.proposing() == consensus::stage::idle;
   if (!idle && !outdated(cut)) return;
   if (idle && attempt_at_ != never && now < attempt_at_) return;
+  // Alerts that were passed over end with the view.
+  const bool cut_healed = majority() && !leaves_a_quorum(sorted_cut()) &&
+                          authority_.until(now, counts_itself()) > now;
+  if (cut_healed) desk_.ask_for_next_view();
   std::optional<change_plan> plan = desk_.plan(now, *view_, cut);
   if (!plan) return;
   if (leaving_ && view_->size() == 1) return go_left(out);
@@ -97,8 +124,7 @@ inline bool membership::outdated(const std::vector<member_id>& cut) const {
 inline void membership::consider_as_heir(time_point now, outbox& out) {
   const bool idle = decision_.proposing() == consensus::stage::idle;
   if (idle && attempt_at_ != never && now < attempt_at_) return;
-  std::vector<member_id> cut = cut_->cut();
-  std::ranges::sort(cut);
+  std::vector<member_id> cut = credible_cut(now);
   if (!idle && !outdated(cut)) return;
   const auto gone = [&](const member_id& id) { return std::ranges::binary_search(cut, id); };
   bool heir = !gone(self_.id);
@@ -154,7 +180,9 @@ inline view_change membership::make_value(change_plan plan) {
     plan.next.branch = younger_branch();
   }
   plan.next.number = plan.next.number.next();
-  return make_change(*view_, std::move(plan)).first;
+  auto [change, next] = make_change(*view_, std::move(plan));
+  successor_ = std::move(next);
+  return change;
 }
 
 /// Branches age: the first byte counts how often the line was taken over.
@@ -275,7 +303,7 @@ inline wire::decode_error membership::on_prepare(time_point now, const member_id
 inline wire::decode_error membership::on_promise(time_point now, const member_id& from,
                                                  const wire::promise& m, outbox& out) {
   if (!same_view(now, from, m.view, out)) return wire::decode_error::none;
-  if (m.value && (m.value->base != view_->key || m.accepted > m.attempt)) {
+  if (m.value && (m.accepted > m.attempt || !apply(*view_, *m.value))) {
     return wire::decode_error::out_of_range;
   }
   const std::uint16_t rank = *view_->find(from);
@@ -288,9 +316,9 @@ inline wire::decode_error membership::on_accept(time_point now, const member_id&
                                                 const wire::accept& m, outbox& out) {
   if (!same_view(now, from, m.view, out)) return wire::decode_error::none;
   const std::uint16_t rank = *view_->find(from);
-  if (!decision_.plausible(m.attempt, rank) || !parts::fits(*view_, m.value)) {
-    return wire::decode_error::out_of_range;
-  }
+  if (!decision_.plausible(m.attempt, rank)) return wire::decode_error::out_of_range;
+  successor_ = successor(m.value);
+  if (!successor_) return wire::decode_error::out_of_range;
   const consensus::vote vote = decision_.on_accept(m.attempt, m.value, bound(now, rank));
   if (vote != consensus::vote::given) {
     refuse(now, from, m.attempt, vote, out);
@@ -328,6 +356,14 @@ inline void membership::on_nack(time_point now, const member_id& from, const wir
 
 // --- the decision ---
 
+/// The view that a value makes, or nothing. Nobody votes for what it could not build; what was built
+/// for the vote is kept for the decision.
+inline std::optional<view> membership::successor(const view_change& value) {
+  const bool built = successor_ && successor_->key == value.next &&
+                     successor_->hash == value.hash && value.base == view_->key;
+  return built ? std::exchange(successor_, std::nullopt) : apply(*view_, value);
+}
+
 inline void membership::commit(time_point now, outbox& out) {
   const std::shared_ptr<const view> old = view_;
   const view_change value = decision_.value();
@@ -336,11 +372,10 @@ inline void membership::commit(time_point now, outbox& out) {
   const bool was_oldest = self_index_ == 0;
   ++counters_.views_committed;
   if (majority() && votes.tie()) ++counters_.dynamic_linear_tie;
-  std::optional<view> next = apply(*old, value);
+  std::optional<view> next = successor(value);
   decision_.give_up();
   attempt_at_ = never;
-  // Each voter checked that the value fits; that its hash is wrong nobody could see before.
-  if (!next) return note(out, log_level::error, "decided value is no view");
+  KITH_ASSERT(next.has_value());  // all voters, this member too, had built it
   if (next->contains(self_.id)) {
     const auto origin = was_oldest ? commit_origin::own : commit_origin::takeover;
     install(now, std::move(*next), {origin, &value, attempt}, out);
@@ -384,7 +419,7 @@ inline wire::decode_error membership::on_commit(time_point now, const member_id&
     return wire::decode_error::none;
   }
   const view_change value = mine ? *decision_.accepted_value() : *m.value;
-  std::optional<view> next = value.hash == m.hash ? apply(*view_, value) : std::nullopt;
+  std::optional<view> next = value.hash == m.hash ? successor(value) : std::nullopt;
   if (!next) return wire::decode_error::out_of_range;
   if (!next->contains(self_.id)) {
     if (leaving_) {
@@ -441,7 +476,9 @@ inline void membership::install(time_point now, view next, const arrival& how, o
   detector_->on_view(now, observers);
   cut_->on_view(now, std::move(observers));
 
+  successor_.reset();
   alerts_.clear();
+  contacts_.assign(view_->members.size(), now);
   attempt_cut_.clear();
   attempt_at_ = heir_at_ = never;
   coordinator_heard_ = now;

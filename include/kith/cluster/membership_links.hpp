@@ -207,23 +207,24 @@ inline void membership::probe(time_point now, outbox& out) {
   }
 }
 
-inline void membership::on_merge_offer(const member_id& from, const wire::merge_offer& m,
-                                       outbox& out) {
+inline void membership::on_merge_offer(time_point now, const member_id& from,
+                                       const wire::merge_offer& m, outbox& out) {
   if (!view_ || majority() || leaving_) return;
   if (!coordinating()) {
     return post(out, from, wire::redirect{view_->oldest().id, view_->oldest().address});
   }
-  switch (merge_.on_offer(side(), from, m)) {
+  switch (merge_.on_offer(now, side(), from, m)) {
     case merge::reply::none: return;
+    case merge::reply::next_view: return desk_.ask_for_next_view();
     case merge::reply::yield: return post(out, from, wire::merge_yield{view_->key, m.mine});
     case merge::reply::counter_offer:
       return post(out, from, wire::merge_offer{view_->key, view_->size()});
   }
 }
 
-inline void membership::on_merge_yield(const member_id& from, const wire::merge_yield& m,
-                                       outbox& out) {
-  if (!coordinating() || majority() || leaving_ || !merge_.on_yield(side(), m)) return;
+inline void membership::on_merge_yield(time_point now, const member_id& from,
+                                       const wire::merge_yield& m, outbox& out) {
+  if (!coordinating() || majority() || leaving_ || !merge_.on_yield(now, side(), m)) return;
   ++counters_.merges_confirmed;
   post(out, from, wire::merge_confirm{view_->key, m.mine, self_.address});
 }

@@ -35,14 +35,13 @@ inline void membership::beat(time_point now, outbox& out) {
 }
 
 /// Its removal is proposed or will be: it gets no further fence.
-inline bool membership::about_to_go(std::uint16_t index) const {
+inline bool membership::about_to_go(time_point now, std::uint16_t index) const {
   const auto& value = decision_.accepted_value();
   if (value && std::ranges::find(value->removed, index, &wire::removal::member) !=
                    value->removed.end()) {
     return true;
   }
-  const std::vector<member_id> cut = cut_->cut();
-  return std::ranges::find(cut, view_->members[index].id) != cut.end();
+  return std::ranges::binary_search(credible_cut(now), view_->members[index].id);
 }
 
 inline void membership::on_heartbeat(time_point now, const member_id& from,
@@ -59,7 +58,7 @@ inline void membership::on_heartbeat(time_point now, const member_id& from,
     decision_.on_nack({}, m.promised);
     if (now - strayed_since_ >= options_.timers.fence / 2) desk_.ask_for_next_view();
   }
-  const bool granted = majority() && !about_to_go(index);
+  const bool granted = majority() && !about_to_go(now, index);
   const duration fence = granted ? authority_.grant(index, now, counts_itself()) : duration{};
   authority_.note_sent(index, now);
   post(out, from, wire::heartbeat_ack{view_->key, now, m.sent_at, fence, stable_});

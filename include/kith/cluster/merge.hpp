@@ -6,6 +6,8 @@
 //   3. The other confirms, while it is still in the view that was named, and from then on does not
 //      dissolve itself until its next view.
 //   4. The loser dissolves if it is still in the view that it named and has confirmed nothing in it.
+//   5. A side that confirmed and whose loser went elsewhere asks for a view with nothing new in it,
+//      or it could never yield itself.
 //
 // Sizes may be stale by then; 3 and 4 keep both sides from dissolving into each other.
 //
@@ -19,6 +21,7 @@
 #include <kith/wire/membership_messages.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <tuple>
@@ -44,14 +47,14 @@ struct merge_side {
 
 class merge {
  public:
-  enum class reply : std::uint8_t { none, yield, counter_offer };
+  enum class reply : std::uint8_t { none, yield, counter_offer, next_view };
 
   void on_install(const view* old, const view& current);
 
-  [[nodiscard]] reply on_offer(const merge_side& mine, const member_id& from,
-                               const wire::merge_offer& offer);
+  [[nodiscard]] reply on_offer(time_point now, const merge_side& mine, const member_id& from,
+                               const wire::merge_offer& offer) const;
   /// True: send CONFIRM.
-  [[nodiscard]] bool on_yield(const merge_side& mine, const wire::merge_yield& yield);
+  [[nodiscard]] bool on_yield(time_point now, const merge_side& mine, const wire::merge_yield& yield);
   /// True: this side dissolves into that of the sender.
   [[nodiscard]] bool on_confirm(const merge_side& mine, const wire::merge_confirm& confirm) const;
 
@@ -59,11 +62,14 @@ class merge {
   [[nodiscard]] std::vector<endpoint> next_probes(const view& current,
                                                   const std::vector<endpoint>& candidates);
 
+  /// How long a loser has to come, once confirmed.
+  static constexpr duration patience = std::chrono::seconds{4};
   static constexpr std::size_t lost_max = 64;
   static constexpr std::size_t probes_at_a_time = 8;
 
  private:
   bool confirmed_ = false;
+  time_point confirmed_at_{};
   std::vector<endpoint> lost_;
   std::size_t next_ = 0;
   bool first_round_ = true;
@@ -81,18 +87,21 @@ inline void merge::on_install(const view* old, const view& current) {
   if (lost_.size() > lost_max) lost_.erase(lost_.begin(), lost_.end() - lost_max);
 }
 
-inline merge::reply merge::on_offer(const merge_side& mine, const member_id& from,
-                                    const wire::merge_offer& offer) {
+inline merge::reply merge::on_offer(time_point now, const merge_side& mine, const member_id& from,
+                                    const wire::merge_offer& offer) const {
   if (offer.mine.branch == mine.key.branch && offer.mine.number == mine.key.number) {
     return reply::none;
   }
   if (!gives_way(mine, {offer.mine, offer.size, from})) return reply::counter_offer;
-  return confirmed_ ? reply::none : reply::yield;
+  if (!confirmed_) return reply::yield;
+  return now - confirmed_at_ < patience ? reply::none : reply::next_view;
 }
 
-inline bool merge::on_yield(const merge_side& mine, const wire::merge_yield& yield) {
+inline bool merge::on_yield(time_point now, const merge_side& mine,
+                            const wire::merge_yield& yield) {
   if (yield.yours != mine.key) return false;
   confirmed_ = true;
+  confirmed_at_ = now;
   return true;
 }
 

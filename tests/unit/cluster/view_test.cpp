@@ -1,0 +1,99 @@
+#include <kith/cluster/view.hpp>
+#include <kith/wire/decode.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace kith;
+using namespace kith::cluster;
+
+namespace {
+
+member_record member(std::uint64_t i, std::uint64_t incarnation = 1) {
+  return {{i, i, incarnation}, {"host", static_cast<std::uint16_t>(i)}, 1, {}};
+}
+
+view three() {
+  return make_first_view({view_number{1}, 9}, {member(5), member(3), member(8)});
+}
+
+}  // namespace
+
+TEST_CASE("view: members are found by their exact life") {
+  const view v = three();
+  CHECK(v.find({3, 3, 1}) == 1);
+  CHECK_FALSE(v.contains({3, 3, 2}));
+  CHECK(v.oldest().id == member_id{5, 5, 1});
+}
+
+TEST_CASE("view: a change applied elsewhere gives the same view") {
+  const view base = three();
+  change_plan plan{{view_number{2}, 9}, {{0, wire::departure::failed}}, {member(4)},
+                   {{cache_id{1}, "books", {{"ttl", "60"}}}}};
+  const auto [change, next] = make_change(base, std::move(plan));
+  view_change received;
+  REQUIRE(wire::decode(wire::encoded(change), received) == wire::decode_error::none);
+  const auto applied = apply(base, received);
+  REQUIRE(applied.has_value());
+  CHECK(applied->hash == next.hash);
+  CHECK(applied->members.size() == 3);
+  CHECK(applied->oldest().id == member_id{3, 3, 1});
+  CHECK(applied->find_cache("books")->id == cache_id{1});
+}
+
+TEST_CASE("view: a partition whose owner changes gets a new epoch, the others keep theirs") {
+  const view base = three();
+  const auto [change, next] =
+      make_change(base, {{view_number{7}, 2}, {{0, wire::departure::failed}}, {}, {}});
+  std::uint32_t moved = 0;
+  for (std::uint32_t p = 0; p < partition_count; ++p) {
+    const auto id = static_cast<partition_id>(p);
+    REQUIRE(next.owner_of(id) != nullptr);
+    const bool same = base.owner_of(id)->id == next.owner_of(id)->id;
+    CHECK(next.epoch_of(id) == (same ? base.epoch_of(id) : epoch{view_number{7}, 2}));
+    moved += same ? 0 : 1;
+  }
+  CHECK(moved == change.rows.size());
+  CHECK(moved <= partition_count / 3 + 1);
+}
+
+TEST_CASE("view: a change that does not fit gives no view") {
+  const view base = three();
+  const auto [good, next] =
+      make_change(base, {{view_number{2}, 9}, {{2, wire::departure::left}}, {}, {}});
+  REQUIRE(apply(base, good));
+  const auto refused = [&](auto&& spoil) {
+    view_change bad = good;
+    spoil(bad);
+    return !apply(base, bad).has_value();
+  };
+  CHECK(refused([](view_change& c) { ++c.hash; }));
+  CHECK(refused([](view_change& c) { c.base.number = view_number{3}; }));
+  CHECK(refused([](view_change& c) { c.next.number = view_number{1}; }));
+  CHECK(refused([](view_change& c) { c.removed[0].member = 3; }));
+  CHECK(refused([](view_change& c) { c.removed.push_back(c.removed[0]); }));
+  CHECK(refused([](view_change& c) { c.added.push_back(member(3)); }));
+  CHECK(refused([](view_change& c) { c.added.push_back(member(3, 2)); }));
+  CHECK(refused([](view_change& c) { c.rows[0].owner = 77; }));
+  CHECK(refused([](view_change& c) { c.rows.push_back(c.rows[0]); }));
+}
+
+TEST_CASE("view: a body that is no view is refused") {
+  const auto refused = [](auto&& spoil) {
+    wire::view_body body = three();
+    spoil(body);
+    return !make_view(std::move(body)).has_value();
+  };
+  CHECK_FALSE(refused([](wire::view_body&) {}));
+  CHECK(refused([](wire::view_body& b) { b.members.clear(); }));
+  CHECK(refused([](wire::view_body& b) { b.members.push_back(b.members[0]); }));
+  CHECK(refused([](wire::view_body& b) { b.members[1].id = {}; }));
+  CHECK(refused([](wire::view_body& b) { b.rows.pop_back(); }));
+  CHECK(refused([](wire::view_body& b) { b.rows[9].owner = 3; }));
+  CHECK(refused([](wire::view_body& b) { b.rows[9].backups = {5}; }));
+  CHECK(refused([](wire::view_body& b) {
+    b.caches = {{cache_id{1}, "b", {}}, {cache_id{2}, "a", {}}};
+  }));
+  CHECK(refused([](wire::view_body& b) {
+    b.caches = {{cache_id{1}, "a", {}}, {cache_id{1}, "b", {}}};
+  }));
+}
