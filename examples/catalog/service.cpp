@@ -1,0 +1,129 @@
+#include "service.hpp"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/post.hpp>
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+namespace catalog {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+// No near hit is older than this, whatever happens to the messages that would have dropped it.
+constexpr auto staleness_max = 3s;
+
+// A replica may be killed between its write to the database and the erase that follows: what the
+// caches hold then ends by itself.
+constexpr auto entry_life = 60s;
+
+std::int64_t wall_clock_ns() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
+}
+
+std::uint64_t to_ms(std::uint64_t ns) { return ns / 1'000'000; }
+
+void raise_to(counters::count& highest, std::uint64_t value) {
+  std::uint64_t seen = highest.load(std::memory_order_relaxed);
+  while (seen < value && !highest.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
+  }
+}
+
+}  // namespace
+
+service::service(const service_options& options, database& rows, counters& counted)
+    : rows_{rows},
+      counted_{counted},
+      member_{{.cluster = options.cluster}},
+      packages_{member_.cache<std::string, package>(
+          "packages", {.near = {.max_bytes = options.near_bytes, .max_staleness = staleness_max},
+                       .max_bytes = options.owned_bytes,
+                       .ttl = entry_life,
+                       .load = [&rows](const std::string& name) { return rows.find(name); }})} {}
+
+service::~service() { writer_.join(); }
+
+// The cache counts near hits and finds them while a read is started. One read is started at a time,
+// so a count that grew meanwhile is about this one. The row says when it was read: after this
+// request came in means that the database was asked for it (or for one that came at the same time).
+void service::find(const std::string& name, const asio::any_io_executor& strand,
+                   std::function<void(read_result&&)> done) {
+  const std::int64_t began = wall_clock_ns();
+  const auto near = std::make_shared<bool>(false);
+  auto finish = [this, began, near, done = std::move(done)](kith::error_code error,
+                                                            kith::ref<package> value) {
+    const bool loaded = !value || value->read_at >= began;
+    const tier from = *near ? tier::near : loaded ? tier::database : tier::owner;
+    read_result result{error, from, std::move(value)};
+    count_read(result);
+    done(std::move(result));
+  };
+  const std::lock_guard lock{starting_};
+  const std::uint64_t before = packages_.stats().near_hits;
+  packages_.async_get(name, asio::bind_executor(strand, std::move(finish)));
+  *near = packages_.stats().near_hits != before;
+  raise_to(counted_.oldest_near_ns,
+           static_cast<std::uint64_t>(packages_.stats().oldest_near_hit.count()));
+}
+
+void service::count_read(const read_result& result) {
+  counters::count& counter = result.error                     ? counted_.failed
+                             : !result.value                  ? counted_.absent
+                             : result.from == tier::near      ? counted_.near
+                             : result.from == tier::owner     ? counted_.owner
+                                                              : counted_.database;
+  counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+// The key is erased, not put. Two writers that put could meet like this:
+//   1. A writes the row, then B writes it: the database holds B's.
+//   2. B puts its row into the cache, then A, which was held up, puts its own.
+// The cache would serve A's row until it expires. An erase has no row that could be the wrong one:
+// whoever reads next gets what the database holds then. And it comes after the write, since a read
+// between an early erase and the write would bring the old row back.
+void service::write(std::string name, package_change change, asio::any_io_executor strand,
+                    std::function<void(write_result&&)> done) {
+  asio::post(writer_, [this, name = std::move(name), change = std::move(change),
+                       strand = std::move(strand), done = std::move(done)]() mutable {
+    write_result result;
+    try {
+      result.revision = rows_.write(name, change);
+      counted_.writes.fetch_add(1, std::memory_order_relaxed);
+    } catch (const std::exception& wrong) {
+      result.failure = wrong.what();
+      asio::post(strand, [done = std::move(done), result = std::move(result)]() mutable {
+        done(std::move(result));
+      });
+      return;
+    }
+    auto finish = [done = std::move(done), result = std::move(result)](
+                      kith::error_code error, kith::version) mutable {
+      result.error = error;
+      done(std::move(result));
+    };
+    packages_.async_erase(name, asio::bind_executor(strand, std::move(finish)));
+  });
+}
+
+stats service::count() {
+  const auto read = [](const counters::count& of) { return of.load(std::memory_order_relaxed); };
+  stats counted;
+  counted.near = read(counted_.near);
+  counted.owner = read(counted_.owner);
+  counted.database = read(counted_.database);
+  counted.absent = read(counted_.absent);
+  counted.failed = read(counted_.failed);
+  counted.writes = read(counted_.writes);
+  counted.selects = read(counted_.selects);
+  counted.oldest_near_ms = to_ms(read(counted_.oldest_near_ns));
+  counted.staleness_max_ms = std::chrono::milliseconds{staleness_max}.count();
+  counted.view = member_.view_number();
+  counted.members = member_.member_count();
+  return counted;
+}
+
+}  // namespace catalog
