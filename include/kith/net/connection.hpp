@@ -203,8 +203,8 @@ inline void connection::start() {
     if (!self.token_.take()) return self.start();
     if (std::exchange(self.delivering_, true)) return self.release_token();
     self.hand_out();
-    self.release_token();
     self.events_.on_batch_end(self);
+    self.release_token();
     self.when_readable();
   });
 }
@@ -317,7 +317,6 @@ inline void connection::when_readable() {
                        const bool more = self->receive() != read_result::ended;
                        const bool waits = self->opened_ && !self->delivering_;
                        self->release_token();
-                       self->events_.on_batch_end(*self);
                        if (more && !waits) self->when_readable();
                      });
 }
@@ -326,7 +325,6 @@ inline bool connection::drive_reads() {
   if (!token_.take()) return false;
   const bool something = delivering_ && receive() == read_result::something;
   release_token();
-  if (something) events_.on_batch_end(*this);
   return something;
 }
 
@@ -352,6 +350,7 @@ inline connection::read_result connection::receive() {
     session_.on_bytes({buffer.data(), received});
     if (!opened_) advance_handshake();
     hand_out();
+    events_.on_batch_end(*this);
     progress_.note(now(), received, session_.frames(), session_.partial_bytes());
     if (received < buffer.size()) return closed() ? read_result::ended : result;
   }

@@ -115,6 +115,9 @@ class links final : public connection_events {
   /// This member goes on under another id: every connection of the old one is closed, and nothing
   /// more is told of it.
   void restart(const member_id& self);
+  /// Calls `visit(peer)` for each that sent a frame since the last time.
+  template <class Visit>
+  void report_contacts(Visit&& visit);
   /// Closes the link to `peer`, which broke the protocol.
   void drop(const member_id& peer, close_reason why);
   /// Finishes all connections and takes no more. `done` is called when the last one ended.
@@ -143,6 +146,8 @@ class links final : public connection_events {
     std::shared_ptr<connection> reserve;
     time_point reserve_since{};
     std::uint32_t last_sid = 0;
+    /// The frame that was reported as a contact.
+    time_point reported{};
   };
   struct dial_request {
     member_id member;
@@ -442,6 +447,18 @@ inline void links::set_members(const std::vector<std::pair<member_id, endpoint>>
     }
   }
   known_ = std::move(known);
+}
+
+// By ids first: the visitor may change the table.
+template <class Visit>
+void links::report_contacts(Visit&& visit) {
+  std::vector<member_id> heard;
+  for (auto& [id, mine] : peers_) {
+    if (!mine.link || mine.link->last_frame() <= mine.reported) continue;
+    mine.reported = mine.link->last_frame();
+    heard.push_back(id);
+  }
+  for (const member_id& id : heard) visit(id);
 }
 
 inline void links::drop(const member_id& of, close_reason why) {
