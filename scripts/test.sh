@@ -45,7 +45,7 @@ run() {
 jobs=$(nproc)
 if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 
-if scripts/install_packages.sh doctest-dev python3 +boost-serialization +clang-19; then
+if scripts/install_packages.sh doctest-dev python3 libsqlite3-dev +boost-serialization +clang-19; then
   for preset in "${presets[@]}"; do run "$preset"; done
 else
   fail 1
