@@ -25,6 +25,9 @@ TOKEN = re.compile(
     r'|R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)"'
     r"|\"(?:\\.|[^\"\\\n])*\"|(?<![0-9A-Fa-f])'(?:\\.|[^'\\\n])+'",
     re.DOTALL)
+# Directives and macros on a line of their own are no part of the declaration that follows them.
+NO_DECLARATION = re.compile(
+    r"^[ \t]*(?:#(?:[^\n]*\\\n)*[^\n]*|[A-Z][A-Z0-9_]*\([^{}\n]*\)[ \t]*$)", re.MULTILINE)
 CONTROL = re.compile(r"(?:else|if|for|while|switch|do|try|catch|return)\b|(?:case\b.*|default):")
 NOT_A_FUNCTION = re.compile(r"(?:typedef|inline|export|extern)?\s*(?:class|struct|union|enum"
                             r"|namespace|concept)\b")
@@ -39,8 +42,7 @@ def blanked(text):
         return (" " if found[0] == "/" else '""') + "\n" * found.count("\n")
 
     code = TOKEN.sub(blank, text)
-    # A directive is no part of the declaration that follows it.
-    return re.sub(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", "", code, flags=re.MULTILINE)
+    return NO_DECLARATION.sub(lambda match: "\n" * match.group(0).count("\n"), code)
 
 
 def without_template(head):

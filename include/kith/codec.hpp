@@ -19,7 +19,8 @@
 //   };
 //
 // read() returns false for bytes that are no T; it may also throw. Bytes that it leaves unread are
-// an error. `tag` names the encoding: members that open one cache with different tags are refused,
+// an error. A type without a default constructor has `std::optional<T> read(kith::byte_source&)`
+// instead. `tag` names the encoding: members that open one cache with different tags are refused,
 // so a change of the encoding is a change of the tag.
 #pragma once
 
@@ -28,10 +29,13 @@
 #include <kith/core/bytes.hpp>
 #include <kith/core/stable_hash.hpp>
 
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -56,13 +60,22 @@ inline constexpr bool trivially_encoded = false;
 template <class T>
 inline constexpr bool archived = false;
 
-/// True for types that have a codec.
+/// The two forms of read().
 template <class T>
-concept encodable = requires(const T& value, byte_sink& out, byte_source& in, T& into) {
-  { codec<T>::tag } -> std::convertible_to<std::string_view>;
-  codec<T>::write(value, out);
+concept reads_in_place = requires(byte_source& in, T& into) {
   { codec<T>::read(in, into) } -> std::convertible_to<bool>;
 };
+template <class T>
+concept reads_new = requires(byte_source& in) {
+  { codec<T>::read(in) } -> std::same_as<std::optional<T>>;
+};
+
+/// True for types that have a codec.
+template <class T>
+concept encodable = requires(const T& value, byte_sink& out) {
+  { codec<T>::tag } -> std::convertible_to<std::string_view>;
+  codec<T>::write(value, out);
+} && (reads_in_place<T> || reads_new<T>);
 
 template <class T>
 [[nodiscard]] consteval bool has_one_encoding() {
@@ -95,27 +108,51 @@ template <class T>
   return to_bytes(out.view());
 }
 
+/// Reads a T with its codec, whichever form it has; throws what it throws.
+template <class T>
+[[nodiscard]] bool read_value(byte_source& in, T& into) {
+  if constexpr (reads_in_place<T>) {
+    return codec<T>::read(in, into);
+  } else {
+    std::optional<T> made = codec<T>::read(in);
+    if (made) into = std::move(*made);
+    return made.has_value();
+  }
+}
+
 /// Reads all of `from` as a T; false, and `into` unspecified but valid, when it is none. Whatever
 /// the type's own code throws is such a failure too. Allocates only what `into` itself holds, never
-/// ahead of what the bytes can justify. Reuses the memory that `into` has.
+/// ahead of what the bytes can justify. Reuses the memory that `into` has; members that a
+/// serialize() does not show keep what they were.
 template <class T>
 [[nodiscard]] bool decode(byte_view from, T& into) noexcept {
   static_assert(encodable<T>, "kith: T has no codec; see kith/codec.hpp");
   try {
     byte_source in{from};
-    return codec<T>::read(in, into) && in.finished();
+    return read_value(in, into) && in.finished();
   } catch (...) {
     return false;
   }
 }
 
-/// The same into a new value.
+/// The same into a new value. Throws only what T's default constructor throws.
 template <class T>
-  requires std::default_initializable<T>
-[[nodiscard]] std::optional<T> decode(byte_view from) noexcept(
-    std::is_nothrow_default_constructible_v<T>) {
-  std::optional<T> value{std::in_place};
-  if (!kith::decode(from, *value)) value.reset();
+  requires(reads_new<T> || std::default_initializable<T>)
+[[nodiscard]] std::optional<T> decode(byte_view from) {
+  static_assert(encodable<T>, "kith: T has no codec; see kith/codec.hpp");
+  std::optional<T> value;
+  if constexpr (reads_new<T>) {
+    try {
+      byte_source in{from};
+      value = codec<T>::read(in);
+      if (!in.finished()) value.reset();
+    } catch (...) {
+      value.reset();
+    }
+  } else {
+    value.emplace();
+    if (!kith::decode(from, *value)) value.reset();
+  }
   return value;
 }
 
@@ -135,6 +172,8 @@ template <fixed_width T>
     return number_tag<std::underlying_type_t<T>>();
   } else if constexpr (std::is_same_v<T, bool>) {
     return "bool";
+  } else if constexpr (std::is_same_v<T, char>) {
+    return "char";  // signed on some machines, unsigned on others, and the same byte on all
   } else if constexpr (std::is_floating_point_v<T>) {
     return sizeof(T) == 4 ? "f32" : "f64";
   } else {
@@ -221,13 +260,13 @@ struct codec<T> {
 // --- keys ---
 
 template <class T>
-concept integer_key = std::is_integral_v<T> && !std::same_as<T, bool>;
+concept integer_key = fixed_width<T> && std::is_integral_v<T> && !std::same_as<T, bool>;
 
 /// True when a Q can be looked up among keys of type K without making a K: anything that reads as
 /// text for std::string, as bytes for kith::bytes, any integer for an integer. Otherwise Q has to
 /// convert to K.
 template <class Q, class K>
-concept key_like = encodable_key<K> &&
+concept key_like = encodable_key<K> && !std::same_as<Q, std::nullptr_t> &&
                    (std::same_as<K, std::string> ? std::convertible_to<const Q&, std::string_view>
                     : std::same_as<K, bytes>     ? std::convertible_to<const Q&, byte_view>
                     : integer_key<K>             ? integer_key<Q>
@@ -295,7 +334,13 @@ class encoded_key {
     K key;
   };
   struct written {
-    explicit written(const K& key) {
+    explicit written(const K& key) { write(key); }
+    template <class Q>
+      requires(integer_key<K> && !std::same_as<Q, K>)
+    explicit written(Q lookup) {
+      write(to_key<K>(lookup));
+    }
+    void write(const K& key) {
       if constexpr (requires { codec<K>::write_key(key, sink); }) {
         codec<K>::write_key(key, sink);
       } else {

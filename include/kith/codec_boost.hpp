@@ -11,12 +11,15 @@
 //
 // The encoding: numbers of fixed width, little-endian; counts and class versions as varints; a
 // class is its version (unless it opted out with boost::serialization::object_serializable) and
-// what its serialize() shows; std_layouts.hpp has the standard types; a type with an own
-// kith::codec is its length and its bytes. Golden bytes in the tests: it is the wire's.
+// what its serialize() shows; containers.hpp and composites.hpp have the standard types; a type
+// with an own kith::codec is its length and its bytes. Golden bytes in the tests: it is the wire's.
 #pragma once
 
+#include <kith/archive/composites.hpp>
+#include <kith/archive/containers.hpp>
 #include <kith/archive/layout.hpp>
-#include <kith/archive/std_layouts.hpp>
+#include <kith/archive/reader.hpp>
+#include <kith/archive/writer.hpp>
 #include <kith/codec.hpp>
 
 #include <boost/mpl/bool.hpp>
@@ -46,31 +49,9 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace kith::archive {
-
-/// What an input archive throws to stop a serialize() whose bytes are refused; decode() catches it.
-class refused : public std::exception {
- public:
-  const char* what() const noexcept override { return "kith: the bytes are not of this type"; }
-};
-
-#if defined(__GNUC__)
-[[gnu::noinline, gnu::cold]]
-#endif
-[[noreturn]] inline void
-throw_refused(byte_source& source) {
-  source.fail();
-  throw refused{};
-}
-
-#if defined(__GNUC__)
-[[gnu::noinline, gnu::cold]]
-#endif
-[[noreturn]] inline void
-throw_unreadable(const char* why) {
-  throw std::length_error{why};
-}
 
 /// The library version that Boost's own container code asks for; fixed, so that its layouts are.
 inline constexpr unsigned library_version = 19;
@@ -189,20 +170,13 @@ struct layout<boost::unordered_multimap<K, V, H, E, A>>
 /// Values may hold anything; of keys, equal ones must have equal bytes.
 enum class purpose { value, key };
 
-// --- writing ---
-
 /// An output archive of Boost's concept; lives as long as one encode().
 template <purpose For>
-class output {
+class output : public writer {
  public:
   using is_saving = boost::mpl::true_;
   using is_loading = boost::mpl::false_;
-
-  explicit output(byte_sink& sink) : sink_{&sink}, at_{sink.position()}, limit_{sink.limit()} {}
-  output(const output&) = delete;
-  output& operator=(const output&) = delete;
-  /// Hands what was written to the sink.
-  void finish() { sink_->finish(at_); }
+  using writer::writer;
 
   template <class T>
   output& operator<<(const T& value);
@@ -211,7 +185,6 @@ class output {
     return *this << value;
   }
 
-  // Boost's concept.
   void save_binary(const void* data, std::size_t size) { put_raw(data, size); }
   boost::serialization::library_version_type get_library_version() const {
     return boost::serialization::library_version_type(library_version);
@@ -221,33 +194,11 @@ class output {
     boost_classes::check<T>();
   }
 
-  // What layouts use.
-  void put_raw(const void* data, std::size_t size) {
-    make_room(size);
-    if (size != 0) std::memcpy(at_, data, size);
-    at_ += size;
-  }
-  void put_count(std::uint64_t count) {
-    make_room(varint_bytes_max);
-    if (count < 0x80) {
-      *at_++ = static_cast<std::byte>(count);
-    } else {
-      at_ = write_varint(at_, count);
-    }
-  }
+  /// For layouts: a count and that many items.
   template <class Item, class Range>
   void put_items(const Range& items, std::size_t count);
 
  private:
-  void make_room(std::size_t size) {
-    if (static_cast<std::size_t>(limit_ - at_) < size) {
-      at_ = sink_->grow(at_, size);
-      limit_ = sink_->limit();
-    }
-  }
-  [[nodiscard]] std::size_t written() const {
-    return static_cast<std::size_t>(at_ - sink_->view().data());
-  }
   template <class First, class Second>
   void put_item(const std::pair<First, Second>& item) {
     *this << item.first << item.second;
@@ -260,35 +211,14 @@ class output {
   void put_own_codec(const T& value);
   template <class T>
   void put_class(const T& value);
-
-  byte_sink* sink_;
-  std::byte* at_;
-  std::byte* limit_;
-  unsigned depth_ = 0;
-  std::uint64_t weightless_ = 0;
 };
 
-// --- reading ---
-
 /// An input archive of Boost's concept; lives as long as one decode(). Throws archive::refused.
-class input {
+class input : public reader {
  public:
   using is_saving = boost::mpl::false_;
   using is_loading = boost::mpl::true_;
-
-  explicit input(byte_source& source)
-      : source_{&source},
-        at_{source.position()},
-        end_{source.limit()},
-        reserve_left_{source.left() * reserve_factor} {}
-  input(const input&) = delete;
-  input& operator=(const input&) = delete;
-  /// Hands the position back. False when something was refused, even if serialize() went on.
-  [[nodiscard]] bool finish() {
-    if (source_->failed()) return false;
-    source_->finish(at_);
-    return true;
-  }
+  using reader::reader;
 
   template <class T>
   input& operator>>(T&& value);
@@ -297,7 +227,6 @@ class input {
     return *this >> value;
   }
 
-  // Boost's concept.
   void load_binary(void* data, std::size_t size) { take_raw(data, size); }
   boost::serialization::library_version_type get_library_version() const {
     return boost::serialization::library_version_type(library_version);
@@ -309,73 +238,22 @@ class input {
   void reset_object_address(const void*, const void*) {}
   void delete_created_pointers() {}
 
-  // What layouts use.
-  [[noreturn]] void refuse() {
-    at_ = end_;
-    throw_refused(*source_);  // not a member: it would keep the position out of registers
-  }
-  [[nodiscard]] byte_view take_view(std::size_t size) {
-    if (size > left()) refuse();
-    const byte_view taken{at_, size};
-    at_ += size;
-    return taken;
-  }
-  void take_raw(void* to, std::size_t size) {
-    if (size > left()) refuse();
-    if (size != 0) std::memcpy(to, at_, size);
-    at_ += size;
-  }
-  [[nodiscard]] std::uint64_t take_number() {
-    if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) {
-      return static_cast<std::uint64_t>(*at_++);
-    }
-    const varint_read long_one = read_varint(at_, end_);
-    if (!long_one.ok()) refuse();
-    at_ = long_one.end;
-    return long_one.value;
-  }
-  /// An index below `count`.
-  [[nodiscard]] std::size_t take_index(std::size_t count) {
-    const std::uint64_t index = take_number();
-    if (index >= count) refuse();
-    return static_cast<std::size_t>(index);
-  }
-  [[nodiscard]] std::size_t take_bit_count() {
-    const std::uint64_t count = take_number();
-    if (count / 8 + (count % 8 != 0) > left()) refuse();
-    return static_cast<std::size_t>(count);
-  }
-  /// How many Items follow: no more than the bytes left can hold.
+  /// For layouts: how many Items follow.
   template <class Item>
-  [[nodiscard]] std::size_t take_count();
-  /// How many of `count` Items may be reserved for before they are read. All reservations of one
-  /// value share one budget: nested counts would multiply otherwise.
-  template <class Item>
-  [[nodiscard]] std::size_t reservable(std::size_t count) {
-    const std::size_t most = reserve_left_ / sizeof(Item);
-    const std::size_t granted = count < most ? count : most;
-    reserve_left_ -= granted * sizeof(Item);
-    return granted;
+  [[nodiscard]] std::size_t take_count() {
+    return take_count_of<bytes_min<Item, boost_classes>()>();
   }
   /// Calls `take_one` for each of `count` Items.
   template <class Item, class TakeOne>
   void take_items(std::size_t count, TakeOne&& take_one);
 
  private:
-  [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
   template <class T>
-  void take_number(T& value);
+  void take_fixed(T& value);
   template <class T>
   void take_own_codec(T& value);
   template <class T>
   void take_class(T& value);
-
-  byte_source* source_;
-  const std::byte* at_;
-  const std::byte* end_;
-  std::size_t reserve_left_;
-  unsigned depth_ = 0;
-  std::uint64_t weightless_ = 0;
 };
 
 // --- implementation: writing ---
@@ -413,12 +291,11 @@ template <purpose For>
 template <class T>
 void output<For>::put_class(const T& value) {
   boost_classes::check<T>();
-  if (depth_ >= depth_max) throw_unreadable("kith: the value is nested too deep to be read back");
-  ++depth_;
+  enter();
   if constexpr (boost_classes::versioned<T>) put_count(boost_classes::version<T>);
   // Boost's way: one serialize() for both directions takes a mutable reference and only reads.
   boost::serialization::serialize_adl(*this, const_cast<T&>(value), boost_classes::version<T>);
-  --depth_;
+  leave();
 }
 
 template <purpose For>
@@ -440,9 +317,7 @@ void output<For>::put_items(const Range& items, std::size_t count) {
     } else {
       const std::size_t before = written();
       put_item(item);
-      if (written() == before && ++weightless_ > weightless_items_max) {
-        throw_unreadable("kith: the value holds too many empty items to be read back");
-      }
+      if (written() == before) count_weightless();
     }
   }
 }
@@ -458,7 +333,7 @@ input& input::operator>>(T&& value) {
   if constexpr (has_own_codec<plain>) {
     take_own_codec(value);
   } else if constexpr (fixed_width<plain>) {
-    take_number(value);
+    take_fixed(value);
   } else if constexpr (trivially_encoded<plain>) {
     take_raw(&value, sizeof value);
   } else if constexpr (has_layout<plain>) {
@@ -484,7 +359,7 @@ input& input::operator>>(T&& value) {
 }
 
 template <class T>
-void input::take_number(T& value) {
+void input::take_fixed(T& value) {
   if constexpr (holds_bool<T>) {
     value = static_cast<T>(take_index(2) == 1);
   } else {
@@ -495,41 +370,28 @@ void input::take_number(T& value) {
 template <class T>
 void input::take_class(T& value) {
   boost_classes::check<T>();
-  if (depth_ >= depth_max) refuse();
-  ++depth_;
+  enter();
   unsigned version = 0;
   if constexpr (boost_classes::versioned<T>) {
     version = static_cast<unsigned>(take_index(std::size_t{boost_classes::version<T>} + 1));
   }
   boost::serialization::serialize_adl(*this, value, version);
-  --depth_;
+  leave();
 }
 
 template <class T>
 void input::take_own_codec(T& value) {
   byte_source nested{take_view(take_count<std::byte>())};
-  if (!codec<T>::read(nested, value) || !nested.finished()) refuse();
-}
-
-template <class Item>
-std::size_t input::take_count() {
-  constexpr std::size_t each = bytes_min<Item, boost_classes>();
-  const std::uint64_t count = take_number();
-  if constexpr (each == 0) {
-    if (count > left() + weightless_items_max) refuse();
-  } else {
-    if (count > left() / each) refuse();
-  }
-  return static_cast<std::size_t>(count);
+  if (!read_value(nested, value) || !nested.finished()) refuse();
 }
 
 template <class Item, class TakeOne>
 void input::take_items(std::size_t count, TakeOne&& take_one) {
   if constexpr (bytes_min<Item, boost_classes>() == 0) {
     for (; count > 0; --count) {
-      const std::byte* const before = at_;
+      const std::size_t before = left();
       take_one();
-      if (at_ == before && ++weightless_ > weightless_items_max) refuse();
+      if (left() == before) count_weightless();
     }
   } else {
     for (; count > 0; --count) take_one();

@@ -48,6 +48,10 @@ class Tidy(unittest.TestCase):
             with self.subTest(declaration):
                 self.assertEqual([], tidy.check_file("a.hpp", function_of(80, declaration)))
 
+    def test_what_stands_before_a_function_is_no_part_of_it(self):
+        text = "#define A(x) \\\n  x\nA(int)\nB_C(d, 2)\n\n" + function_of(70)
+        self.assertEqual([(6, 75, "inline int f(int a)")], tidy.functions(text))
+
     def test_braces_in_comments_and_literals_do_not_count(self):
         text = "int f() {\n  // {\n  g(\"{\", '{', R\"({{\n)\"); /* {\n */\n}\n" + "int x;\n" * 80
         self.assertEqual([(1, 6, "int f()")], tidy.functions(text))

@@ -1,8 +1,8 @@
 // What the archive of codec_boost.hpp has to know about a type besides how to run its serialize():
 // whether it is copied as memory, whether equal values have equal bytes, how many bytes it takes at
-// least, and the name of its encoding. Standard types answer through layout<T> (std_layouts.hpp),
-// whether or not the user includes boost/serialization/vector.hpp and the like: the encoding must
-// not depend on includes.
+// least, and the name of its encoding. Standard types answer through layout<T> (containers.hpp,
+// composites.hpp), whether or not the user includes boost/serialization/vector.hpp and the like:
+// the encoding must not depend on includes.
 #pragma once
 
 #include <kith/codec.hpp>

@@ -11,7 +11,8 @@
 // cut back as well, for a while:
 //   S1  a subject with fewer than L votes, until its last vote is `settle` old;
 //   S2  a member without votes that the proposer does not hear itself, until observers had the time
-//       to see it too; once in a view, so that nobody can block cuts by playing dead;
+//       to see it too and, asked, did not; once in a view, so that nobody can block cuts by playing
+//       dead;
 //   S3  a subject with fewer than L votes that the proposer does not hear, like one in doubt: its
 //       observers may be dead or in poor health.
 // Votes by the condemned hold nothing back: who hears nobody suspects everybody and shall go alone.
@@ -20,21 +21,19 @@
 //   I1  An observer with at least L votes against it, from two members or from the proposer, is
 //       gone. (Where L is 1 the word of one member is not enough: else one liar among three accuses
 //       both others, and each becomes the witness against the other.)
-//   I2  Its vote counts against a subject that has L votes, unless the proposer observes that
-//   subject
+//   I2  Its vote counts against a subject that has L votes, unless the proposer observes that one
 //       itself and hears it.
 //   I3  A subject with any vote, or unheard by the proposer, is condemned when every one of its
 //       observers votes or is gone: nobody is left who could know better. For this rule also those
 //       are gone whom the proposer itself accuses or does not hear. It is what lets a member go on
 //       alone, with quorum = none, when it lost all others.
-//
 //       The silence that the proposer hears counts here only when it accuses at least L of its own
 //       subjects, which its detector doubted with care. Else one that was stopped for ten seconds
 //       would find that it had heard of nobody, and cut them all.
 //
-// Noise. A subject in doubt for 5 s: its silent observers are asked (reinforce). If it stays in
-// doubt, it is noise: its votes stay, since none is given twice in a view, but it holds nothing
-// back until another comes.
+// Noise. When a subject was in doubt for 5 s, or for `settle` if the proposer does not hear it
+// either, its silent observers are asked (reinforce). If it stays in doubt, it is noise: its votes
+// stay, since none is given twice in a view, but it holds nothing back until another comes.
 //
 // A proposer never cuts itself: alerts about it are for the others to count.
 //
@@ -181,6 +180,8 @@ inline void cut_filter::on_unheard(time_point now, const member_id& member) {
   if (s.at == stage::calm && !std::exchange(s.held, true)) {
     s.at = stage::fresh;
     s.until = now + options_.unheard_hold;
+  } else if (s.at == stage::doubt) {
+    s.until = std::min(s.until, now + options_.settle);
   }
   touch(*position);
   judge_all(now);
@@ -291,7 +292,11 @@ inline void cut_filter::judge(time_point now, std::uint16_t position, cause why)
   } else if (why == cause::new_vote) {
     s.at = stage::fresh;
     s.until = now + options_.settle;
-  } else if (s.until <= now || s.at == stage::doubt || s.at == stage::asked) {
+  } else if (s.until <= now && s.at == stage::fresh && s.unheard) {
+    s.at = stage::asked;
+    s.until = now + options_.answer_max;
+    ask(position);
+  } else if (s.until <= now || s.at == stage::doubt) {
     s.at = stage::noise;  // it settled, or an observer that seemed gone is heard
     s.until = never;
   }
@@ -302,7 +307,7 @@ inline void cut_filter::doubt(time_point now, std::uint16_t position, cause why)
   const bool waits = s.at == stage::doubt || s.at == stage::asked;
   if (!waits && (s.at != stage::noise || why == cause::new_vote)) {
     s.at = stage::doubt;
-    s.until = now + options_.doubt_max;
+    s.until = now + (s.unheard ? options_.settle : options_.doubt_max);
   } else if (s.at == stage::doubt && s.until <= now) {
     s.at = stage::asked;
     s.until = now + options_.answer_max;

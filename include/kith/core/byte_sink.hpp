@@ -20,7 +20,7 @@ namespace kith {
 /// Numbers and enumerations that travel as their own little-endian bytes. `long double` does not:
 /// its width and its padding differ between machines.
 template <class T>
-concept fixed_width = (std::is_arithmetic_v<T> || std::is_enum_v<T>) &&
+concept fixed_width = (std::is_arithmetic_v<T> || std::is_enum_v<T>) && sizeof(T) <= 8 &&
                       !std::same_as<std::remove_cv_t<T>, long double>;
 
 template <class T>

@@ -253,7 +253,7 @@ inline void network::transmit(std::uint64_t id, int side, bytes chunk) {
     delay += hosts_[to].drain * static_cast<std::int64_t>(1 + chunk.size() / 1024);
   }
   way.last_arrival = std::max(way.last_arrival, time_.now() + delay);
-  time_.at(way.last_arrival, [this, id, side, chunk = std::move(chunk), at = way.last_arrival] {
+  time_.at(way.last_arrival, [this, id, side, chunk = std::move(chunk)] {
     deliver(id, side, chunk);
   });
 }

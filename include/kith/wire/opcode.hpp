@@ -22,7 +22,7 @@ enum class opcode : std::uint8_t {
   accept = 0x1B,
   accepted = 0x1C,
   commit = 0x1D,
-  view_ack = 0x1E,
+  reinforce = 0x1E,
   view_stable = 0x1F,
   leave = 0x20,
   pull_view = 0x21,
@@ -32,7 +32,7 @@ enum class opcode : std::uint8_t {
   merge_yield = 0x25,
   merge_confirm = 0x26,
   open_cache = 0x27,
-  cache_opened = 0x28,
+  cache_refused = 0x28,
   gather = 0x29,
 
   // Operations on entries: the lane of the frame's partition.

@@ -72,6 +72,9 @@ class session {
   [[nodiscard]] std::size_t waiting_bytes() const {
     return handshake_.size() + (frames_ ? frames_->waiting_bytes() : 0);
   }
+  /// See splitter; 0 before the session is open.
+  [[nodiscard]] std::size_t partial_bytes() const { return frames_ ? frames_->partial_bytes() : 0; }
+  [[nodiscard]] std::uint64_t frames() const { return frames_ ? frames_->frames() : 0; }
 
  private:
   enum class state : std::uint8_t { waiting, challenged, hello_sent, proof_sent, open };

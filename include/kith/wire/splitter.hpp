@@ -42,8 +42,13 @@ class splitter {
 
   /// Bytes that wait for the rest of a frame or of a message.
   [[nodiscard]] std::size_t waiting_bytes() const {
-    return buffer_.size() - consumed_ + fragment_bytes_;
+    return partial_bytes() + fragment_bytes_;
   }
+
+  /// Bytes of the frame that is arriving, and the number of frames that arrived whole: by these a
+  /// driver sees whether a slow peer makes progress.
+  [[nodiscard]] std::size_t partial_bytes() const { return buffer_.size() - consumed_; }
+  [[nodiscard]] std::uint64_t frames() const { return frames_; }
 
  private:
   struct unfinished {
@@ -67,6 +72,7 @@ class splitter {
   frame_error error_ = frame_error::none;
   bytes buffer_;
   std::size_t consumed_ = 0;
+  std::uint64_t frames_ = 0;
   std::vector<unfinished> unfinished_;
   std::size_t fragment_bytes_ = 0;
   bytes whole_;
@@ -103,6 +109,7 @@ inline splitter::step splitter::take_frame(message_frame& frame) {
   std::memcpy(&sum, at + covered, checksum_bytes);
   if (sum != crc32c({at, covered})) return refuse(frame_error::bad_body_checksum);
   consumed_ += header_bytes + header.length;
+  ++frames_;
 
   const std::byte* end = at + covered;
   std::uint32_t sid = 0;

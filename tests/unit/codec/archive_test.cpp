@@ -6,6 +6,7 @@
 
 #include <boost/optional.hpp>
 #include <boost/serialization/base_object.hpp>
+#include <boost/serialization/binary_object.hpp>
 #include <boost/serialization/boost_unordered_map.hpp>
 #include <boost/serialization/map.hpp>
 #include <boost/serialization/optional.hpp>
@@ -210,6 +211,56 @@ TEST_CASE("codec: split members and free functions") {
   CHECK(decode<split>(encode(split{3}))->value == 3);
   CHECK(golden(foreign{3}) == "0003000000");
   CHECK(decode<foreign>(encode(foreign{3}))->value == 3);
+}
+
+struct coin {
+  bool heads = false;
+};
+template <class Archive>
+void save(Archive& archive, const coin& c, unsigned) {
+  const char side = c.heads ? 'h' : 't';
+  archive << side;
+}
+template <class Archive>
+void load(Archive& archive, coin& c, unsigned) {
+  char side = 0;
+  archive >> side;
+  c.heads = side == 'h';
+}
+template <class Archive>
+void serialize(Archive& archive, coin& c, const unsigned version) {
+  boost::serialization::split_free(archive, c, version);
+}
+
+/// A container by inheritance, an array of arrays, and a block of memory.
+struct mixed : std::vector<std::uint8_t> {
+  std::uint8_t grid[2][2] = {};
+  std::array<std::vector<bool>, 2> bits;
+  char block[3] = {};
+  coin flip;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& boost::serialization::base_object<std::vector<std::uint8_t>>(*this);
+    archive & grid & bits& boost::serialization::make_binary_object(block, sizeof block) & flip;
+  }
+};
+
+TEST_CASE("codec: free splits, containers as bases, arrays of arrays, blocks of memory") {
+  mixed value;
+  value.push_back(9);
+  value.grid[1][0] = 5;
+  value.bits[1] = {true};
+  value.block[2] = 'c';
+  value.flip.heads = true;
+  CHECK(golden(value) == packed("00 0109 00000500 00 0101 000063 0068"));
+  const auto back = decode<mixed>(encode(value));
+  REQUIRE(back);
+  CHECK(back->at(0) == 9);
+  CHECK(back->grid[1][0] == 5);
+  CHECK(back->bits[1].at(0));
+  CHECK(back->block[2] == 'c');
+  CHECK(back->flip.heads);
 }
 
 struct boosted {

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <stdexcept>
 #include <string>
 
 namespace {
@@ -31,6 +33,19 @@ struct price {
   std::string currency;
   bool operator==(const price&) const = default;
 };
+class percentage {
+ public:
+  static std::optional<percentage> make(int value) {
+    if (value < 0 || value > 100) return std::nullopt;
+    return percentage{value};
+  }
+  int value() const { return value_; }
+  bool operator==(const percentage&) const = default;
+
+ private:
+  explicit percentage(int value) : value_{value} {}
+  int value_;
+};
 struct thrower {
   int value = 0;
 };
@@ -51,6 +66,18 @@ struct kith::codec<price> {
     out.put(p.currency);
   }
   static bool read(byte_source& in, price& p) { return in.take(p.cents) && in.take(p.currency); }
+};
+
+template <>
+struct kith::codec<percentage> {
+  static constexpr std::string_view tag = "percentage";
+  static constexpr bool canonical = true;
+  static void write(percentage p, byte_sink& out) { out.put(static_cast<std::uint8_t>(p.value())); }
+  static std::optional<percentage> read(byte_source& in) {
+    std::uint8_t value = 0;
+    if (!in.take(value)) return std::nullopt;
+    return percentage::make(value);
+  }
 };
 
 template <>
@@ -85,7 +112,7 @@ static_assert(kith::codec_tag<price>() == "price 1");
 static_assert(kith::key_like<const char*, std::string>);
 static_assert(kith::key_like<char[4], std::string>);
 static_assert(kith::key_like<std::string_view, std::string>);
-static_assert(!kith::key_like<int, std::string>);
+static_assert(!kith::key_like<int, std::string> && !kith::key_like<std::nullptr_t, std::string>);
 static_assert(kith::key_like<int, std::uint64_t> && kith::key_like<std::uint64_t, int>);
 static_assert(!kith::key_like<bool, int> && !kith::key_like<double, int>);
 static_assert(!kith::key_like<int, colour> && kith::key_like<colour, colour>);
@@ -144,6 +171,19 @@ TEST_CASE("codec: what an own codec throws is a refusal") {
   thrower into;
   CHECK_FALSE(decode(unhex("00"), into));
   CHECK_THROWS_AS(static_cast<void>(encode(into)), std::runtime_error);
+}
+
+TEST_CASE("codec: a type without a default constructor makes its values in read()") {
+  static_assert(kith::encodable_key<percentage>);
+  const percentage half = *percentage::make(50);
+  CHECK(golden(half) == "32");
+  CHECK(decode<percentage>(encode(half)) == half);
+  CHECK_FALSE(decode<percentage>(unhex("65")));
+  CHECK_FALSE(decode<percentage>(unhex("3200")));
+  CHECK_FALSE(decode<percentage>({}));
+  percentage into = half;
+  CHECK(decode(unhex("07"), into));
+  CHECK(into.value() == 7);
 }
 
 TEST_CASE("codec: a failed source stays failed") {

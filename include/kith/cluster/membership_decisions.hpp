@@ -1,0 +1,514 @@
+// The part of membership.hpp that proposes, votes, installs and catches up.
+//
+// Rules (docs/membership.md 3.4): V1 and V2 are in allegiance, authority and bound(); N1 is in
+// make_value(): only the oldest continues a branch.
+#pragma once
+
+#include <kith/cluster/membership.hpp>
+
+namespace kith::cluster {
+
+// --- whose view is it ---
+
+inline bool membership::known_past(const view_key& key) const {
+  if (key.branch == view_->key.branch) return key.number < view_->key.number;
+  return std::ranges::any_of(past_, [&](const past_view& past) { return past.key == key; });
+}
+
+/// True when `key` is this member's view. Otherwise one of the two lags, or they are of different
+/// sides; what that calls for is started here.
+inline bool membership::same_view(time_point now, const member_id& from, const view_key& key,
+                                  outbox& out) {
+  if (!view_) return false;
+  const auto member = view_->find(from);
+  if (key == view_->key) return member.has_value();
+  ++counters_.stale_messages;
+  if (known_past(key)) {
+    // A member that lags asks for what it lacks once it hears of it; who is out never would.
+    if (member) {
+      post(out, from, wire::pong{view_->key});
+      return false;
+    }
+    ++counters_.kicks_sent;
+    post(out, from, wire::kick{wire::kick_reason::removed, view_->key, key, {}});
+    return false;
+  }
+  if (majority() || key.branch == view_->key.branch) {
+    pull(now, from, out);
+    return false;
+  }
+  // Another branch. Who still hears its coordinator stays with it.
+  if (coordinating()) {
+    if (member) {
+      desk_.on_strayed(from);
+    } else {
+      post(out, from, wire::merge_offer{view_->key, view_->size()});
+    }
+  } else if (!allegiance_.bound(now) && key.number > view_->key.number) {
+    pull(now, from, out);
+  }
+  return false;
+}
+
+/// May this member not vote now for an attempt of the member at `rank`?
+inline bool membership::bound(time_point now, std::uint16_t rank) const {
+  if (rank == 0) return false;
+  if (self_index_ != 0) return allegiance_.bound(now);
+  return !majority() || allegiance_.bound(now) || authority_.until(now, counts_itself()) > now;
+}
+
+// --- proposing ---
+
+inline void membership::consider(time_point now, outbox& out) {
+  if (!view_ || role_ == member_role::left) return;
+  if (coordinating()) {
+    consider_as_coordinator(now, out);
+  } else {
+    consider_as_heir(now, out);
+  }
+}
+
+inline void membership::consider_as_coordinator(time_point now, outbox& out) {
+  std::vector<member_id> cut = cut_->cut();
+  std::ranges::sort(cut);
+  const bool idle = decision_.proposing() == consensus::stage::idle;
+  if (!idle && !outdated(cut)) return;
+  if (idle && attempt_at_ != never && now < attempt_at_) return;
+  std::optional<change_plan> plan = desk_.plan(now, *view_, cut);
+  if (!plan) return;
+  if (leaving_ && view_->size() == 1) return go_left(out);
+  attempt_cut_ = std::move(cut);
+  attempt(now, std::move(*plan), out);
+}
+
+/// Without votes a proposer waits for all that it keeps: has one of them gone meanwhile?
+inline bool membership::outdated(const std::vector<member_id>& cut) const {
+  if (majority() || decision_.proposing() != consensus::stage::accepting) return false;
+  const auto& removed = decision_.value().removed;
+  return std::ranges::any_of(desk_.takeover_plan(*view_, cut).removed,
+                             [&](const wire::removal& goes) {
+                               return std::ranges::find(removed, goes.member,
+                                                        &wire::removal::member) == removed.end();
+                             });
+}
+
+/// The next in age after members that are all gone takes over; each one waits longer than the one
+/// before it, so that they seldom meet.
+inline void membership::consider_as_heir(time_point now, outbox& out) {
+  const bool idle = decision_.proposing() == consensus::stage::idle;
+  if (idle && attempt_at_ != never && now < attempt_at_) return;
+  std::vector<member_id> cut = cut_->cut();
+  std::ranges::sort(cut);
+  if (!idle && !outdated(cut)) return;
+  const auto gone = [&](const member_id& id) { return std::ranges::binary_search(cut, id); };
+  bool heir = !gone(self_.id);
+  for (std::uint16_t i = 0; heir && i < self_index_; ++i) heir = gone(view_->members[i].id);
+  if (!heir) {
+    heir_at_ = never;
+    return;
+  }
+  if (heir_at_ == never && idle) {
+    const auto jitter = random_.below(static_cast<std::uint64_t>(
+        (options_.timers.candidate_delay / 3).count()));
+    heir_at_ = now + options_.timers.candidate_delay * std::min<int>(self_index_ - 1, 8) +
+               duration{static_cast<duration::rep>(jitter)};
+  }
+  if (allegiance_.bound(now)) heir_at_ = std::max(heir_at_, allegiance_.window());
+  if (idle && now < heir_at_) return;
+  heir_at_ = never;
+  role_ = member_role::candidate;
+  ++counters_.takeovers;
+  note(out, log_level::warning, "takeover attempt");
+  change_plan plan = desk_.takeover_plan(*view_, cut);
+  attempt_cut_ = std::move(cut);
+  attempt(now, std::move(plan), out);
+}
+
+inline void membership::attempt(time_point now, change_plan plan, outbox& out) {
+  retry_ = options_.timers.attempt_retry;
+  ++counters_.ballots_started;
+  if (!majority()) {
+    view_change value = make_value(std::move(plan));
+    decision_.propose_unvoted(value);
+    begin_accept(now, std::move(value), out);
+  } else if (coordinating() && decision_.promised() == ballot{} && !decision_.ballot_zero_used()) {
+    view_change value = make_value(std::move(plan));
+    decision_.propose_first(value);
+    begin_accept(now, std::move(value), out);
+  } else {
+    begin_prepare(now, out);
+  }
+}
+
+/// After a first phase: the picture has changed since.
+inline change_plan membership::plan_anew(time_point now) {
+  if (!coordinating()) return desk_.takeover_plan(*view_, attempt_cut_);
+  std::optional<change_plan> plan = desk_.plan(now, *view_, attempt_cut_);
+  return plan ? std::move(*plan) : desk_.takeover_plan(*view_, attempt_cut_);
+}
+
+inline view_change membership::make_value(change_plan plan) {
+  if (majority()) {
+    plan.next = view_->key;
+  } else if (!coordinating()) {
+    plan.next.branch = younger_branch();
+  }
+  plan.next.number = plan.next.number.next();
+  return make_change(*view_, std::move(plan)).first;
+}
+
+/// Branches age: the first byte counts how often the line was taken over.
+inline std::uint32_t membership::younger_branch() {
+  const std::uint32_t age = view_ ? std::min((view_->key.branch >> 24) + 1, 255u) : 0;
+  return age << 24 | static_cast<std::uint32_t>(random_.below(1u << 24));
+}
+
+inline void membership::begin_prepare(time_point now, outbox& out) {
+  decision_.prepare();
+  const ballot mine = decision_.attempt();
+  const consensus::vote vote = decision_.on_prepare(mine, bound(now, self_index_));
+  if (vote != consensus::vote::given) {
+    decision_.give_up();
+    schedule_retry(now);
+    return;
+  }
+  schedule_retry(now);
+  send_attempt(out, false);
+  const bool enough = decision_.on_promise(self_index_, mine, decision_.accepted(),
+                                           decision_.accepted_value());
+  if (enough) begin_accept(now, make_value(plan_anew(now)), out);
+}
+
+/// The attempt has its value: ask for votes, beginning with the own one.
+inline void membership::begin_accept(time_point now, view_change value, outbox& out) {
+  if (decision_.proposing() == consensus::stage::preparing) {
+    if (decision_.inherited()) {
+      ++counters_.takeover_with_accepted_value;
+      value = *decision_.inherited();
+    }
+    decision_.propose(std::move(value));
+  }
+  accept_sent_ = now;
+  accepted_at_.assign(view_->members.size(), {});
+  schedule_retry(now);
+  const ballot mine = decision_.attempt();
+  if (decision_.on_accept(mine, decision_.value(), bound(now, self_index_)) !=
+      consensus::vote::given) {
+    decision_.give_up();
+    return;
+  }
+  const bool decided = decision_.on_accepted(self_index_, mine);
+  if (decided) {
+    commit(now, out);
+  } else {
+    send_attempt(out, false);
+  }
+}
+
+/// The first time, those that are to be removed as failed are spared: a message to them is a dial.
+inline void membership::send_attempt(outbox& out, bool again) {
+  const bool preparing = decision_.proposing() == consensus::stage::preparing;
+  for (std::uint16_t i = 0; i < view_->size(); ++i) {
+    const member_id& to = view_->members[i].id;
+    if (i == self_index_ || decision_.votes().has(i)) continue;
+    const bool gone = std::ranges::binary_search(attempt_cut_, to);
+    if (gone && (!again || !majority())) continue;
+    if (again) ++counters_.accept_resent;
+    if (preparing) {
+      post(out, to, wire::prepare{view_->key, decision_.attempt()});
+    } else {
+      post(out, to, wire::accept{view_->key, decision_.attempt(), decision_.value()});
+    }
+  }
+}
+
+inline void membership::schedule_retry(time_point now) {
+  const auto jitter = random_.below(static_cast<std::uint64_t>(retry_.count() / 4 + 1));
+  attempt_at_ = now + retry_ + duration{static_cast<duration::rep>(jitter)};
+  retry_ = std::min(retry_ * 2, options_.timers.attempt_retry_max);
+}
+
+inline void membership::retry_attempt(time_point now, outbox& out) {
+  if (!view_ || attempt_at_ == never || now < attempt_at_) return;
+  if (decision_.proposing() == consensus::stage::idle) {
+    attempt_at_ = never;
+    return;
+  }
+  schedule_retry(now);
+  send_attempt(out, true);
+}
+
+// --- voting ---
+
+inline void membership::refuse(time_point now, const member_id& to, const ballot& attempt,
+                               consensus::vote why, outbox& out) {
+  duration left{};
+  if (why == consensus::vote::bound) {
+    const time_point until =
+        self_index_ == 0 ? std::max(authority_.until(now, counts_itself()), allegiance_.window())
+                         : allegiance_.window();
+    left = std::clamp(until - now, duration{}, options_.timers.fence);
+    ++(self_index_ == 0 ? counters_.nack_by_authority : counters_.nack_by_window);
+  } else {
+    ++counters_.nack_by_ballot;
+  }
+  post(out, to, wire::nack{view_->key, attempt, decision_.promised(), left});
+}
+
+inline wire::decode_error membership::on_prepare(time_point now, const member_id& from,
+                                                 const wire::prepare& m, outbox& out) {
+  if (!same_view(now, from, m.view, out)) return wire::decode_error::none;
+  const std::uint16_t rank = *view_->find(from);
+  if (m.attempt.round == 0 || !decision_.plausible(m.attempt, rank)) {
+    return wire::decode_error::out_of_range;
+  }
+  const consensus::vote vote = decision_.on_prepare(m.attempt, bound(now, rank));
+  if (vote == consensus::vote::given) {
+    post(out, from, wire::promise{view_->key, m.attempt, decision_.accepted(),
+                                  decision_.accepted_value()});
+  } else {
+    refuse(now, from, m.attempt, vote, out);
+  }
+  return wire::decode_error::none;
+}
+
+inline wire::decode_error membership::on_promise(time_point now, const member_id& from,
+                                                 const wire::promise& m, outbox& out) {
+  if (!same_view(now, from, m.view, out)) return wire::decode_error::none;
+  if (m.value && (m.value->base != view_->key || m.accepted > m.attempt)) {
+    return wire::decode_error::out_of_range;
+  }
+  const std::uint16_t rank = *view_->find(from);
+  if (!decision_.on_promise(rank, m.attempt, m.accepted, m.value)) return wire::decode_error::none;
+  begin_accept(now, make_value(plan_anew(now)), out);
+  return wire::decode_error::none;
+}
+
+inline wire::decode_error membership::on_accept(time_point now, const member_id& from,
+                                                const wire::accept& m, outbox& out) {
+  if (!same_view(now, from, m.view, out)) return wire::decode_error::none;
+  const std::uint16_t rank = *view_->find(from);
+  if (!decision_.plausible(m.attempt, rank) || !parts::fits(*view_, m.value)) {
+    return wire::decode_error::out_of_range;
+  }
+  const consensus::vote vote = decision_.on_accept(m.attempt, m.value, bound(now, rank));
+  if (vote != consensus::vote::given) {
+    refuse(now, from, m.attempt, vote, out);
+    return wire::decode_error::none;
+  }
+  accepted_sent_ = now;
+  post(out, from, wire::accepted{view_->key, m.attempt, now});
+  return wire::decode_error::none;
+}
+
+inline void membership::on_accepted(time_point now, const member_id& from,
+                                    const wire::accepted& m, outbox& out) {
+  if (!same_view(now, from, m.view, out)) return;
+  const std::uint16_t rank = *view_->find(from);
+  if (decision_.proposing() == consensus::stage::accepting && m.attempt == decision_.attempt()) {
+    accepted_at_[rank] = m.sent_at;
+  }
+  if (decision_.on_accepted(rank, m.attempt)) commit(now, out);
+}
+
+inline void membership::on_nack(time_point now, const member_id& from, const wire::nack& m,
+                                outbox& out) {
+  if (!same_view(now, from, m.view, out)) return;
+  if (decision_.proposing() == consensus::stage::idle || m.attempt != decision_.attempt()) return;
+  ++counters_.ballots_refused;
+  decision_.on_nack(m.attempt, m.promised);
+  if (decision_.proposing() == consensus::stage::idle) {
+    schedule_retry(now);
+  } else if (m.left > duration{}) {
+    // Who is bound says for how long: ask again then, not much later.
+    const duration left = std::min(m.left, options_.timers.fence);
+    attempt_at_ = std::min(attempt_at_, now + left + std::chrono::milliseconds{10});
+  }
+}
+
+// --- the decision ---
+
+inline void membership::commit(time_point now, outbox& out) {
+  const std::shared_ptr<const view> old = view_;
+  const view_change value = decision_.value();
+  const vote_set votes = decision_.votes();
+  const ballot attempt = decision_.attempt();
+  const bool was_oldest = self_index_ == 0;
+  ++counters_.views_committed;
+  if (majority() && votes.tie()) ++counters_.dynamic_linear_tie;
+  std::optional<view> next = apply(*old, value);
+  decision_.give_up();
+  attempt_at_ = never;
+  // Each voter checked that the value fits; that its hash is wrong nobody could see before.
+  if (!next) return note(out, log_level::error, "decided value is no view");
+  if (next->contains(self_.id)) {
+    const auto origin = was_oldest ? commit_origin::own : commit_origin::takeover;
+    install(now, std::move(*next), {origin, &value, attempt}, out);
+    send_commits(now, *old, value, votes, attempt, out);
+  } else {
+    send_commits(now, *old, value, votes, attempt, out);
+    if (leaving_) return go_left(out);
+    start_over(now, {}, out);
+  }
+}
+
+inline void membership::send_commits(time_point now, const view& old, const view_change& value,
+                                     const vote_set& votes, const ballot& attempt, outbox& out) {
+  const bool present = view_->key == value.next && coordinating();
+  for (std::uint16_t i = 0; i < old.size(); ++i) {
+    const member_id& to = old.members[i].id;
+    if (to == self_.id) continue;
+    const auto gone = std::ranges::find(value.removed, i, &wire::removal::member);
+    if (gone != value.removed.end() && gone->why != wire::departure::left) continue;
+    wire::commit message{old.key, attempt, value.hash, now, accepted_at_[i], {}};
+    if (!votes.has(i)) message.value = value;
+    post(out, to, message);
+    const auto index = present ? view_->find(to) : std::nullopt;
+    if (!index) continue;
+    authority_.note_sent(*index, now);
+    // It was still in the old view when it accepted: nothing newer was decided before that.
+    if (votes.has(i)) authority_.note_answer(*index, accept_sent_);
+  }
+  if (view_->key != value.next) return;
+  for (const member_record& added : value.added) send_full_view(now, added.id, out);
+}
+
+inline wire::decode_error membership::on_commit(time_point now, const member_id& from,
+                                                const wire::commit& m, outbox& out) {
+  if (view_ && known_past(m.base)) return wire::decode_error::none;
+  if (!same_view(now, from, m.base, out)) return wire::decode_error::none;
+  const bool mine = decision_.accepted_value() && decision_.accepted() == m.attempt &&
+                    decision_.accepted_value()->hash == m.hash;
+  if (!mine && !m.value) {
+    pull(now, from, out);
+    return wire::decode_error::none;
+  }
+  const view_change value = mine ? *decision_.accepted_value() : *m.value;
+  std::optional<view> next = value.hash == m.hash ? apply(*view_, value) : std::nullopt;
+  if (!next) return wire::decode_error::out_of_range;
+  if (!next->contains(self_.id)) {
+    if (leaving_) {
+      go_left(out);
+    } else {
+      start_over(now, {view_->members[*view_->find(from)].address}, out);
+    }
+    return wire::decode_error::none;
+  }
+  arrival how{.change = &value, .attempt = m.attempt};
+  if (m.attempt.round > 0 && m.attempt.rank != 0) how.origin = commit_origin::takeover;
+  if (next->oldest().id == from) {
+    how.coordinator_time = m.sent_at;
+    if (m.echo == accepted_sent_) how.echo = m.echo;
+  }
+  install(now, std::move(*next), how, out);
+  return wire::decode_error::none;
+}
+
+inline void membership::remember(const view_change* change, const ballot& attempt) {
+  if (!view_) return;
+  past_.push_back({view_->key, std::nullopt, attempt});
+  if (change != nullptr) past_.back().change = *change;
+  if (past_.size() > past_changes_max) past_[past_.size() - past_changes_max - 1].change.reset();
+  if (past_.size() > past_views_max) past_.pop_front();
+}
+
+inline void membership::install(time_point now, view next, const arrival& how, outbox& out) {
+  const std::shared_ptr<const view> old = view_;
+  KITH_ASSERT(!old || next.key.number > old->key.number);
+  remember(how.change, how.attempt);
+  view_ = std::make_shared<const view>(std::move(next));
+  self_index_ = *view_->find(self_.id);
+  seen_ = std::max(seen_, view_->key.number);
+  stable_ = false;
+  ++counters_.views_installed;
+
+  const bool oldest_left = how.change != nullptr && !how.change->removed.empty() &&
+                           how.change->removed.front() == wire::removal{0, wire::departure::left};
+  const bool same_coordinator = old && old->oldest().id == view_->oldest().id;
+  desk_.on_install(now, old.get(), *view_, how.origin, oldest_left);
+  merge_.on_install(old.get(), *view_);
+  allegiance_.on_install(now, same_coordinator);
+  allegiance_.note_coordinator_time(how.coordinator_time);
+  allegiance_.refresh(how.echo);
+  if (coordinating()) authority_.on_install(same_coordinator ? old.get() : nullptr, *view_);
+  decision_.on_view(options_.quorum, self_index_, view_->members.size());
+
+  std::vector<member_id> ids;
+  for (const member_record& member : view_->members) ids.push_back(member.id);
+  if (!detector_) detector_.emplace(self_.id);
+  if (!cut_) cut_.emplace(self_.id);
+  rings observers{ids};
+  detector_->on_view(now, observers);
+  cut_->on_view(now, std::move(observers));
+
+  alerts_.clear();
+  attempt_cut_.clear();
+  attempt_at_ = heir_at_ = never;
+  coordinator_heard_ = now;
+  strayed_since_ = {};
+  accepted_sent_ = {};
+  pulled_from_ = {};
+  bootstrap_.stop();
+  role_ = coordinating() ? member_role::coordinator : member_role::follower;
+  probe_at_ = coordinating() && !majority() ? now + options_.timers.probe / 2 : never;
+  out.push_back(view_installed{view_});
+  desk_.on_ack(now, self_index_);
+  settle_caches(now, out);
+  beat(now, out);
+  stabilise(now, out);
+}
+
+// --- catching up ---
+
+inline void membership::pull(time_point now, const member_id& from, outbox& out) {
+  if (!pulled_from_.nobody() && now - pulled_at_ < options_.timers.pull_retry) return;
+  pulled_from_ = from;
+  pulled_at_ = now;
+  ++counters_.pull_view;
+  post(out, from, wire::pull_view{view_->key});
+}
+
+inline void membership::on_pull_view(time_point now, const member_id& from,
+                                     const wire::pull_view& m, outbox& out) {
+  if (!view_) return;
+  if (!view_->contains(from)) {
+    static_cast<void>(same_view(now, from, m.have, out));
+    return;
+  }
+  if (m.have == view_->key) return;
+  auto step = std::ranges::find(past_, m.have, &past_view::key);
+  const bool whole = step != past_.end() &&
+                     std::all_of(step, past_.end(),
+                                 [](const past_view& past) { return past.change.has_value(); });
+  if (!whole) return send_full_view(now, from, out);
+  ++counters_.chain_sent;
+  for (; step != past_.end(); ++step) {
+    post(out, from, wire::commit{step->key, step->attempt, step->change->hash, now, {},
+                                 step->change});
+  }
+  if (coordinating()) authority_.note_sent(*view_->find(from), now);
+}
+
+inline void membership::send_full_view(time_point now, const member_id& to, outbox& out) {
+  ++counters_.full_view_sent;
+  post(out, to, wire::full_view{*view_, view_->hash, now, stable_});
+  const auto index = view_->find(to);
+  if (coordinating() && index) authority_.note_sent(*index, now);
+}
+
+inline wire::decode_error membership::on_full_view(time_point now, const member_id& from,
+                                                   const wire::full_view& m, outbox& out) {
+  const bool expected = view_ ? pulled_from_ == from && m.body.key.number > view_->key.number
+                              : bootstrap_.active();
+  if (!expected) return wire::decode_error::none;
+  std::optional<view> next = make_view(m.body);
+  if (!next || next->hash != m.hash) return wire::decode_error::out_of_range;
+  if (!next->contains(self_.id)) return wire::decode_error::none;
+  arrival how;
+  if (next->oldest().id == from) how.coordinator_time = m.sent_at;
+  install(now, std::move(*next), how, out);
+  if (m.stable && !coordinating()) become_stable(out);
+  return wire::decode_error::none;
+}
+
+}  // namespace kith::cluster

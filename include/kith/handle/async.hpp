@@ -1,0 +1,132 @@
+// From a completion token to calls: one or many, each ending in one posted handler.
+#pragma once
+
+#include <kith/error.hpp>
+#include <kith/handle/operation.hpp>
+#include <kith/handle/port.hpp>
+
+#include <boost/asio/async_result.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace kith::handle {
+
+/// A call made when the operation was asked for, or why it cannot be made: tokens may be lazy, the
+/// arguments may be gone when the operation starts.
+struct prepared_call {
+  node::call what;
+  error_code refused;
+
+  template <class Make>
+  [[nodiscard]] static prepared_call from(Make&& make) {
+    try {
+      return {make(), {}};
+    } catch (const error& wrong) {
+      return {{}, wrong.code()};
+    }
+  }
+};
+
+/// The default of start_call's `early`: nothing is known before the owner was asked.
+struct never_early {
+  template <class Result>
+  bool operator()(const node::call&, Result&) const {
+    return false;
+  }
+};
+
+/// Starts the call and ends with `finish(outcome&&, Result&) -> error_code`, unless
+/// `early(call, Result&)` has the result already.
+template <class Result, class Finish, class Token, class Early = never_early>
+auto start_call(std::shared_ptr<port> to, prepared_call call, Finish finish, Token&& token,
+                Early early = {}) {
+  return asio::async_initiate<Token, typename completion_signature<Result>::type>(
+      [](auto handler, std::shared_ptr<port> member, prepared_call&& prepared, Finish&& take,
+         Early&& known) {
+        using handler_type = decltype(handler);
+        posted_handler<Result, handler_type> posted{std::move(handler), member->executor()};
+        Result result{};
+        if (prepared.refused) return posted.post(prepared.refused, std::move(result));
+        if (known(prepared.what, result)) return posted.post({}, std::move(result));
+        node::call what = std::move(prepared.what);
+        what.done =
+            new async_call<Result, Finish, handler_type>{std::move(posted), std::move(take)};
+        member->submit(std::move(what));
+      },
+      token, std::move(to), std::move(call), std::move(finish), std::move(early));
+}
+
+/// The calls of one operation on many keys, with whatever else lives until they are done.
+template <class Result, class Finish, class Handler>
+struct async_group {
+  posted_handler<Result, Handler> handler;
+  Finish finish;
+  std::unique_ptr<call_group> calls;
+};
+
+/// The same for many: `make() -> std::vector<node::call>` runs when the operation starts,
+/// `finish(call_group&, Result&) -> error_code` when all are done.
+template <class Result, class Make, class Finish, class Token>
+auto start_calls(std::shared_ptr<port> to, Make make, Finish finish, Token&& token) {
+  return asio::async_initiate<Token, typename completion_signature<Result>::type>(
+      [](auto handler, std::shared_ptr<port> member, Make&& make_calls, Finish&& take) {
+        using handler_type = decltype(handler);
+        posted_handler<Result, handler_type> posted{std::move(handler), member->executor()};
+        std::vector<node::call> calls;
+        try {
+          calls = make_calls();
+        } catch (const error& refused) {
+          return posted.post(refused.code(), Result{});
+        }
+        using group_type = async_group<Result, Finish, handler_type>;
+        auto* group = new group_type{std::move(posted), std::move(take), nullptr};
+        const auto finish_all = [group] {
+          std::unique_ptr<group_type> over{group};
+          Result result{};
+          const error_code code = over->finish(*over->calls, result);
+          over->handler.post(code, std::move(result));
+        };
+        if (calls.empty()) {
+          group->calls = std::make_unique<call_group>(0, nullptr);
+          return finish_all();
+        }
+        group->calls = std::make_unique<call_group>(calls.size(), finish_all);
+        for (std::size_t i = 0; i < calls.size(); ++i) calls[i].done = group->calls->at(i);
+        member->submit_many(std::move(calls));
+      },
+      token, std::move(to), std::move(make), std::move(finish));
+}
+
+/// Runs one call on the calling thread's time. Throws what it ended with.
+[[nodiscard]] inline node::outcome run_call(port& to, node::call&& what) {
+  return blocking_call{to}.run(to, std::move(what));
+}
+
+/// The same for many. The group's results are whole when this returns.
+[[nodiscard]] inline std::unique_ptr<call_group> run_calls(port& to,
+                                                           std::vector<node::call>&& calls) {
+  const std::unique_ptr<waiter> wait = to.make_waiter();
+  auto group = std::make_unique<call_group>(calls.size(), [&wait] { wait->signal(); });
+  if (calls.empty()) return group;
+  for (std::size_t i = 0; i < calls.size(); ++i) calls[i].done = group->at(i);
+  to.submit_many(std::move(calls));
+  wait->wait();
+  return group;
+}
+
+/// The first failure of a group, if there is one.
+[[nodiscard]] inline error_code first_error(call_group& group) {
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    if (group.result(i).error) return group.result(i).error;
+  }
+  return {};
+}
+
+inline void throw_first_failure(call_group& group) {
+  for (std::size_t i = 0; i < group.size(); ++i) throw_failure(group.result(i));
+}
+
+}  // namespace kith::handle

@@ -1,0 +1,285 @@
+// What all handles of one cache of one member share: its options, its near cache, its loader and
+// processors, and the way to the member. Everything typed about a call is decided here, once, for
+// the blocking and the async form alike.
+#pragma once
+
+#include <kith/codec.hpp>
+#include <kith/core/mutex.hpp>
+#include <kith/error.hpp>
+#include <kith/handle/entry.hpp>
+#include <kith/handle/operation.hpp>
+#include <kith/handle/port.hpp>
+#include <kith/near/near_cache.hpp>
+#include <kith/near/ref.hpp>
+#include <kith/options.hpp>
+#include <kith/store/budget.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <typeindex>
+#include <unordered_map>
+#include <utility>
+
+namespace kith::handle {
+
+/// Reads of one cache through this member, by where they were answered.
+struct read_counters {
+  std::atomic<std::uint64_t> near{0};
+  std::atomic<std::uint64_t> owner{0};
+  std::atomic<std::uint64_t> loaded{0};
+  std::atomic<std::uint64_t> absent{0};
+  std::atomic<std::uint64_t> failed{0};
+  /// Loads that ran in this process, for whomever.
+  std::atomic<std::uint64_t> loads_here{0};
+  /// The highest age bound of a near hit: now minus the freshness it was served under.
+  std::atomic<std::int64_t> oldest_near_ns{0};
+};
+
+template <class Key, class Value>
+class cache_state final : public node::cache_hooks {
+  static_assert(encodable<Key>, "kith: the key type has no codec; see kith/codec.hpp");
+  static_assert(!encodable<Key> || encodable_key<Key>,
+                "kith: keys must have one encoding for each value; see kith/codec.hpp");
+  static_assert(encodable<Value>, "kith: the value type has no codec; see kith/codec.hpp");
+
+ public:
+  using options_type = cache_options<Key, Value>;
+  using processor = std::function<replica::processor_result(entry<Key, Value>&, byte_view)>;
+
+  cache_state(std::shared_ptr<port> to, std::string name, options_type options, std::uint64_t salt)
+      : port_{std::move(to)},
+        options_{std::move(options)},
+        binding_{std::make_shared<node::cache_binding>()} {
+    binding_->name = std::move(name);
+    binding_->max_staleness = options_.near.max_staleness;
+    binding_->near_enabled = options_.near.enabled;
+    binding_->has_loader = static_cast<bool>(options_.load);
+    // The gates are the member's: the near cache keeps the port alive through this state.
+    near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());
+  }
+
+  [[nodiscard]] port& member() const { return *port_; }
+  [[nodiscard]] const options_type& options() const { return options_; }
+  [[nodiscard]] const std::shared_ptr<node::cache_binding>& binding() const { return binding_; }
+  [[nodiscard]] const near::near_cache<Key, Value>& near_cache() const { return *near_; }
+  [[nodiscard]] read_counters& counters() { return counters_; }
+
+  /// The near cache's answer, if it may be served.
+  template <class Lookup>
+  [[nodiscard]] ref<Value> find_near(const encoded_key<Key>& key, const Lookup& lookup,
+                                     const get_options& how);
+
+  /// A call about `key`. Throws kith::error: invalid_argument (empty key), too_large.
+  [[nodiscard]] node::call make_call(node::call_kind kind, const encoded_key<Key>& key) const;
+  [[nodiscard]] node::call make_get(const encoded_key<Key>& key, const get_options& how) const;
+  [[nodiscard]] node::call make_mutation(wire::mutation kind, const encoded_key<Key>& key) const;
+  /// Puts the encoded value and its time to live into `what`.
+  void set_value(node::call& what, const Value& value, const put_options& how) const;
+
+  /// The value that a get brought, or what went wrong. Ends the fill that the get leads.
+  error_code take_value(node::outcome&& result, ref<Value>& value);
+
+  void register_processor(std::string name, std::type_index type, processor run);
+  /// Throws kith::error(unknown_processor) for a type that was not registered here.
+  [[nodiscard]] std::string processor_name(std::type_index type) const;
+
+  node::loader_outcome load(byte_view key) noexcept override;
+  replica::processor_result process(const replica::run_processor& job) noexcept override;
+  near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
+
+ private:
+  error_code decode_value(node::outcome& result, ref<Value>& value);
+  void count_read(const node::outcome& result, bool failed);
+
+  std::shared_ptr<port> port_;
+  const options_type options_;
+  std::shared_ptr<node::cache_binding> binding_;
+  std::optional<near::near_cache<Key, Value>> near_;
+  read_counters counters_;
+
+  mutable mutex processors_mutex_;
+  std::unordered_map<std::string, processor> processors_ KITH_GUARDED_BY(processors_mutex_);
+  std::unordered_map<std::type_index, std::string> processor_names_
+      KITH_GUARDED_BY(processors_mutex_);
+};
+
+// --- implementation ---
+
+template <class Key, class Value>
+template <class Lookup>
+ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const Lookup& lookup,
+                                              const get_options& how) {
+  if (!options_.near.enabled || how.read == kith::read::owner) return {};
+  const time_point now = port_->now();
+  const duration max_age = how.max_age.value_or(options_.near.max_staleness);
+  const time_point known = port_->gates().permit_for(partition_of(key.hash())).fresh;
+  ref<Value> found = near_->find(key.hash(), lookup, now, max_age);
+  if (!found) return found;
+  counters_.near.fetch_add(1, std::memory_order_relaxed);
+  const std::int64_t age = (now - known).count();
+  std::int64_t oldest = counters_.oldest_near_ns.load(std::memory_order_relaxed);
+  while (age > oldest &&
+         !counters_.oldest_near_ns.compare_exchange_weak(oldest, age, std::memory_order_relaxed)) {
+  }
+  return found;
+}
+
+template <class Key, class Value>
+node::call cache_state<Key, Value>::make_call(node::call_kind kind,
+                                              const encoded_key<Key>& key) const {
+  if (key.view().empty()) throw error{errc::invalid_argument, "the key is empty"};
+  if (key.view().size() > wire::limits::key_bytes) throw error{errc::too_large, "the key"};
+  node::call what;
+  what.kind = kind;
+  what.cache = binding_;
+  what.key_hash = key.hash();
+  what.partition = partition_of(what.key_hash);
+  what.key = to_bytes(key.view());
+  what.deadline = port_->now() + options_.timeout;
+  return what;
+}
+
+template <class Key, class Value>
+node::call cache_state<Key, Value>::make_get(const encoded_key<Key>& key,
+                                             const get_options& how) const {
+  node::call what = make_call(node::call_kind::get, key);
+  what.near = options_.near.enabled && how.read == kith::read::near;
+  // Any member may ask for the load: the owner runs its own loader or hands out a ticket.
+  what.load = binding_->has_loader;
+  what.max_age = how.max_age;
+  return what;
+}
+
+template <class Key, class Value>
+node::call cache_state<Key, Value>::make_mutation(wire::mutation kind,
+                                                  const encoded_key<Key>& key) const {
+  node::call what = make_call(node::call_kind::mutate, key);
+  what.mutation = kind;
+  return what;
+}
+
+template <class Key, class Value>
+void cache_state<Key, Value>::set_value(node::call& what, const Value& value,
+                                        const put_options& how) const {
+  what.value = kith::encode(value);
+  if (what.value.size() > wire::limits::value_bytes) throw error{errc::too_large, "the value"};
+  if (!how.ttl) return;
+  if (*how.ttl <= duration{}) throw error{errc::invalid_argument, "ttl must be positive"};
+  what.rule = wire::ttl_rule::given;
+  what.ttl = *how.ttl;
+}
+
+template <class Key, class Value>
+void cache_state<Key, Value>::count_read(const node::outcome& result, bool failed) {
+  std::atomic<std::uint64_t>& counter = failed                              ? counters_.failed
+                                        : !result.yes && !result.shared     ? counters_.absent
+                                        : result.tier == node::tier::loaded ? counters_.loaded
+                                                                            : counters_.owner;
+  counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+template <class Key, class Value>
+error_code cache_state<Key, Value>::take_value(node::outcome&& result, ref<Value>& value) {
+  const error_code code = result.error ? result.error : decode_value(result, value);
+  count_read(result, static_cast<bool>(code));
+  return code;
+}
+
+template <class Key, class Value>
+error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Value>& value) {
+  if (result.shared) {
+    value = near::ref_from<Value>(std::move(result.shared));
+    return {};
+  }
+  std::optional<Value> decoded;
+  if (result.yes) decoded = kith::decode<Value>(result.value);
+  const bool whole = !result.yes || decoded.has_value();
+  if (!result.fill) {
+    if (decoded) value = near::make_ref<Value>(result.version, std::move(*decoded));
+    return whole ? error_code{} : make_error_code(errc::decode_failed);
+  }
+  near::counted_cell draft;
+  std::optional<Key> key = kith::decode<Key>(result.key);
+  if (decoded && key) {
+    const near::entry_terms terms{result.key_hash, result.version,
+                                  store::charge_of({result.key.size(), result.value.size()}),
+                                  result.expires};
+    draft = near::near_cache<Key, Value>::draft(terms, std::move(*key), std::move(*decoded));
+    value = near::near_cache<Key, Value>::value_of(draft);
+  }
+  port_->settle(partition_of(result.key_hash), *result.fill, std::move(draft));
+  return whole ? error_code{} : make_error_code(errc::decode_failed);
+}
+
+template <class Key, class Value>
+node::loader_outcome cache_state<Key, Value>::load(byte_view key) noexcept {
+  counters_.loads_here.fetch_add(1, std::memory_order_relaxed);
+  try {
+    const std::optional<Key> typed = kith::decode<Key>(key);
+    if (!typed) return {replica::load_failure{"the key is not of the cache's type"}, {}};
+    const std::optional<Value> value = options_.load(*typed);
+    if (!value) return {replica::not_found{}, {}};
+    bytes encoded = kith::encode(*value);
+    if (encoded.size() > wire::limits::value_bytes) {
+      return {replica::load_failure{"the loaded value is too long"}, {}};
+    }
+    return {replica::loaded{std::move(encoded), std::nullopt}, {}};
+  } catch (const std::exception& thrown) {
+    return {replica::load_failure{thrown.what()}, std::current_exception()};
+  } catch (...) {
+    return {replica::load_failure{"the loader threw"}, std::current_exception()};
+  }
+}
+
+template <class Key, class Value>
+void cache_state<Key, Value>::register_processor(std::string name, std::type_index type,
+                                                 processor run) {
+  if (name.empty() || name.size() > wire::limits::name_bytes) {
+    throw error{errc::invalid_argument, "the processor's name is empty or too long"};
+  }
+  const mutex_lock lock{processors_mutex_};
+  processor_names_[type] = name;
+  processors_[std::move(name)] = std::move(run);
+}
+
+template <class Key, class Value>
+std::string cache_state<Key, Value>::processor_name(std::type_index type) const {
+  const mutex_lock lock{processors_mutex_};
+  const auto found = processor_names_.find(type);
+  if (found == processor_names_.end()) throw error{errc::unknown_processor, type.name()};
+  return found->second;
+}
+
+template <class Key, class Value>
+replica::processor_result cache_state<Key, Value>::process(
+    const replica::run_processor& job) noexcept {
+  try {
+    processor run;
+    {
+      const mutex_lock lock{processors_mutex_};
+      const auto found = processors_.find(job.name);
+      if (found == processors_.end()) return replica::processor_unknown{};
+      run = found->second;
+    }
+    std::optional<Key> key = kith::decode<Key>(job.key);
+    std::optional<Value> value;
+    if (job.current) value = kith::decode<Value>(*job.current);
+    if (!key || value.has_value() != job.current.has_value()) {
+      return replica::processor_failure{"the entry is not of the cache's types"};
+    }
+    entry<Key, Value> seen{std::move(*key), std::move(value), job.current_version};
+    return run(seen, job.fields);
+  } catch (const std::exception& thrown) {
+    return replica::processor_failure{thrown.what()};
+  } catch (...) {
+    return replica::processor_failure{"the processor threw"};
+  }
+}
+
+}  // namespace kith::handle

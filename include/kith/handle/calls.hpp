@@ -1,0 +1,96 @@
+// Operations on many keys, and on whole caches, as lists of calls.
+#pragma once
+
+#include <kith/core/ids.hpp>
+#include <kith/handle/async.hpp>
+#include <kith/handle/cache_state.hpp>
+#include <kith/near/ref.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace kith::handle {
+
+/// A get of many keys: those that the near cache has are found at once, the rest is asked for.
+template <class Key, class Value>
+class many_reads {
+ public:
+  using state = cache_state<Key, Value>;
+
+  many_reads(std::shared_ptr<state> shared, std::vector<Key> keys)
+      : state_{std::move(shared)}, keys_{std::move(keys)} {}
+
+  /// The calls for the keys that have to be asked for.
+  [[nodiscard]] std::vector<node::call> start() {
+    std::vector<node::call> calls;
+    found_.resize(keys_.size());
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      const encoded_key<Key> encoded{keys_[i]};
+      found_[i] = state_->find_near(encoded, keys_[i], {});
+      if (found_[i]) continue;
+      calls.push_back(state_->make_get(encoded, {}));
+      asked_.push_back(i);
+    }
+    return calls;
+  }
+
+  /// Takes the answers of the calls of start(), in their order, and gives the present pairs.
+  error_code finish(call_group& answers, std::vector<std::pair<Key, ref<Value>>>& present) {
+    error_code first;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      const error_code code = state_->take_value(std::move(answers.result(i)), found_[asked_[i]]);
+      if (code && !first) first = code;
+    }
+    if (first) return first;
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      if (found_[i]) present.emplace_back(std::move(keys_[i]), std::move(found_[i]));
+    }
+    return {};
+  }
+
+ private:
+  std::shared_ptr<state> state_;
+  std::vector<Key> keys_;
+  std::vector<ref<Value>> found_;
+  std::vector<std::size_t> asked_;
+};
+
+template <class Key, class Value>
+[[nodiscard]] std::vector<node::call> put_calls(const cache_state<Key, Value>& state,
+                                                const std::vector<std::pair<Key, Value>>& entries,
+                                                const put_options& how) {
+  std::vector<node::call> calls;
+  calls.reserve(entries.size());
+  for (const auto& [key, value] : entries) {
+    calls.push_back(state.make_mutation(wire::mutation::put, encoded_key<Key>{key}));
+    state.set_value(calls.back(), value, how);
+  }
+  return calls;
+}
+
+/// One call of `kind` for every partition.
+template <class Key, class Value>
+[[nodiscard]] std::vector<node::call> partition_calls(const cache_state<Key, Value>& state,
+                                                      node::call_kind kind) {
+  std::vector<node::call> calls(partition_count);
+  const time_point deadline = state.member().now() + state.options().timeout;
+  for (std::uint32_t i = 0; i < partition_count; ++i) {
+    calls[i].kind = kind;
+    calls[i].cache = state.binding();
+    calls[i].partition = static_cast<partition_id>(i);
+    calls[i].deadline = deadline;
+    calls[i].mutation = wire::mutation::clear;
+  }
+  return calls;
+}
+
+[[nodiscard]] inline std::uint64_t total_count(call_group& answers) {
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < answers.size(); ++i) total += answers.result(i).count;
+  return total;
+}
+
+}  // namespace kith::handle

@@ -1,0 +1,66 @@
+// How a handle reaches its member, whichever driver runs it: real threads and sockets (net/) or
+// virtual time (sim/). The one place where the typed face and the machines meet.
+#pragma once
+
+#include <kith/core/ids.hpp>
+#include <kith/core/time.hpp>
+#include <kith/near/cell.hpp>
+#include <kith/near/gates.hpp>
+#include <kith/node/call.hpp>
+#include <kith/node/hooks.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <typeindex>
+#include <vector>
+
+namespace kith::handle {
+
+/// Makes one thread wait for one completion.
+class waiter {
+ public:
+  virtual ~waiter() = default;
+  virtual void wait() = 0;
+  /// From any thread; the last thing that touches the waiter.
+  virtual void signal() noexcept = 0;
+};
+
+class port {
+ public:
+  virtual ~port() = default;
+
+  /// Agrees on the cache with the cluster and sets the binding's id. Blocks. Throws kith::error:
+  /// config_mismatch (names the field), timed_out, closed.
+  virtual void open(const node::open_request& request) = 0;
+
+  /// Starts a call; its completion is told exactly once.
+  virtual void submit(node::call&& what) = 0;
+  /// The same for many: what goes to one owner goes in one frame.
+  virtual void submit_many(std::vector<node::call>&& calls) = 0;
+
+  /// Ends the fill number `rid`. The lane checks its token once more; if it still holds and there
+  /// is a draft, the draft enters the near cache and the followers get it, else they ask again.
+  virtual void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) = 0;
+
+  /// The state that all handles of one cache of this member share; made by `make` for the first.
+  /// Throws kith::error(config_mismatch) when it was opened with other types.
+  virtual std::shared_ptr<void> shared_state(
+      const std::string& name, std::type_index types,
+      const std::function<std::shared_ptr<void>()>& make) = 0;
+
+  /// A waiter for the calling thread. Throws kith::error(would_deadlock) on a thread that has to
+  /// serve the call, and kith::error(closed) after a fork.
+  virtual std::unique_ptr<waiter> make_waiter() = 0;
+
+  /// Where handlers run that name no executor.
+  [[nodiscard]] virtual boost::asio::any_io_executor executor() = 0;
+  [[nodiscard]] virtual time_point now() const = 0;
+  [[nodiscard]] virtual near::gates& gates() = 0;
+  [[nodiscard]] virtual bool closed() const = 0;
+};
+
+}  // namespace kith::handle

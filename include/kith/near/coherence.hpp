@@ -1,0 +1,421 @@
+// The reader's side of one lane: whether what a get brings may be kept, and what every message of
+// the coherence protocol does to what is kept.
+//
+// A machine without clock, lock or socket; its driver holds the lane's lock. It writes the gates that
+// readers look at and calls the near caches that were attached. Rules are cited by their names in
+// docs/coherence.md.
+//
+// One fill, from miss to hit:
+//   begin           leads, follows a get that is under way, or goes alone
+//   on_reply        may the leader return it, and may it be kept as far as is known now?
+//   (decode)        with no lock held
+//   install         is it still so? then the table keeps it and followers get it, else they begin
+//                   again; or abandon, when decoding failed or the leader gave up
+//
+// A strong mode needs nothing else of this order: a lease is one more thing that the permit of a
+// reader and the tests of F4 look at, and an acknowledgement leaves only after its invalidations
+// were applied already.
+#pragma once
+
+#include <kith/core/assert.hpp>
+#include <kith/core/bytes.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/near/cell.hpp>
+#include <kith/near/counters.hpp>
+#include <kith/near/effect.hpp>
+#include <kith/near/fills.hpp>
+#include <kith/near/freshness.hpp>
+#include <kith/near/gates.hpp>
+#include <kith/near/lane_state.hpp>
+#include <kith/near/listener.hpp>
+#include <kith/near/stream.hpp>
+#include <kith/near/table.hpp>
+#include <kith/wire/coherence_messages.hpp>
+#include <kith/wire/data_messages.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace kith::near {
+
+enum class begin_result : std::uint8_t {
+  /// Send the get, with `near` set.
+  lead,
+  /// An answer comes as serve, refuse or reissue.
+  joined,
+  /// Send the get, without `near`; its answer goes to on_bypass_reply.
+  bypass,
+};
+
+enum class reply_verdict : std::uint8_t {
+  /// Decode, then install; the value may be returned whatever install says.
+  deliver_and_install,
+  deliver,
+  /// The answer means nothing: begin again, under a new rid.
+  retry,
+  /// Nobody waits for it.
+  ignore,
+};
+
+class coherence {
+ public:
+  coherence(member_id self, gates& shared, const coherence_options& options)
+      : lane_{self, shared, options} {}
+  coherence(const coherence&) = delete;
+  coherence& operator=(const coherence&) = delete;
+
+  /// Connects the near cache of one cache. It must stay until it was detached.
+  void attach(cache_id cache, table& kept, duration max_staleness);
+  void detach(cache_id cache) { lane_.tables.erase(cache); }
+
+  // Membership.
+
+  /// The partition's row changed (E1). `owner` may be this member, or nobody.
+  void on_ownership(time_point now, partition_id p, const member_id& owner, const epoch& began,
+                    outbox& out);
+  void on_view(std::span<const member_id> members, outbox& out) {
+    freshness_.on_view(members, out);
+  }
+  /// Must come before the driver sends anything of the lane on a new connection.
+  void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out) {
+    freshness_.on_session(now, peer, sid, out);
+  }
+
+  // Reads and writes of this member.
+
+  begin_result begin(time_point now, const fill_request& read);
+  reply_verdict on_reply(time_point now, const member_id& from, std::uint64_t rid,
+                         const wire::get_reply& reply, outbox& out);
+  /// The answer to a get that went without a fill. Never ignore, never deliver_and_install.
+  reply_verdict on_bypass_reply(time_point now, const member_id& from, partition_id p,
+                                cache_id cache, std::uint64_t hash, const wire::get_reply& reply,
+                                outbox& out);
+  /// Keeps the decoded value if F4 still allows. Returns whether it was kept.
+  bool install(time_point now, std::uint64_t rid, const counted_cell& draft, outbox& out);
+  /// Ends a fill without a result: its followers begin again. No effect on an unknown rid.
+  void abandon(std::uint64_t rid, outbox& out);
+
+  /// F6: a write of this member was applied. Before its caller is told.
+  void on_mutation_reply(partition_id p, cache_id cache, std::uint64_t hash, version applied);
+  /// The whole cache was cleared in `p` by this member.
+  void on_clear_reply(time_point now, partition_id p, cache_id cache, version applied);
+  /// A write ended without an answer: it may be applied at any time, or was.
+  void poison(cache_id cache, std::uint64_t hash) {
+    lane_.invalidate(cache, hash, newest_version);
+  }
+
+  // The stream. False: the peer broke the protocol, close its connection.
+
+  bool on_invalidate(time_point now, const member_id& from, std::uint32_t sid, partition_id p,
+                     const wire::invalidate& message, outbox& out) {
+    return listener_.on_invalidate(now, from, sid, p, message, out);
+  }
+  bool on_invalidate_all(time_point now, const member_id& from, std::uint32_t sid, partition_id p,
+                         const wire::invalidate_all& message, outbox& out) {
+    return listener_.on_invalidate_all(now, from, sid, p, message, out);
+  }
+  bool on_digest(time_point now, const member_id& from, std::uint32_t sid,
+                 const wire::digest& message, outbox& out) {
+    return freshness_.on_digest(now, from, sid, message, out);
+  }
+  bool on_replay(time_point now, const member_id& from, std::uint32_t sid, partition_id p,
+                 const wire::replay& message, outbox& out) {
+    return listener_.on_replay(now, from, sid, p, message, out);
+  }
+  bool on_subscribed(time_point now, const member_id& from, std::uint32_t sid, partition_id p,
+                     const wire::subscribed& message, outbox& out) {
+    return listener_.on_subscribed(now, from, sid, p, message, out);
+  }
+
+  void on_timeout(time_point now, outbox& out) { freshness_.on_timeout(now, out); }
+  [[nodiscard]] time_point next_timeout() const {
+    return std::min(lane_.next_beat, lane_.next_sweep);
+  }
+
+  [[nodiscard]] const coherence_counters& counters() const { return lane_.counters; }
+  /// For tests and checkers.
+  [[nodiscard]] const reader_stream& stream(partition_id p) const {
+    return lane_.streams[lane_.slot_of(p)];
+  }
+  [[nodiscard]] std::size_t fills() const { return lane_.fills.size(); }
+
+ private:
+  [[nodiscard]] bool may_join(time_point now, const fill_request& read, const fill& under_way);
+  [[nodiscard]] bool speaks_of_now(time_point now, const member_id& from, std::size_t slot,
+                                   const wire::get_reply& reply, outbox& out);
+  void follow_numbers(time_point now, const fill& answered, const wire::get_reply& reply,
+                      outbox& out);
+  [[nodiscard]] bool may_install(const fill& answered);
+  reply_verdict on_failure(fill& failed, const wire::get_reply& reply, outbox& out);
+  void serve_followers(fill& of, const counted_cell& value, outbox& out);
+  void end(fill& ended, outbox& out);
+
+  /// What an answer says about the key: the version of the value, or, where there is none, that
+  /// nothing up to the owner's sequence is left.
+  [[nodiscard]] static version known_from(const wire::get_reply& reply) {
+    return reply.status == wire::get_status::hit ? reply.version
+                                                 : version{reply.epoch, reply.as_of};
+  }
+  /// A near entry below this is contradicted by the answer. An entry of the answer's own version
+  /// is not; what is absent has no version of its own.
+  [[nodiscard]] static version bound_from(const wire::get_reply& reply) {
+    return reply.status == wire::get_status::hit ? reply.version
+                                                 : version{reply.epoch, reply.as_of.next()};
+  }
+
+  lane_state lane_;
+  listener listener_{lane_};
+  freshness freshness_{lane_, listener_};
+};
+
+// --- implementation ---
+
+inline void coherence::attach(cache_id cache, table& kept, duration max_staleness) {
+  const bool fresh = lane_.tables.emplace(cache, lane_state::attachment{&kept, max_staleness}).second;
+  KITH_ASSERT(fresh);
+}
+
+inline void coherence::on_ownership(time_point now, partition_id p, const member_id& owner,
+                                    const epoch& began, outbox& out) {
+  const std::size_t slot = lane_.slot_of(p);
+  reader_stream& s = lane_.streams[slot];
+  if (s.owner == owner && s.epoch == began) return;
+  lane_.flush(now, slot);
+  lane_.drop_fills(slot, out);
+  s.restart(owner, began);
+  if (!owner.nobody() && owner != lane_.self && lane_.sid_of(owner) != 0) s.trust();
+  lane_.gate(slot).fresh.store(never_heard.time_since_epoch().count(), std::memory_order_release);
+  lane_.publish_suspicion(slot);
+}
+
+// Reads.
+
+inline bool coherence::may_join(time_point now, const fill_request& read, const fill& under_way) {
+  // The coordinator too: a member that is cut off from it may ask an owner that is no more.
+  const time_point known = std::min(under_way.sent_at, lane_.gate_array.coordinator());
+  const bool young = read.max_age == any_age || now - known <= read.max_age;
+  const bool room = under_way.followers.size() < lane_.options.followers_max;
+  if (!young || !room) ++lane_.counters.joins_refused;
+  return young && room;
+}
+
+inline begin_result coherence::begin(time_point now, const fill_request& read) {
+  KITH_ASSERT(read.partition == partition_of(read.hash));
+  const std::size_t slot = lane_.slot_of(read.partition);
+  const std::uint32_t generation = lane_.gate_array.generation(read.partition);
+  fill* const under_way = lane_.fills.find_joinable(read, generation);
+  if (under_way != nullptr && may_join(now, read, *under_way)) {
+    under_way->followers.push_back(read.rid);
+    ++lane_.counters.joins;
+    return begin_result::joined;
+  }
+  if (lane_.fills.size() >= lane_.options.fills_max) {
+    ++lane_.counters.bypasses;
+    return begin_result::bypass;
+  }
+  fill led;
+  led.rid = read.rid;
+  led.partition = read.partition;
+  led.cache = read.cache;
+  led.hash = read.hash;
+  led.key = to_bytes(read.key);
+  led.load = read.load;
+  led.sent_at = now;
+  led.generation = generation;
+  led.floor = lane_.streams[slot].floor;
+  lane_.fills.add(slot, std::move(led));
+  freshness_.expect_entries(now, slot);
+  ++lane_.counters.fills;
+  return begin_result::lead;
+}
+
+/// F3: the answer is of the owner and epoch that this member believes in.
+inline bool coherence::speaks_of_now(time_point now, const member_id& from, std::size_t slot,
+                                     const wire::get_reply& reply, outbox& out) {
+  const reader_stream& s = lane_.streams[slot];
+  if (reply.epoch == s.epoch && from == s.owner) return true;
+  ++lane_.counters.replies_of_other_epoch;
+  if (reply.epoch > s.epoch) lane_.pull(now, from, out);
+  return false;
+}
+
+/// What the answer says of the stream. The owner flushed the partition's invalidations before it, so
+/// they were processed, or they are lost.
+inline void coherence::follow_numbers(time_point now, const fill& answered,
+                                      const wire::get_reply& reply, outbox& out) {
+  if (!reply.cacheable) return;
+  const std::size_t slot = lane_.slot_of(answered.partition);
+  reader_stream& s = lane_.streams[slot];
+  s.confirmed = true;
+  if (reply.n_last < s.contiguous) {
+    listener_.on_numbers_back(now, slot, reply.n_last);
+  } else if (reply.n_last > s.contiguous && reply.n_last.value() < number_max) {
+    listener_.on_missing(slot, reply.n_last, out);
+  }
+  if (s.suspected == suspicion::none && reply.n_last == s.contiguous) {
+    lane_.renew(slot, answered.sent_at);
+  }
+}
+
+/// F4, apart from the answer's own `cacheable`. Counts the reason where it says no.
+inline bool coherence::may_install(const fill& answered) {
+  const reader_stream& s = lane_.streams[lane_.slot_of(answered.partition)];
+  coherence_counters& counted = lane_.counters;
+  if (s.suspected != suspicion::none) return ++counted.refused_suspect, false;
+  if (answered.generation != lane_.gate_array.generation(answered.partition)) {
+    return ++counted.refused_generation, false;
+  }
+  if (version{s.epoch, answered.as_of} < answered.poison) {
+    return ++counted.refused_poisoned, false;
+  }
+  KITH_ASSERT(answered.as_of >= answered.floor);
+  return true;
+}
+
+inline reply_verdict coherence::on_reply(time_point now, const member_id& from, std::uint64_t rid,
+                                         const wire::get_reply& reply, outbox& out) {
+  fill* const f = lane_.fills.find(rid);
+  const bool expected =
+      f != nullptr && !f->answered && lane_.streams[lane_.slot_of(f->partition)].owner == from;
+  if (!expected) return ++lane_.counters.replies_unknown, reply_verdict::ignore;
+  const bool good = reply.status == wire::get_status::hit ||
+                    reply.status == wire::get_status::absent;
+  if (!speaks_of_now(now, from, lane_.slot_of(f->partition), reply, out)) {
+    end(*f, out);
+    return reply_verdict::retry;
+  }
+  if (!good) return on_failure(*f, reply, out);
+  if (reply.as_of < f->floor) {
+    // F7: whoever answered lags behind what this member has seen.
+    ++lane_.counters.replies_behind_floor;
+    end(*f, out);
+    return reply_verdict::retry;
+  }
+  follow_numbers(now, *f, reply, out);
+  f->answered = true;
+  f->as_of = reply.as_of;
+  f->answer = known_from(reply);
+  if (table* const kept = lane_.table_of(f->cache)) kept->erase_older(f->hash, bound_from(reply));
+  // A get of the key that left earlier, and whose answer is decoded slowly, must not put back what
+  // this caller will have seen the successor of.
+  lane_.fills.for_key(f->cache, f->hash, [&](fill& other) {
+    if (&other != f) other.poison = std::max(other.poison, f->answer);
+  });
+  if (!reply.cacheable) ++lane_.counters.refused_not_cacheable;
+  const bool keep = reply.cacheable && may_install(*f);
+  if (keep && reply.status == wire::get_status::hit) return reply_verdict::deliver_and_install;
+  if (keep) serve_followers(*f, {}, out);
+  end(*f, out);
+  return reply_verdict::deliver;
+}
+
+/// No value: the owner refused, or the loader failed. Who would only ask the same again shares the
+/// failure; where the caller has to route anew or to load itself, everyone does.
+inline reply_verdict coherence::on_failure(fill& failed, const wire::get_reply& reply,
+                                           outbox& out) {
+  using wire::get_status;
+  const bool again =
+      reply.status == get_status::wrong_epoch || reply.status == get_status::retry;
+  if (!again && reply.status != get_status::ticket) {
+    for (const std::uint64_t waiter : failed.followers) {
+      out.push_back(refuse{waiter, reply.status, to_bytes(reply.value)});
+    }
+    failed.followers.clear();
+  }
+  end(failed, out);
+  return again ? reply_verdict::retry : reply_verdict::deliver;
+}
+
+inline reply_verdict coherence::on_bypass_reply(time_point now, const member_id& from,
+                                                partition_id p, cache_id cache,
+                                                std::uint64_t hash, const wire::get_reply& reply,
+                                                outbox& out) {
+  using wire::get_status;
+  const std::size_t slot = lane_.slot_of(p);
+  if (!speaks_of_now(now, from, slot, reply, out)) return reply_verdict::retry;
+  switch (reply.status) {
+    case get_status::wrong_epoch:
+    case get_status::retry: return reply_verdict::retry;
+    case get_status::hit:
+    case get_status::absent:
+      if (table* const kept = lane_.table_of(cache)) kept->erase_older(hash, bound_from(reply));
+      lane_.fills.for_key(cache, hash, [&](fill& other) {
+        other.poison = std::max(other.poison, known_from(reply));
+      });
+      return reply_verdict::deliver;
+    default: return reply_verdict::deliver;
+  }
+}
+
+inline bool coherence::install(time_point now, std::uint64_t rid, const counted_cell& draft,
+                               outbox& out) {
+  fill* const f = lane_.fills.find(rid);
+  if (f == nullptr) return false;
+  KITH_ASSERT(f->answered && draft && draft->place.hash == f->hash);
+  table* const kept = lane_.table_of(f->cache);
+  bool stored = false;
+  bool current = may_install(*f);
+  if (current && kept != nullptr) {
+    switch (kept->install(now, draft)) {
+      case install_result::installed:
+        stored = true;
+        ++lane_.counters.installs;
+        break;
+      case install_result::newer_present:
+        current = false;
+        ++lane_.counters.refused_newer_present;
+        break;
+      case install_result::no_room:
+      case install_result::crowded: ++lane_.counters.refused_no_room; break;
+    }
+  } else if (kept != nullptr) {
+    kept->erase_older(f->hash, f->answer);
+  }
+  if (current) serve_followers(*f, draft, out);
+  end(*f, out);
+  return stored;
+}
+
+inline void coherence::serve_followers(fill& of, const counted_cell& value, outbox& out) {
+  for (const std::uint64_t waiter : of.followers) out.push_back(serve{waiter, value, of.answer});
+  lane_.counters.followers_served += of.followers.size();
+  of.followers.clear();
+}
+
+/// Followers that got nothing begin again (F5).
+inline void coherence::end(fill& ended, outbox& out) {
+  lane_.reissue_followers(ended, out);
+  lane_.fills.remove(lane_.slot_of(ended.partition), ended);
+}
+
+inline void coherence::abandon(std::uint64_t rid, outbox& out) {
+  fill* const f = lane_.fills.find(rid);
+  if (f == nullptr) return;
+  ++lane_.counters.fills_abandoned;
+  end(*f, out);
+}
+
+// Writes.
+
+inline void coherence::on_mutation_reply(partition_id p, cache_id cache, std::uint64_t hash,
+                                         version applied) {
+  reader_stream& s = lane_.streams[lane_.slot_of(p)];
+  lane_.invalidate(cache, hash, applied);
+  if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
+}
+
+inline void coherence::on_clear_reply(time_point now, partition_id p, cache_id cache,
+                                      version applied) {
+  const std::size_t slot = lane_.slot_of(p);
+  lane_.clear(now, slot, cache, applied);
+  reader_stream& s = lane_.streams[slot];
+  if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
+}
+
+}  // namespace kith::near

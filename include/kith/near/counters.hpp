@@ -1,0 +1,69 @@
+// What happened in the coherence of one lane: above all the branches that are seldom taken, so that
+// a simulation can tell whether it ever took them.
+#pragma once
+
+#include <cstdint>
+
+namespace kith::near {
+
+struct coherence_counters {
+  // Fills.
+  std::uint64_t fills = 0;
+  std::uint64_t joins = 0;
+  /// A pending fill of the key was too old to be joined, or had enough followers.
+  std::uint64_t joins_refused = 0;
+  /// Reads that went to the owner without a fill: too many are pending.
+  std::uint64_t bypasses = 0;
+  std::uint64_t fills_poisoned = 0;
+  std::uint64_t followers_served = 0;
+  std::uint64_t followers_reissued = 0;
+  std::uint64_t fills_abandoned = 0;
+  /// Fills that a new owner or a lost connection ended.
+  std::uint64_t fills_dropped = 0;
+
+  // Replies.
+  std::uint64_t replies_of_other_epoch = 0;
+  std::uint64_t replies_behind_floor = 0;
+  std::uint64_t replies_unknown = 0;
+
+  // Values that were delivered and not installed, by the first reason that held.
+  std::uint64_t refused_not_cacheable = 0;
+  std::uint64_t refused_suspect = 0;
+  std::uint64_t refused_generation = 0;
+  std::uint64_t refused_poisoned = 0;
+  std::uint64_t refused_newer_present = 0;
+  std::uint64_t refused_no_room = 0;
+  std::uint64_t installs = 0;
+
+  // The stream.
+  std::uint64_t invalidations_applied = 0;
+  std::uint64_t invalidate_all_applied = 0;
+  std::uint64_t clears_applied = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t gaps = 0;
+  std::uint64_t replays_requested = 0;
+  std::uint64_t replays_applied = 0;
+  std::uint64_t too_old = 0;
+  std::uint64_t resumes = 0;
+  std::uint64_t resets = 0;
+  /// The owner's numbers are behind mine, so everything was dropped.
+  std::uint64_t numbers_went_back = 0;
+  /// No answer to a subscription came, so everything was dropped.
+  std::uint64_t subscriptions_given_up = 0;
+  std::uint64_t no_interest_sent = 0;
+  std::uint64_t suspicions_by_disconnect = 0;
+  std::uint64_t generation_flushes = 0;
+
+  // Peers.
+  std::uint64_t beats_sent = 0;
+  std::uint64_t echoes = 0;
+  /// Messages of another session or an older epoch.
+  std::uint64_t outdated_messages = 0;
+  std::uint64_t higher_epochs_seen = 0;
+  std::uint64_t views_pulled = 0;
+  std::uint64_t violations = 0;
+
+  friend bool operator==(const coherence_counters&, const coherence_counters&) = default;
+};
+
+}  // namespace kith::near

@@ -1,0 +1,77 @@
+// The near cache of one cache in one process: decoded values, found by key without a lock.
+//
+// A fill goes through three hands. The reader of the reply decodes and makes a draft (no lock held).
+// The lane decides whether it may be kept (coherence.hpp, rule F4), and if so installs it. The
+// caller gets the draft's value in any case.
+#pragma once
+
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/near/cell.hpp>
+#include <kith/near/cell_store.hpp>
+#include <kith/near/gates.hpp>
+#include <kith/near/guard.hpp>
+#include <kith/near/ref.hpp>
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace kith::near {
+
+/// What the maker of an entry says about it.
+struct entry_terms {
+  /// stable_hash of the encoded key.
+  std::uint64_t hash = 0;
+  kith::version version;
+  /// Encoded key and value, and what an entry costs beside them (store::charge_of).
+  std::uint64_t charge = 0;
+  /// From the send time of the get: t_send + ttl_left, never later than the owner's own.
+  time_point expires = never;
+};
+
+template <class K, class V>
+class near_cache final : public cell_store {
+ public:
+  using cell_store::cell_store;
+
+  /// The value of `key`, if there is one that may be served: of the present generation, not
+  /// expired at `now`, its partition not suspect, and what is known of the owner and of the
+  /// coordinator not older than `max_age` (any_age: served whatever is known).
+  ///
+  /// `hash` is the stable hash of the encoded key; `key` is anything that compares with K.
+  /// Thread safety: any thread, beside all other calls but the destructor. Takes no lock, allocates
+  /// nothing, writes nothing that another reader writes.
+  template <class Key>
+  [[nodiscard]] ref<V> find(std::uint64_t hash, const Key& key, time_point now,
+                            duration max_age) const {
+    guard::record* const reader = guard::of_this_thread();
+    if (reader == nullptr) return {};
+    guard_slot& slot = reader->choose();
+    const auto matches = [&](const cell& seen) {
+      return seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
+    };
+    const cell* seen = find_cell(hash, matches, now, max_age, *reader, slot);
+    if (seen == nullptr) return {};
+    return ref_access::announced<V>(static_cast<const entry&>(*seen), slot,
+                                    &slot != &reader->passing);
+  }
+
+  /// A value that is ready for its callers and for install(). Any thread.
+  [[nodiscard]] static counted_cell draft(const entry_terms& terms, K key, V value) {
+    counted_cell made{new entry{terms.version, std::move(key), std::move(value)}};
+    made->place.hash = terms.hash;
+    made->place.charge = terms.charge;
+    made->place.expires = terms.expires;
+    return made;
+  }
+
+  /// The value of a draft, for a caller.
+  [[nodiscard]] static ref<V> value_of(const counted_cell& draft) { return ref_from<V>(draft); }
+
+ private:
+  using entry = entry_cell<K, V>;
+};
+
+}  // namespace kith::near

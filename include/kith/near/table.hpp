@@ -1,0 +1,53 @@
+// What a lane sees of one cache's near cache, whatever its types. All calls come with the lane's
+// lock held; the table's own lock is a leaf. Destructors of keys and values may run inside these
+// calls: they must not call kith.
+#pragma once
+
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/near/cell.hpp>
+
+#include <cstdint>
+
+namespace kith::near {
+
+/// Newer than every version: what invalidates whatever is there.
+inline constexpr version newest_version{{view_number{UINT64_MAX}, UINT32_MAX}, sequence{UINT64_MAX}};
+
+enum class install_result : std::uint8_t {
+  installed,
+  /// The near cache has the key in a newer version.
+  newer_present,
+  /// The charge is above the whole budget, or the policy did not want it.
+  no_room,
+  /// Too many keys of equal hash.
+  crowded,
+};
+
+class table {
+ public:
+  table() = default;
+  table(const table&) = delete;
+  table& operator=(const table&) = delete;
+  virtual ~table() = default;
+
+  /// Keeps `added`, whose place names hash, charge and expiry, under the present generation of its
+  /// partition. It takes the place of an entry of its key that is not newer.
+  virtual install_result install(time_point now, const counted_cell& added) = 0;
+
+  /// Erases every entry with this hash whose version is below `bound`.
+  virtual void erase_older(std::uint64_t key_hash, version bound) = 0;
+
+  /// Drops the cache's entries of `p`, in O(1): they are invisible at once and reclaimed later.
+  virtual void clear(partition_id p) = 0;
+
+  /// A partition was flushed or cleared: entries that are dead take up memory.
+  virtual void expect_dead() = 0;
+
+  /// Looks at `slots_max` slots and frees what is dead or expired. Returns whether there is more to
+  /// look at since the last expect_dead().
+  virtual bool reclaim(time_point now, std::uint32_t slots_max) = 0;
+};
+
+}  // namespace kith::near

@@ -1,0 +1,633 @@
+// One TCP connection between two members: a socket, the session that speaks on it, and an outbox.
+//
+// Writing. push() only queues, and any thread may call it with a lane's lock held; flush() writes,
+// on the calling thread, as much as the kernel takes. Whoever finds the writer idle becomes it;
+// what others push meanwhile goes into the writer's next batch, so many packets share one send.
+// Where the kernel takes no more, the I/O thread goes on when the socket is writable again.
+//
+// Reading. drive_reads() receives without blocking and hands out whole messages. Any thread may run
+// it: it takes the read token first, and only the holder touches the session. The I/O thread runs
+// it when the socket is readable; a thread that waits for a reply may run it too.
+//
+// The socket object and the timer belong to the I/O thread; other threads use the descriptor alone,
+// and it is closed only when neither the writer nor the reader is at work.
+//
+// Life: handshaking -> open -> finishing -> closed. `finishing` writes what is queued and takes
+// nothing more. A connection is heard of once more by on_closed, after which no message follows.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/endpoint.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/mutex.hpp>
+#include <kith/net/clock.hpp>
+#include <kith/net/outbox.hpp>
+#include <kith/wire/limits.hpp>
+#include <kith/wire/packet.hpp>
+#include <kith/wire/session.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace kith::net {
+
+enum class close_reason : std::uint8_t {
+  /// The peer closed in order: it ended, or its kernel closed for it.
+  peer_closed,
+  reset,
+  /// The handshake was refused, here or there; session().refusal() says why.
+  refused,
+  /// Bytes that no member sends.
+  protocol_violation,
+  handshake_timeout,
+  /// A frame began and did not go on.
+  stalled,
+  /// No frame for connection_options::idle.
+  idle,
+  /// The peer does not read, and what waits for it passed its bound.
+  overflow,
+  /// Another connection to the same member is kept.
+  duplicate,
+  /// A cap on connections or on unknown peers.
+  busy,
+  /// This member closes.
+  local,
+};
+
+[[nodiscard]] constexpr std::string_view to_string(close_reason why) {
+  switch (why) {
+    case close_reason::peer_closed: return "the peer closed";
+    case close_reason::reset: return "reset";
+    case close_reason::refused: return "handshake refused";
+    case close_reason::protocol_violation: return "protocol violation";
+    case close_reason::handshake_timeout: return "handshake took too long";
+    case close_reason::stalled: return "a frame did not go on";
+    case close_reason::idle: return "idle";
+    case close_reason::overflow: return "the peer does not read";
+    case close_reason::duplicate: return "another connection is kept";
+    case close_reason::busy: return "too many connections";
+    case close_reason::local: return "closed here";
+  }
+  return "unknown";
+}
+
+struct connection_options {
+  outbox_limits outbox = {};
+  duration handshake = wire::limits::handshake_time;
+  /// A frame that began brings this many bytes a second after the first two seconds...
+  std::size_t progress_bytes = 1024;
+  duration progress_grace = std::chrono::seconds{2};
+  /// ...and is whole after this.
+  duration frame_time = std::chrono::seconds{30};
+  duration idle = std::chrono::seconds{15};
+  /// A connection that finishes is closed after this, whatever still waits.
+  duration drain = std::chrono::seconds{5};
+  /// How often the deadlines are looked at.
+  duration check = std::chrono::seconds{1};
+  /// What the kernel may hold unsent: more would delay what is urgent.
+  int unsent_bytes = 128 << 10;
+};
+
+class connection;
+
+/// What a connection tells. Calls of one connection come one at a time, with no lock held.
+class connection_events {
+ public:
+  virtual ~connection_events() = default;
+  /// The handshake succeeded. Messages wait until connection::start(). On the I/O thread.
+  virtual void on_open(connection&) = 0;
+  /// On the thread that reads.
+  virtual void on_message(connection&, const wire::message_frame&) = 0;
+  /// The messages of one receive were handed out: the moment to flush() what answers them.
+  virtual void on_batch_end(connection&) = 0;
+  /// Once, also where on_open never came. On the I/O thread.
+  virtual void on_closed(connection&, close_reason) = 0;
+};
+
+class connection : public std::enable_shared_from_this<connection> {
+ public:
+  using socket_type = boost::asio::ip::tcp::socket;
+
+  /// `socket` is connected and belongs to `context`; `events` outlives the connection.
+  connection(boost::asio::io_context& context, socket_type socket,
+             const wire::session_config& config, const connection_options& options,
+             connection_events& events);
+
+  /// Begins the handshake. Any thread, once.
+  void begin();
+  /// Lets messages flow after on_open. Any thread; again is harmless.
+  void start();
+
+  /// Queues `packet`; false when the connection takes none or it is of another session.
+  bool push(wire::packet&& packet) KITH_EXCLUDES(mutex_);
+  /// Writes what is queued, unless another thread is doing so. Never with a lock held.
+  void flush() KITH_EXCLUDES(mutex_) { write(writer::idle); }
+
+  /// Receives and hands out messages, if nobody else does; true if there was something to receive.
+  bool drive_reads() KITH_EXCLUDES(mutex_);
+
+  /// Writes what is queued and closes when the peer has done the same.
+  void finish(close_reason why) KITH_EXCLUDES(mutex_);
+  /// Closes now. What waits is dropped.
+  void close(close_reason why) KITH_EXCLUDES(mutex_);
+
+  /// True while requests of this peer should be refused: it does not read what it asked for.
+  [[nodiscard]] bool congested() const { return congested_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
+  /// When the last whole frame arrived.
+  [[nodiscard]] time_point last_frame() const {
+    return time_point{duration{last_frame_.load(std::memory_order_relaxed)}};
+  }
+
+  /// Constant from on_open on.
+  [[nodiscard]] const member_id& peer() const { return peer_; }
+  [[nodiscard]] std::uint32_t sid() const { return sid_; }
+  [[nodiscard]] wire::verdict_status refusal() const { return refusal_; }
+
+  [[nodiscard]] wire::session_role role() const { return role_; }
+  [[nodiscard]] const endpoint& remote() const { return remote_; }
+  [[nodiscard]] boost::asio::io_context& context() { return context_; }
+
+ private:
+  enum class phase : std::uint8_t { handshaking, open, finishing, closed };
+  /// idle: nobody writes. active: a thread does. parked: the I/O thread will.
+  enum class writer : std::uint8_t { idle, active, parked };
+  /// wanted: held, and the I/O thread asks for it.
+  enum class token : std::uint8_t { free, held, wanted };
+  enum class after_write : std::uint8_t { nothing, drained, close, again, wait };
+  enum class read_result : std::uint8_t { nothing, something, ended };
+
+  void write(writer expected) KITH_EXCLUDES(mutex_);
+  after_write write_batches(writer expected) KITH_EXCLUDES(mutex_);
+  void after_drained() KITH_EXCLUDES(mutex_);
+  void when_writable();
+
+  void when_readable();
+  read_result receive() KITH_EXCLUDES(mutex_);
+  void hand_out() KITH_EXCLUDES(mutex_);
+  void advance_handshake() KITH_EXCLUDES(mutex_);
+  void note_progress(time_point current, std::size_t received);
+  void end_of_input() KITH_EXCLUDES(mutex_);
+  [[nodiscard]] bool take_token(bool insist);
+  void release_token();
+
+  void watch();
+  void check_deadlines() KITH_EXCLUDES(mutex_);
+  void tell_closed(close_reason why);
+  void close_socket() KITH_EXCLUDES(mutex_);
+  template <class Function>
+  void on_io_thread(Function function) {
+    boost::asio::post(context_, [self = shared_from_this(), function] { function(*self); });
+  }
+
+  // Constant after construction, or after on_open.
+  boost::asio::io_context& context_;
+  connection_events& events_;
+  const connection_options options_;
+  const wire::session_role role_;
+  endpoint remote_;
+  int descriptor_ = -1;
+  member_id peer_;
+  std::uint32_t sid_ = 0;
+  wire::verdict_status refusal_ = wire::verdict_status::welcome;
+
+  // Of the I/O thread.
+  socket_type socket_;
+  boost::asio::steady_timer timer_;
+  bool told_closed_ = false;
+  time_point began_{};
+
+  // Of the holder of the read token.
+  wire::session session_;
+  bool opened_ = false;
+  bool delivering_ = false;
+  bool input_ended_ = false;
+  std::uint64_t frames_seen_ = 0;
+
+  // Of the active writer.
+  bytes batch_;
+  std::size_t written_ = 0;
+
+  mutex mutex_;
+  outbox outbox_ KITH_GUARDED_BY(mutex_);
+  std::optional<wire::frame_cutter> cutter_ KITH_GUARDED_BY(mutex_);
+  phase phase_ KITH_GUARDED_BY(mutex_) = phase::handshaking;
+  writer writer_ KITH_GUARDED_BY(mutex_) = writer::idle;
+  close_reason reason_ KITH_GUARDED_BY(mutex_) = close_reason::local;
+  bool sent_end_ KITH_GUARDED_BY(mutex_) = false;
+  bool read_end_ KITH_GUARDED_BY(mutex_) = false;
+  time_point drain_deadline_ KITH_GUARDED_BY(mutex_) = never;
+
+  // Atomics. The token orders what its holders do (acquire, release); the others are hints.
+  std::atomic<token> token_{token::free};
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> congested_{false};
+  std::atomic<std::int64_t> last_frame_{0};
+  std::atomic<std::int64_t> partial_since_{0};
+  std::atomic<std::size_t> partial_received_{0};
+};
+
+// --- implementation ---
+
+/// Bytes that one receive takes at most, and receives in a row before others have their turn.
+inline constexpr std::size_t receive_bytes = std::size_t{64} << 10;
+inline constexpr int receives_a_turn = 16;
+/// Batches that a thread writes before the I/O thread takes over: a caller must not become the
+/// writer of everybody's packets.
+inline constexpr int batches_a_turn = 8;
+
+inline connection::connection(boost::asio::io_context& context, socket_type socket,
+                              const wire::session_config& config,
+                              const connection_options& options, connection_events& events)
+    : context_{context},
+      events_{events},
+      options_{options},
+      role_{config.role},
+      descriptor_{socket.native_handle()},
+      socket_{std::move(socket)},
+      timer_{context},
+      session_{config},
+      outbox_{options.outbox} {
+  boost::system::error_code ignored;
+  const auto there = socket_.remote_endpoint(ignored);
+  remote_ = {there.address().to_string(), there.port()};
+  const int on = 1;
+  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &options_.unsent_bytes,
+               sizeof options_.unsent_bytes);
+}
+
+inline void connection::begin() {
+  on_io_thread([](connection& self) {
+    self.began_ = now();
+    self.last_frame_.store(self.began_.time_since_epoch().count(), std::memory_order_relaxed);
+    self.watch();
+    if (self.take_token(false)) {
+      self.advance_handshake();
+      self.release_token();
+    }
+    self.when_readable();
+  });
+}
+
+inline void connection::start() {
+  on_io_thread([](connection& self) {
+    if (self.closed()) return;
+    if (!self.take_token(false)) return self.start();
+    if (std::exchange(self.delivering_, true)) return self.release_token();
+    self.hand_out();
+    self.release_token();
+    self.events_.on_batch_end(self);
+    self.when_readable();
+  });
+}
+
+// Writing.
+
+inline bool connection::push(wire::packet&& packet) {
+  {
+    const mutex_lock lock{mutex_};
+    if (phase_ != phase::open) return false;
+    if (packet.sid != 0 && packet.sid != sid_) return false;
+    outbox_.push(std::move(packet));
+    congested_.store(outbox_.congested(), std::memory_order_relaxed);
+    if (!outbox_.overflowing()) return true;
+  }
+  close(close_reason::overflow);
+  return false;
+}
+
+inline void connection::write(writer expected) {
+  switch (write_batches(expected)) {
+    case after_write::nothing: break;
+    case after_write::drained: after_drained(); break;
+    case after_write::close: on_io_thread([](connection& self) { self.close_socket(); }); break;
+    case after_write::again:
+      on_io_thread([](connection& self) { self.write(writer::parked); });
+      break;
+    case after_write::wait: on_io_thread([](connection& self) { self.when_writable(); }); break;
+  }
+}
+
+inline connection::after_write connection::write_batches(writer expected) {
+  mutex_lock lock{mutex_};
+  if (writer_ != expected) return after_write::nothing;
+  writer_ = writer::active;
+  for (int batches = 0; phase_ != phase::closed;) {
+    if (written_ == batch_.size()) {
+      batch_.clear();
+      written_ = 0;
+      if (++batches > batches_a_turn) {
+        writer_ = writer::parked;
+        return after_write::again;
+      }
+      if (!outbox_.gather(cutter_ ? &*cutter_ : nullptr, batch_)) {
+        writer_ = writer::idle;
+        return phase_ == phase::finishing ? after_write::drained : after_write::nothing;
+      }
+      congested_.store(outbox_.congested(), std::memory_order_relaxed);
+    }
+    lock.unlock();
+    const ssize_t sent = ::send(descriptor_, batch_.data() + written_, batch_.size() - written_,
+                                MSG_NOSIGNAL | MSG_DONTWAIT);
+    const int error = sent < 0 ? errno : 0;
+    lock.lock();
+    if (sent >= 0) {
+      written_ += static_cast<std::size_t>(sent);
+    } else if (error == EAGAIN || error == EWOULDBLOCK) {
+      writer_ = writer::parked;
+      return after_write::wait;
+    } else if (error != EINTR && phase_ != phase::closed) {
+      phase_ = phase::closed;
+      reason_ = close_reason::reset;
+      closed_.store(true, std::memory_order_release);
+    }
+  }
+  writer_ = writer::idle;
+  return after_write::close;
+}
+
+inline void connection::when_writable() {
+  if (!socket_.is_open()) return;
+  socket_.async_wait(socket_type::wait_write,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       if (!error) self->write(writer::parked);
+                     });
+}
+
+// Everything is written and nothing more will be: say so to the peer, and close once it did too.
+inline void connection::after_drained() {
+  {
+    const mutex_lock lock{mutex_};
+    if (phase_ != phase::finishing || writer_ != writer::idle || !outbox_.empty()) return;
+    if (!sent_end_) {
+      sent_end_ = true;
+      ::shutdown(descriptor_, SHUT_WR);
+    }
+    if (!read_end_) return;
+    phase_ = phase::closed;
+    closed_.store(true, std::memory_order_release);
+  }
+  on_io_thread([](connection& self) { self.close_socket(); });
+}
+
+// Reading.
+
+// `insist`: of the I/O thread only. Where another thread holds the token, its release wakes the I/O
+// thread again.
+inline bool connection::take_token(bool insist) {
+  token seen = token::free;
+  for (;;) {
+    if (token_.compare_exchange_weak(seen, seen == token::free ? token::held : token::wanted,
+                                     std::memory_order_acquire, std::memory_order_relaxed)) {
+      return seen == token::free;
+    }
+    if (seen != token::free && !insist) return false;
+  }
+}
+
+inline void connection::release_token() {
+  if (token_.exchange(token::free, std::memory_order_acq_rel) != token::wanted) return;
+  on_io_thread([](connection& self) {
+    if (self.closed()) return self.close_socket();
+    self.when_readable();
+  });
+}
+
+inline void connection::when_readable() {
+  if (!socket_.is_open()) return;
+  socket_.async_wait(socket_type::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       if (error || self->closed()) return;
+                       if (!self->take_token(true)) return;
+                       const bool more = self->receive() != read_result::ended;
+                       const bool waits = self->opened_ && !self->delivering_;
+                       self->release_token();
+                       self->events_.on_batch_end(*self);
+                       if (more && !waits) self->when_readable();
+                     });
+}
+
+inline bool connection::drive_reads() {
+  if (!take_token(false)) return false;
+  const bool something = delivering_ && receive() == read_result::something;
+  release_token();
+  if (something) events_.on_batch_end(*this);
+  return something;
+}
+
+inline connection::read_result connection::receive() {
+  thread_local std::array<std::byte, receive_bytes> buffer;
+  read_result result = read_result::nothing;
+  for (int i = 0; i < receives_a_turn; ++i) {
+    if (closed() || input_ended_) return read_result::ended;
+    if (opened_ && !delivering_) return result;
+    const ssize_t got = ::recv(descriptor_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return result;
+    if (got < 0) {
+      close(close_reason::reset);
+      return read_result::ended;
+    }
+    if (got == 0) {
+      end_of_input();
+      return read_result::ended;
+    }
+    result = read_result::something;
+    const auto received = static_cast<std::size_t>(got);
+    session_.on_bytes({buffer.data(), received});
+    if (!opened_) advance_handshake();
+    hand_out();
+    note_progress(now(), received);
+    if (received < buffer.size()) return closed() ? read_result::ended : result;
+  }
+  return result;
+}
+
+inline void connection::hand_out() {
+  wire::message_frame frame;
+  while (delivering_ && !closed() && session_.next(frame)) events_.on_message(*this, frame);
+  if (!opened_ || !session_.failed() || closed()) return;
+  close(close_reason::protocol_violation);
+}
+
+// Sends the handshake's answers; opens the connection, or ends it, when the session says so.
+inline void connection::advance_handshake() {
+  const bytes answer = session_.take_output();
+  const bool opens = session_.is_open();
+  const bool fails = session_.failed();
+  if (opens) {
+    peer_ = session_.peer();
+    sid_ = session_.sid();
+    opened_ = true;
+  }
+  {
+    const mutex_lock lock{mutex_};
+    if (phase_ != phase::handshaking) return;
+    outbox_.push_raw(answer);
+    if (opens) {
+      phase_ = phase::open;
+      cutter_.emplace(session_.version());
+    }
+  }
+  if (fails) {
+    refusal_ = session_.refusal();
+    const bool refused = refusal_ != wire::verdict_status::welcome;
+    input_ended_ = true;
+    if (!refused) return close(close_reason::protocol_violation);
+    {
+      const mutex_lock lock{mutex_};
+      read_end_ = true;
+    }
+    return finish(close_reason::refused);
+  }
+  flush();
+  if (!opens) return;
+  on_io_thread([](connection& self) {
+    if (!self.closed()) self.events_.on_open(self);
+  });
+}
+
+inline void connection::note_progress(time_point current, std::size_t received) {
+  const std::int64_t stamp = current.time_since_epoch().count();
+  const bool whole = session_.frames() != frames_seen_;
+  if (whole) last_frame_.store(stamp, std::memory_order_relaxed);
+  frames_seen_ = session_.frames();
+  if (session_.partial_bytes() == 0) {
+    partial_since_.store(0, std::memory_order_relaxed);
+  } else if (whole || partial_since_.load(std::memory_order_relaxed) == 0) {
+    partial_received_.store(session_.partial_bytes(), std::memory_order_relaxed);
+    partial_since_.store(stamp, std::memory_order_relaxed);
+  } else {
+    partial_received_.fetch_add(received, std::memory_order_relaxed);
+  }
+}
+
+// The peer sends nothing more. It may still read, so what is queued leaves before the end.
+inline void connection::end_of_input() {
+  input_ended_ = true;
+  if (!opened_) return close(close_reason::peer_closed);
+  close_reason why = close_reason::peer_closed;
+  {
+    const mutex_lock lock{mutex_};
+    read_end_ = true;
+    if (phase_ == phase::finishing) why = reason_;
+  }
+  on_io_thread([why](connection& self) { self.tell_closed(why); });
+  finish(why);
+}
+
+// Ending.
+
+inline void connection::finish(close_reason why) {
+  {
+    const mutex_lock lock{mutex_};
+    if (phase_ == phase::closed) return;
+    if (phase_ != phase::finishing) {
+      phase_ = phase::finishing;
+      reason_ = why;
+      drain_deadline_ = now() + options_.drain;
+    }
+  }
+  if (why == close_reason::refused) {
+    on_io_thread([](connection& self) { self.tell_closed(close_reason::refused); });
+  }
+  flush();
+}
+
+inline void connection::close(close_reason why) {
+  {
+    const mutex_lock lock{mutex_};
+    if (phase_ == phase::closed) return;
+    phase_ = phase::closed;
+    reason_ = why;
+    closed_.store(true, std::memory_order_release);
+  }
+  on_io_thread([](connection& self) { self.close_socket(); });
+}
+
+inline void connection::tell_closed(close_reason why) {
+  if (told_closed_) return;
+  told_closed_ = true;
+  events_.on_closed(*this, why);
+}
+
+// On the I/O thread. A writer or a reader at work on another thread calls for it again when done.
+inline void connection::close_socket() {
+  close_reason why = close_reason::local;
+  {
+    const mutex_lock lock{mutex_};
+    if (writer_ == writer::active) return;
+    writer_ = writer::active;
+    why = reason_;
+    outbox_.clear();
+  }
+  if (!take_token(true)) {
+    const mutex_lock lock{mutex_};
+    writer_ = writer::idle;
+    return;
+  }
+  timer_.cancel();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  tell_closed(why);
+}
+
+// Deadlines.
+
+inline void connection::watch() {
+  timer_.expires_after(options_.check);
+  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (error || self->closed()) return;
+    self->check_deadlines();
+    if (!self->closed()) self->watch();
+  });
+}
+
+inline void connection::check_deadlines() {
+  phase current_phase = phase::closed;
+  time_point drain_deadline = never;
+  close_reason why = close_reason::local;
+  {
+    const mutex_lock lock{mutex_};
+    current_phase = phase_;
+    drain_deadline = drain_deadline_;
+    why = reason_;
+  }
+  const time_point current = now();
+  if (current_phase == phase::handshaking) {
+    if (current - began_ > options_.handshake) close(close_reason::handshake_timeout);
+    return;
+  }
+  if (current_phase == phase::finishing) {
+    if (current > drain_deadline) close(why);
+    return;
+  }
+  if (current - last_frame() > options_.idle) return close(close_reason::idle);
+  const std::int64_t since = partial_since_.load(std::memory_order_relaxed);
+  if (since == 0) return;
+  const duration age = current - time_point{duration{since}};
+  const auto wanted = static_cast<std::int64_t>(options_.progress_bytes) *
+                      std::chrono::duration_cast<std::chrono::milliseconds>(age).count() / 1000;
+  const bool slow = age > options_.progress_grace &&
+                    static_cast<std::int64_t>(
+                        partial_received_.load(std::memory_order_relaxed)) < wanted;
+  if (slow || age > options_.frame_time) close(close_reason::stalled);
+}
+
+}  // namespace kith::net

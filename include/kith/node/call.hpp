@@ -1,0 +1,101 @@
+// One operation of this member's user, from the handle to its completion: what is asked, by when,
+// and whom to tell. Keys and values are encoded already; their types are the handle's.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/error.hpp>
+#include <kith/near/cell.hpp>
+#include <kith/options.hpp>
+#include <kith/wire/data_messages.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace kith::node {
+
+/// Where an answer came from.
+enum class tier : std::uint8_t { near, owner, loaded };
+
+struct outcome {
+  /// Empty: the call succeeded.
+  error_code error;
+  /// Names the field, the key or the peer where the error has one to name.
+  std::string detail;
+  /// What a loader in this process threw.
+  std::exception_ptr thrown;
+
+  /// get: there is a value. mutate: it was applied, its precondition held.
+  bool yes = false;
+  kith::version version;
+  bytes value;
+  std::uint64_t count = 0;
+  node::tier tier = node::tier::owner;
+  /// This member's own time at which the value ends.
+  time_point expires = never;
+  /// The call's own key, for the leader of a fill.
+  bytes key;
+  std::uint64_t key_hash = 0;
+  /// Set for the leader of a fill: decode, then settle the fill of this number.
+  std::optional<std::uint64_t> fill;
+  /// Set for a follower: the leader's object, of the cache's own value type.
+  near::counted_cell shared;
+};
+
+/// Told exactly once, with no lock held, on the thread that drove the machine.
+class completion {
+ public:
+  virtual void complete(outcome&& result) noexcept = 0;
+
+ protected:
+  ~completion() = default;
+};
+
+/// What the members have agreed on about one cache, as far as calls need it. One a handle's cache
+/// and member, shared by its handles.
+struct cache_binding {
+  std::string name;
+  /// Agreed through the coordinator; a merge may change it.
+  std::atomic<std::uint32_t> id{0};
+  duration max_staleness{};
+  bool near_enabled = true;
+  bool has_loader = false;
+
+  [[nodiscard]] cache_id current_id() const {
+    return static_cast<cache_id>(id.load(std::memory_order_acquire));
+  }
+};
+
+enum class call_kind : std::uint8_t { get, mutate, count };
+
+struct call {
+  call_kind kind = call_kind::get;
+  std::shared_ptr<const cache_binding> cache;
+  partition_id partition{};
+  std::uint64_t key_hash = 0;
+  bytes key;
+  time_point deadline = never;
+  completion* done = nullptr;
+
+  // get
+  bool near = false;
+  bool load = false;
+  std::optional<duration> max_age;
+
+  // mutate
+  wire::mutation mutation = wire::mutation::put;
+  bytes value;
+  wire::ttl_rule rule = wire::ttl_rule::cache_default;
+  duration ttl{};
+  kith::version expected;
+  std::uint64_t ticket = 0;
+  std::string processor;
+};
+
+}  // namespace kith::node

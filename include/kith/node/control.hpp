@@ -1,0 +1,229 @@
+// The slow plane of one member: its views and the caches that it opened. Control knows names,
+// addresses and agreements; lanes know numbers. What it decides reaches the lanes as values.
+//
+// Who drives it: the driver, on one strand. It never waits for a lane, and no lane waits for it.
+#pragma once
+
+#include <kith/cluster/membership.hpp>
+#include <kith/core/endpoint.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/random.hpp>
+#include <kith/core/time.hpp>
+#include <kith/node/hooks.hpp>
+#include <kith/replica/options.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace kith::node {
+
+/// Lanes of a member; agreed by the handshake's configuration hash.
+inline constexpr std::uint32_t lane_count = 16;
+
+[[nodiscard]] constexpr std::uint32_t lane_of(partition_id p) { return index_of(p) % lane_count; }
+
+/// Tell every lane who owns what from now on.
+struct install_view {
+  std::shared_ptr<const cluster::view> view;
+};
+/// Tell every lane about a cache; its share of the bytes is a lane's.
+struct open_in_lanes {
+  replica::cache_settings settings;
+  std::shared_ptr<cache_hooks> hooks;
+};
+/// Every lane forgets what it holds: this member goes on under another identity.
+struct reset_lanes {
+  member_id self;
+};
+/// A waiting open() has its answer.
+struct open_answered {
+  std::string name;
+  std::optional<errc> failure;
+  std::string field;
+};
+
+using control_effect =
+    std::variant<cluster::send, cluster::dial, cluster::close, install_view, open_in_lanes,
+                 reset_lanes, open_answered, cluster::left, log_record>;
+
+class control {
+ public:
+  using outbox = std::vector<control_effect>;
+
+  control(const cluster::membership_options& options, random_source random)
+      : membership_{options, random} {}
+
+  void start(time_point now, outbox& out);
+  void leave(time_point now, outbox& out);
+
+  /// Answered by open_answered, at once where the view knows the cache.
+  void open(time_point now, const open_request& request, outbox& out);
+  void on_link_up(time_point now, const member_id& peer, std::optional<endpoint> dialled,
+                  outbox& out);
+  void on_link_down(time_point now, const member_id& peer, cluster::loss how, outbox& out);
+  void on_dial_failed(time_point now, const endpoint& where, cluster::dial_failure how,
+                      outbox& out);
+  /// Anything but none: the link is to be closed.
+  [[nodiscard]] wire::decode_error on_message(time_point now, const member_id& from,
+                                              const wire::message_frame& frame, outbox& out);
+  void on_contact(time_point now, const member_id& from) { membership_.on_contact(now, from); }
+  /// A lane heard of a newer view from `from`.
+  void on_newer_view(time_point now, const member_id& from, outbox& out);
+  void on_timeout(time_point now, outbox& out);
+
+  [[nodiscard]] time_point next_timeout() const { return membership_.next_timeout(); }
+  [[nodiscard]] const cluster::membership& membership() const { return membership_; }
+  [[nodiscard]] cluster::membership& membership() { return membership_; }
+  /// Until when this member's view was surely the cluster's (coherence: freshness). A member alone
+  /// is its cluster: nobody can have gone on without it.
+  [[nodiscard]] time_point freshness(time_point now) const {
+    const auto& view = membership_.current();
+    return view != nullptr && view->size() == 1 ? never : membership_.freshness(now);
+  }
+  [[nodiscard]] const member_id& self() const { return membership_.self(); }
+
+ private:
+  struct opened_cache {
+    open_request request;
+    bool agreed = false;
+  };
+
+  void translate(time_point now, outbox& out);
+  void carry(time_point now, cluster::cache_opened&& answer, outbox& out);
+  void carry(time_point now, cluster::identity_changed&& changed, outbox& out);
+  void carry(time_point now, cluster::log&& line, outbox& out);
+  void carry(time_point now, cluster::view_installed&& changed, outbox& out);
+  /// Nothing waits for a stable view yet: strong coherence will.
+  void carry(time_point, cluster::view_stable&&, outbox&) {}
+  void carry(time_point, cluster::send&& one, outbox& out) { out.push_back(std::move(one)); }
+  void carry(time_point, cluster::dial&& one, outbox& out) { out.push_back(std::move(one)); }
+  void carry(time_point, cluster::close&& one, outbox& out) { out.push_back(one); }
+  void carry(time_point, cluster::left&& one, outbox& out) { out.push_back(one); }
+
+  cluster::membership membership_;
+  /// By name.
+  std::vector<opened_cache> caches_;
+  cluster::outbox effects_;
+};
+
+// --- implementation ---
+
+inline void control::start(time_point now, outbox& out) {
+  membership_.start(now, effects_);
+  translate(now, out);
+}
+
+inline void control::leave(time_point now, outbox& out) {
+  membership_.leave(now, effects_);
+  translate(now, out);
+}
+
+inline void control::open(time_point now, const open_request& request, outbox& out) {
+  const auto at = std::ranges::lower_bound(
+      caches_, request.agreed.name, {},
+      [](const opened_cache& c) -> const std::string& { return c.request.agreed.name; });
+  const bool known = at != caches_.end() && at->request.agreed.name == request.agreed.name;
+  if (known) {
+    *at = {request, false};
+  } else {
+    caches_.insert(at, {request, false});
+  }
+  membership_.open_cache(now, request.agreed, effects_);
+  translate(now, out);
+}
+
+inline void control::on_link_up(time_point now, const member_id& peer,
+                                std::optional<endpoint> dialled, outbox& out) {
+  membership_.on_link_up(now, peer, std::move(dialled), effects_);
+  translate(now, out);
+}
+
+inline void control::on_link_down(time_point now, const member_id& peer, cluster::loss how,
+                                  outbox& out) {
+  membership_.on_link_down(now, peer, how, effects_);
+  translate(now, out);
+}
+
+inline void control::on_dial_failed(time_point now, const endpoint& where,
+                                    cluster::dial_failure how, outbox& out) {
+  membership_.on_dial_failed(now, where, how, effects_);
+  translate(now, out);
+}
+
+inline wire::decode_error control::on_message(time_point now, const member_id& from,
+                                              const wire::message_frame& frame, outbox& out) {
+  const wire::decode_error wrong = membership_.on_message(now, from, frame, effects_);
+  translate(now, out);
+  return wrong;
+}
+
+inline void control::on_newer_view(time_point now, const member_id& from, outbox& out) {
+  membership_.on_newer_view(now, from, effects_);
+  translate(now, out);
+}
+
+inline void control::on_timeout(time_point now, outbox& out) {
+  membership_.on_timeout(now, effects_);
+  translate(now, out);
+}
+
+inline void control::translate(time_point now, outbox& out) {
+  // An answer may make membership emit more: go on until nothing is left.
+  while (!effects_.empty()) {
+    for (cluster::effect& effect : std::exchange(effects_, {})) {
+      std::visit([&](auto& one) { carry(now, std::move(one), out); }, effect);
+    }
+  }
+}
+
+inline void control::carry(time_point, cluster::cache_opened&& answer, outbox& out) {
+  const auto at = std::ranges::find(caches_, answer.name,
+                                    [](const opened_cache& c) { return c.request.agreed.name; });
+  if (at == caches_.end()) return;
+  open_answered told{answer.name, std::nullopt, answer.field};
+  switch (answer.outcome) {
+    case cluster::cache_outcome::mismatch: told.failure = errc::config_mismatch; break;
+    case cluster::cache_outcome::refused: told.failure = errc::overloaded; break;
+    case cluster::cache_outcome::opened: {
+      const open_request& request = at->request;
+      at->agreed = true;
+      request.binding->id.store(static_cast<std::uint32_t>(answer.id), std::memory_order_release);
+      replica::cache_settings settings;
+      settings.id = answer.id;
+      settings.name = answer.name;
+      settings.max_bytes = std::max<std::uint64_t>(1, request.max_bytes / lane_count);
+      settings.ttl = request.ttl;
+      settings.max_staleness = request.binding->max_staleness;
+      settings.has_loader = request.binding->has_loader;
+      out.push_back(open_in_lanes{std::move(settings), request.hooks});
+      break;
+    }
+  }
+  out.push_back(std::move(told));
+}
+
+inline void control::carry(time_point now, cluster::identity_changed&& changed, outbox& out) {
+  out.push_back(reset_lanes{changed.self});
+  // The cluster that this member joins next may know its caches under other numbers, or not at all.
+  for (opened_cache& cache : caches_) {
+    cache.agreed = false;
+    cache.request.binding->id.store(0, std::memory_order_release);
+    membership_.open_cache(now, cache.request.agreed, effects_);
+  }
+}
+
+inline void control::carry(time_point, cluster::log&& line, outbox& out) {
+  out.push_back(std::move(line.record));
+}
+
+inline void control::carry(time_point, cluster::view_installed&& changed, outbox& out) {
+  out.push_back(install_view{std::move(changed.installed)});
+}
+
+}  // namespace kith::node

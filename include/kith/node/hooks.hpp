@@ -1,0 +1,46 @@
+// The typed side of a cache as the machines and the driver see it: opaque bytes in, opaque bytes
+// out, and what its opening asks for.
+#pragma once
+
+#include <kith/cluster/membership_effects.hpp>
+#include <kith/core/bytes.hpp>
+#include <kith/core/time.hpp>
+#include <kith/near/table.hpp>
+#include <kith/node/call.hpp>
+#include <kith/replica/effect.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace kith::node {
+
+/// What a loader of this process brought; `thrown` is what it threw, for callers in this process.
+struct loader_outcome {
+  replica::load_result result;
+  std::exception_ptr thrown;
+};
+
+/// The typed side of one cache, for the machines. Called by the driver with no lock held; `load`
+/// and `process` may run the user's code and block.
+class cache_hooks {
+ public:
+  virtual ~cache_hooks() = default;
+  virtual loader_outcome load(byte_view key) noexcept = 0;
+  virtual replica::processor_result process(const replica::run_processor& job) noexcept = 0;
+  /// Null when the cache keeps no near entries.
+  virtual near::table* near_table() = 0;
+};
+
+/// A cache as its handle wants it opened.
+struct open_request {
+  cluster::cache_request agreed;
+  std::shared_ptr<cache_binding> binding;
+  std::shared_ptr<cache_hooks> hooks;
+  std::uint64_t max_bytes = 0;
+  std::optional<duration> ttl;
+};
+
+}  // namespace kith::node

@@ -1,0 +1,437 @@
+// One set of partitions of one member: what it owns of them (replica), what it keeps of others'
+// (near), and the calls that wait (router). Whoever holds the lane drives it: a thread with a frame
+// or a caller with an operation.
+//
+// The three machines do not know each other. The lane carries what one emits to the other, until
+// all are quiet, and leaves to the driver what only a driver can do. What it emits to one peer
+// leaves in the order in which it was emitted.
+#pragma once
+
+#include <kith/cluster/view.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/time.hpp>
+#include <kith/near/coherence.hpp>
+#include <kith/near/gates.hpp>
+#include <kith/node/control.hpp>
+#include <kith/node/router.hpp>
+#include <kith/replica/replica.hpp>
+#include <kith/wire/coherence_messages.hpp>
+#include <kith/wire/data_messages.hpp>
+#include <kith/wire/decode.hpp>
+#include <kith/wire/splitter.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace kith::node {
+
+struct lane_options {
+  replica::replica_options replica;
+  near::coherence_options near;
+  router_options router;
+};
+
+using lane_effect = std::variant<wire::send, complete, load_here, replica::run_load,
+                                 replica::run_processor, pull_view>;
+
+/// What the lane thinks of a message.
+enum class verdict : std::uint8_t {
+  fine,
+  /// The bytes are no message: close the connection.
+  malformed,
+  /// The peer broke the protocol: close the connection.
+  violation,
+};
+
+class lane {
+ public:
+  using outbox = std::vector<lane_effect>;
+
+  lane(std::uint32_t index, const member_id& self, near::gates& gates, const lane_options& options);
+  lane(const lane&) = delete;
+  lane& operator=(const lane&) = delete;
+
+  void submit(time_point now, call&& what, outbox& out);
+
+  /// A message of the lane's partitions, or about the lane. `sid` is the session it came by.
+  [[nodiscard]] verdict on_message(time_point now, const member_id& from, std::uint32_t sid,
+                                   const wire::message_frame& frame, outbox& out);
+
+  /// A session with `peer` opened (sid != 0) or ended.
+  void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
+  void on_view(time_point now, const cluster::view& installed, outbox& out);
+  /// Everything held under the old identity is dropped.
+  void on_identity(time_point now, const member_id& self, outbox& out);
+  /// `table` may be null. It must outlive the lane or the next on_identity.
+  void open_cache(const replica::cache_settings& settings, near::table* table);
+
+  /// Ends the fill `rid`, whose answer is decoded: see port::settle.
+  void settle(time_point now, std::uint64_t rid, const near::counted_cell& draft, outbox& out);
+  void on_load_done(time_point now, const replica::load_ticket& ticket,
+                    replica::load_result&& result, outbox& out);
+  void on_processor_done(time_point now, const replica::processor_ticket& ticket,
+                         replica::processor_result&& result, outbox& out);
+  void on_loaded_here(time_point now, std::uint64_t rid, loader_outcome&& result, outbox& out);
+
+  void on_timeout(time_point now, outbox& out);
+  [[nodiscard]] time_point next_timeout() const;
+
+  void fail_all(time_point now, errc why, outbox& out);
+
+  [[nodiscard]] const replica::replica& owned() const { return *replica_; }
+  [[nodiscard]] const near::coherence& near() const { return *near_; }
+  [[nodiscard]] const router& calls() const { return router_; }
+
+ private:
+  template <class Message, class Handle>
+  verdict decoded(const wire::message_frame& frame, Handle&& handle);
+  verdict on_data(time_point now, const member_id& from, const wire::message_frame& frame);
+  verdict on_coherence(time_point now, const member_id& from, std::uint32_t sid,
+                       const wire::message_frame& frame);
+  void run(time_point now, outbox& out);
+
+  void carry(time_point now, wire::send&& one, outbox& out);
+  void carry(time_point now, ask_here&& one, outbox& out);
+  void carry(time_point now, complete&& one, outbox& out);
+  void carry(time_point now, load_here&& one, outbox& out);
+  void carry(time_point now, pull_view&& one, outbox& out);
+  void carry(time_point now, replica::answer_get&& one, outbox& out);
+  void carry(time_point now, replica::answer_mutate&& one, outbox& out);
+  void carry(time_point now, replica::answer_count&& one, outbox& out);
+  void carry(time_point now, replica::run_load&& one, outbox& out);
+  void carry(time_point now, replica::run_processor&& one, outbox& out);
+  void carry(time_point now, replica::pull_view&& one, outbox& out);
+  void carry(time_point now, near::serve&& one, outbox& out);
+  void carry(time_point now, near::reissue&& one, outbox& out);
+  void carry(time_point now, near::retry&& one, outbox& out);
+  void carry(time_point now, near::refuse&& one, outbox& out);
+  void carry(time_point now, near::pull_view&& one, outbox& out);
+
+  const std::uint32_t index_;
+  const lane_options options_;
+  member_id self_;
+  near::gates& gates_;
+
+  router::outbox from_router_;
+  replica::outbox from_replica_;
+  near::outbox from_near_;
+
+  /// Made anew for each identity; never empty.
+  std::optional<replica::replica> replica_;
+  std::optional<near::coherence> near_;
+  router router_;
+  /// The members of the view, sorted.
+  std::vector<member_id> members_;
+};
+
+// --- implementation ---
+
+inline lane::lane(std::uint32_t index, const member_id& self, near::gates& gates,
+                  const lane_options& options)
+    : index_{index},
+      options_{options},
+      self_{self},
+      gates_{gates},
+      replica_{std::in_place, self, options.replica},
+      near_{std::in_place, self, gates, options.near},
+      router_{self, *near_, from_near_, options.router} {
+  KITH_ASSERT(options.replica.lane == index && options.near.lane == index);
+}
+
+template <class Message, class Handle>
+verdict lane::decoded(const wire::message_frame& frame, Handle&& handle) {
+  Message message;
+  if (wire::decode(frame.payload, message) != wire::decode_error::none) return verdict::malformed;
+  if constexpr (std::is_same_v<decltype(handle(message)), bool>) {
+    return handle(message) ? verdict::fine : verdict::violation;
+  } else {
+    handle(message);
+    return verdict::fine;
+  }
+}
+
+inline verdict lane::on_message(time_point now, const member_id& from, std::uint32_t sid,
+                                const wire::message_frame& frame, outbox& out) {
+  KITH_ASSERT(lane_of(frame.partition) == index_);
+  replica_->set_coordinator_freshness(gates_.coordinator());
+  const bool coherence = frame.code >= static_cast<std::uint8_t>(wire::opcode::invalidate);
+  const verdict result =
+      coherence ? on_coherence(now, from, sid, frame) : on_data(now, from, frame);
+  run(now, out);
+  return result;
+}
+
+inline verdict lane::on_data(time_point now, const member_id& from,
+                             const wire::message_frame& frame) {
+  const std::uint64_t rid = frame.rid;
+  const partition_id p = frame.partition;
+  switch (static_cast<wire::opcode>(frame.code)) {
+    case wire::opcode::get:
+      return decoded<wire::get>(frame, [&](const wire::get& m) {
+        return replica_->on_get(now, from, rid, p, m, from_replica_);
+      });
+    case wire::opcode::mutate:
+      return decoded<wire::mutate>(frame, [&](const wire::mutate& m) {
+        return replica_->on_mutate(now, from, rid, p, m, from_replica_);
+      });
+    case wire::opcode::count:
+      return decoded<wire::count>(frame, [&](const wire::count& m) {
+        return replica_->on_count(now, from, rid, p, m, from_replica_);
+      });
+    case wire::opcode::get_reply:
+      return decoded<wire::get_reply>(frame, [&](const wire::get_reply& m) {
+        router_.on_get_reply(now, from, rid, m, from_router_);
+      });
+    case wire::opcode::mutate_reply:
+      return decoded<wire::mutate_reply>(frame, [&](const wire::mutate_reply& m) {
+        router_.on_mutate_reply(now, from, rid, m, from_router_);
+      });
+    case wire::opcode::count_reply:
+      return decoded<wire::count_reply>(frame, [&](const wire::count_reply& m) {
+        router_.on_count_reply(now, from, rid, m, from_router_);
+      });
+    default: return verdict::violation;
+  }
+}
+
+inline verdict lane::on_coherence(time_point now, const member_id& from, std::uint32_t sid,
+                                  const wire::message_frame& frame) {
+  // Coherence belongs to a session: without its number the message could be an old one.
+  if (frame.sid == 0) return verdict::violation;
+  const partition_id p = frame.partition;
+  switch (static_cast<wire::opcode>(frame.code)) {
+    case wire::opcode::invalidate:
+      return decoded<wire::invalidate>(frame, [&](const auto& m) {
+        return near_->on_invalidate(now, from, sid, p, m, from_near_);
+      });
+    case wire::opcode::invalidate_all:
+      return decoded<wire::invalidate_all>(frame, [&](const auto& m) {
+        return near_->on_invalidate_all(now, from, sid, p, m, from_near_);
+      });
+    case wire::opcode::digest:
+      return decoded<wire::digest>(
+          frame, [&](const auto& m) { return near_->on_digest(now, from, sid, m, from_near_); });
+    case wire::opcode::replay:
+      return decoded<wire::replay>(
+          frame, [&](const auto& m) { return near_->on_replay(now, from, sid, p, m, from_near_); });
+    case wire::opcode::subscribed:
+      return decoded<wire::subscribed>(frame, [&](const auto& m) {
+        return near_->on_subscribed(now, from, sid, p, m, from_near_);
+      });
+    case wire::opcode::invalidate_ack:
+      return decoded<wire::invalidate_ack>(frame, [&](const auto& m) {
+        return replica_->on_invalidate_ack(now, from, sid, p, m, from_replica_);
+      });
+    case wire::opcode::replay_request:
+      return decoded<wire::replay_request>(frame, [&](const auto& m) {
+        return replica_->on_replay_request(now, from, sid, p, m, from_replica_);
+      });
+    case wire::opcode::subscribe:
+      return decoded<wire::subscribe>(frame, [&](const auto& m) {
+        return replica_->on_subscribe(now, from, sid, p, m, from_replica_);
+      });
+    case wire::opcode::beat:
+      return decoded<wire::beat>(frame, [&](const auto& m) {
+        return replica_->on_beat(now, from, sid, p, m, from_replica_);
+      });
+    default: return verdict::violation;
+  }
+}
+
+inline void lane::submit(time_point now, call&& what, outbox& out) {
+  KITH_ASSERT(lane_of(what.partition) == index_);
+  replica_->set_coordinator_freshness(gates_.coordinator());
+  router_.submit(now, std::move(what), from_router_);
+  run(now, out);
+}
+
+inline void lane::on_session(time_point now, const member_id& peer, std::uint32_t sid,
+                             outbox& out) {
+  replica_->set_coordinator_freshness(gates_.coordinator());
+  // The reader first: its subscriptions are the first that the owner hears of in a session.
+  near_->on_session(now, peer, sid, from_near_);
+  replica_->on_session(now, peer, sid, from_replica_);
+  run(now, out);
+  router_.on_session(now, peer, from_router_);
+  run(now, out);
+}
+
+inline void lane::on_view(time_point now, const cluster::view& installed, outbox& out) {
+  replica_->set_coordinator_freshness(gates_.coordinator());
+  members_.clear();
+  for (const cluster::member_record& member : installed.members) members_.push_back(member.id);
+  std::ranges::sort(members_);
+  replica_->on_view(now, members_, from_replica_);
+  near_->on_view(members_, from_near_);
+  for (std::uint32_t i = index_; i < partition_count; i += lane_count) {
+    const auto p = static_cast<partition_id>(i);
+    const cluster::member_record* owner = installed.owner_of(p);
+    const member_id id = owner == nullptr ? member_id{} : owner->id;
+    const epoch began = installed.epoch_of(p);
+    replica_->on_ownership(now, p, id, began, from_replica_);
+    near_->on_ownership(now, p, id, began, from_near_);
+    run(now, out);
+    router_.on_ownership(now, p, id, began, from_router_);
+    run(now, out);
+  }
+}
+
+inline void lane::on_identity(time_point now, const member_id& self, outbox& out) {
+  self_ = self;
+  from_replica_.clear();
+  from_near_.clear();
+  replica_.emplace(self, options_.replica);
+  near_.emplace(self, gates_, options_.near);
+  for (std::uint32_t i = index_; i < partition_count; i += lane_count) {
+    gates_.flush(static_cast<partition_id>(i));
+  }
+  router_.on_identity(now, self, *near_, from_router_);
+  run(now, out);
+}
+
+inline void lane::open_cache(const replica::cache_settings& settings, near::table* table) {
+  replica_->open_cache(settings);
+  if (table == nullptr) return;
+  near_->detach(settings.id);
+  near_->attach(settings.id, *table, settings.max_staleness);
+}
+
+inline void lane::settle(time_point now, std::uint64_t rid, const near::counted_cell& draft,
+                         outbox& out) {
+  if (draft) {
+    near_->install(now, rid, draft, from_near_);
+  } else {
+    near_->abandon(rid, from_near_);
+  }
+  run(now, out);
+}
+
+inline void lane::on_load_done(time_point now, const replica::load_ticket& ticket,
+                               replica::load_result&& result, outbox& out) {
+  replica_->set_coordinator_freshness(gates_.coordinator());
+  replica_->on_load_done(now, ticket, std::move(result), from_replica_);
+  run(now, out);
+}
+
+inline void lane::on_processor_done(time_point now, const replica::processor_ticket& ticket,
+                                    replica::processor_result&& result, outbox& out) {
+  replica_->set_coordinator_freshness(gates_.coordinator());
+  replica_->on_processor_done(now, ticket, std::move(result), from_replica_);
+  run(now, out);
+}
+
+inline void lane::on_loaded_here(time_point now, std::uint64_t rid, loader_outcome&& loaded,
+                                 outbox& out) {
+  outcome failure;
+  std::optional<bytes> value;
+  if (auto* found = std::get_if<replica::loaded>(&loaded.result)) {
+    value = std::move(found->value);
+  } else if (auto* failed = std::get_if<replica::load_failure>(&loaded.result)) {
+    failure.error = errc::load_failed;
+    failure.detail = std::move(failed->text);
+    failure.thrown = loaded.thrown;
+  }
+  router_.on_loaded_here(now, rid, std::move(value), std::move(failure), from_router_);
+  run(now, out);
+}
+
+inline void lane::on_timeout(time_point now, outbox& out) {
+  replica_->set_coordinator_freshness(gates_.coordinator());
+  replica_->on_timeout(now, from_replica_);
+  near_->on_timeout(now, from_near_);
+  router_.on_timeout(now, from_router_);
+  run(now, out);
+}
+
+inline time_point lane::next_timeout() const {
+  return std::min({replica_->next_timeout(), near_->next_timeout(), router_.next_timeout()});
+}
+
+inline void lane::fail_all(time_point now, errc why, outbox& out) {
+  router_.fail_all(why, from_router_);
+  run(now, out);
+}
+
+inline void lane::run(time_point now, outbox& out) {
+  while (!from_replica_.empty() || !from_near_.empty() || !from_router_.empty()) {
+    const auto carry_all = [&](auto& box) {
+      for (auto& effect : std::exchange(box, {})) {
+        std::visit([&](auto& one) { carry(now, std::move(one), out); }, effect);
+      }
+    };
+    carry_all(from_replica_);
+    carry_all(from_near_);
+    carry_all(from_router_);
+  }
+}
+
+// What goes out.
+
+inline void lane::carry(time_point, wire::send&& one, outbox& out) {
+  out.push_back(std::move(one));
+}
+inline void lane::carry(time_point, complete&& one, outbox& out) {
+  if (one.done != nullptr) out.push_back(std::move(one));
+}
+inline void lane::carry(time_point, load_here&& one, outbox& out) { out.push_back(std::move(one)); }
+inline void lane::carry(time_point, replica::run_load&& one, outbox& out) {
+  out.push_back(std::move(one));
+}
+inline void lane::carry(time_point, replica::run_processor&& one, outbox& out) {
+  out.push_back(std::move(one));
+}
+inline void lane::carry(time_point, pull_view&& one, outbox& out) { out.push_back(one); }
+inline void lane::carry(time_point, replica::pull_view&& one, outbox& out) {
+  out.push_back(pull_view{one.from});
+}
+inline void lane::carry(time_point, near::pull_view&& one, outbox& out) {
+  out.push_back(pull_view{one.from});
+}
+
+// What goes from one machine to another.
+
+inline void lane::carry(time_point now, ask_here&& one, outbox&) {
+  router_.visit_request(one.rid, [&](const pending_call& waiting, const auto& message) {
+    const partition_id p = waiting.what.partition;
+    using message_type = std::remove_cvref_t<decltype(message)>;
+    bool fine = false;
+    if constexpr (std::is_same_v<message_type, wire::get>) {
+      fine = replica_->on_get(now, self_, one.rid, p, message, from_replica_);
+    } else if constexpr (std::is_same_v<message_type, wire::mutate>) {
+      fine = replica_->on_mutate(now, self_, one.rid, p, message, from_replica_);
+    } else {
+      fine = replica_->on_count(now, self_, one.rid, p, message, from_replica_);
+    }
+    KITH_ASSERT(fine);
+  });
+}
+inline void lane::carry(time_point now, replica::answer_get&& one, outbox&) {
+  one.reply.value = one.value;
+  router_.on_get_reply(now, self_, one.rid, one.reply, from_router_);
+}
+inline void lane::carry(time_point now, replica::answer_mutate&& one, outbox&) {
+  one.reply.result = one.result;
+  router_.on_mutate_reply(now, self_, one.rid, one.reply, from_router_);
+}
+inline void lane::carry(time_point now, replica::answer_count&& one, outbox&) {
+  router_.on_count_reply(now, self_, one.rid, one.reply, from_router_);
+}
+inline void lane::carry(time_point, near::serve&& one, outbox&) {
+  router_.on_served(std::move(one), from_router_);
+}
+inline void lane::carry(time_point now, near::refuse&& one, outbox&) {
+  router_.on_refused(now, std::move(one), from_router_);
+}
+inline void lane::carry(time_point now, near::reissue&& one, outbox&) {
+  router_.on_reissue(now, one.waiter, from_router_);
+}
+inline void lane::carry(time_point now, near::retry&& one, outbox&) {
+  router_.on_reissue(now, one.rid, from_router_);
+}
+
+}  // namespace kith::node

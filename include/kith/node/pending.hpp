@@ -1,0 +1,137 @@
+// The calls of one lane that wait: for an answer, for a leader's answer, for the time of the next
+// try, or for an owner. Each waits under a request number (rid), which is new for every try, and
+// under one alarm: its next try or its deadline, whichever comes first.
+#pragma once
+
+#include <kith/core/assert.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/time.hpp>
+#include <kith/node/call.hpp>
+#include <kith/store/handle.hpp>
+#include <kith/store/slots.hpp>
+#include <kith/store/timer_wheel.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <set>
+#include <utility>
+
+namespace kith::node {
+
+enum class wait_for : std::uint8_t { answer, leader, next_try };
+
+struct pending_call {
+  call what;
+  wait_for state = wait_for::next_try;
+  /// Names this try; 0 before the first.
+  std::uint64_t rid = 0;
+  /// Of a mutation: the same for all tries. 0 for the others.
+  std::uint64_t operation = 0;
+  member_id asked;
+  time_point asked_at;
+  /// It leads a fill under its rid.
+  bool leads = false;
+  time_point next_try{};
+  std::uint32_t tries = 0;
+  /// An owner was asked at least once.
+  bool sent = false;
+};
+
+class pending_calls {
+ public:
+  explicit pending_calls(std::size_t limit) : limit_{limit} {}
+
+  [[nodiscard]] bool full() const { return slots_.size() >= limit_; }
+  [[nodiscard]] std::size_t size() const { return slots_.size(); }
+
+  [[nodiscard]] store::handle add(call&& what);
+  /// Takes the call out for good.
+  [[nodiscard]] pending_call take(store::handle at);
+  [[nodiscard]] pending_call& operator[](store::handle at) { return slots_[at]; }
+
+  /// Gives the call a request number that no earlier try had.
+  std::uint64_t renumber(store::handle at);
+  /// The call that waits under `rid`; no_handle for an earlier try or a call that is over.
+  [[nodiscard]] store::handle find(std::uint64_t rid) const;
+
+  /// Wakes the call at its deadline, or at `next_try` if that is earlier.
+  void set_alarm(store::handle at, time_point next_try);
+  [[nodiscard]] store::handle pop_due(time_point now);
+  [[nodiscard]] time_point next_timeout() const { return alarms_.next_timeout().value_or(never); }
+
+  /// Below it, no operation of this lane waits for an answer.
+  [[nodiscard]] std::uint64_t lowest_unsettled() const {
+    return unsettled_.empty() ? last_operation_ + 1 : *unsettled_.begin();
+  }
+  /// A number for the operation, the same for all its tries.
+  void begin_operation(store::handle at);
+
+  /// Visits the calls in the order of their handles; `visit` may change what it is given, and must
+  /// not add or take calls.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for (std::uint32_t i = 0; i < slots_.end(); ++i) {
+      const auto at = static_cast<store::handle>(i);
+      if (slots_.live(at)) visit(at, slots_[at]);
+    }
+  }
+
+ private:
+  static constexpr unsigned handle_bits = 24;
+  static constexpr std::uint64_t handle_mask = (std::uint64_t{1} << handle_bits) - 1;
+
+  std::size_t limit_;
+  store::slots<pending_call> slots_;
+  store::timer_wheel alarms_;
+  std::uint64_t tries_ = 0;
+  std::uint64_t last_operation_ = 0;
+  /// Ordered: its first is what the owner may not forget.
+  std::set<std::uint64_t> unsettled_;
+};
+
+// --- implementation ---
+
+inline store::handle pending_calls::add(call&& what) {
+  KITH_ASSERT(!full());
+  pending_call added;
+  added.what = std::move(what);
+  const store::handle at = slots_.emplace(std::move(added));
+  KITH_ASSERT(store::index_of(at) <= handle_mask);
+  return at;
+}
+
+inline pending_call pending_calls::take(store::handle at) {
+  alarms_.cancel(at);
+  pending_call taken = std::move(slots_[at]);
+  slots_.erase(at);
+  if (taken.operation != 0) unsettled_.erase(taken.operation);
+  return taken;
+}
+
+inline std::uint64_t pending_calls::renumber(store::handle at) {
+  slots_[at].rid = (++tries_ << handle_bits) | store::index_of(at);
+  return slots_[at].rid;
+}
+
+inline store::handle pending_calls::find(std::uint64_t rid) const {
+  const auto at = static_cast<store::handle>(rid & handle_mask);
+  return slots_.live(at) && slots_[at].rid == rid ? at : store::no_handle;
+}
+
+inline void pending_calls::set_alarm(store::handle at, time_point next_try) {
+  pending_call& waiting = slots_[at];
+  waiting.next_try = next_try;
+  alarms_.schedule(at, std::min(next_try, waiting.what.deadline));
+}
+
+inline store::handle pending_calls::pop_due(time_point now) {
+  std::size_t work = store::turn_limit;
+  return alarms_.pop_due(now, work);
+}
+
+inline void pending_calls::begin_operation(store::handle at) {
+  slots_[at].operation = ++last_operation_;
+  unsettled_.insert(last_operation_);
+}
+
+}  // namespace kith::node

@@ -1,0 +1,525 @@
+// Takes a call of this member's user to the owner of its key and back: asks, asks again when the
+// owner changed or the connection broke, gives up at the deadline. One a lane.
+//
+// A retry of a mutation carries the same operation id, so the owner applies it once. A retry of a
+// get is a new request under a new fill token. Only the deadline reaches the caller: a view change
+// or a lost connection does not.
+//
+// Who drives it: the lane (lane.hpp), which also carries out `ask` for keys that this member owns.
+#pragma once
+
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/near/coherence.hpp>
+#include <kith/node/call.hpp>
+#include <kith/node/pending.hpp>
+#include <kith/wire/data_messages.hpp>
+#include <kith/wire/packet.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace kith::node {
+
+struct router_options {
+  /// Calls of the lane that wait at a time; one more fails with errc::overloaded.
+  std::size_t pending_max = 65536;
+  /// The next try after a refusal or a loss; doubles with each try up to the longest.
+  duration retry_first = std::chrono::milliseconds{2};
+  duration retry_longest = std::chrono::milliseconds{128};
+};
+
+struct router_counters {
+  std::uint64_t calls = 0;
+  std::uint64_t retries = 0;
+  std::uint64_t timed_out = 0;
+  std::uint64_t overloaded = 0;
+  std::uint64_t late_replies = 0;
+  std::uint64_t ticket_loads = 0;
+};
+
+/// The key is owned by this member: hand the request `rid` to the replica.
+struct ask_here {
+  std::uint64_t rid = 0;
+};
+struct complete {
+  completion* done = nullptr;
+  outcome result;
+};
+/// This member was asked to run its own loader for the call `rid` (the owner has none).
+struct load_here {
+  std::uint64_t rid = 0;
+  cache_id cache{};
+  bytes key;
+};
+/// Somebody spoke of a newer view.
+struct pull_view {
+  member_id from;
+};
+
+using router_effect = std::variant<wire::send, ask_here, complete, load_here, pull_view>;
+
+class router {
+ public:
+  using outbox = std::vector<router_effect>;
+
+  /// `near` is the lane's, and so is the outbox of what it emits.
+  router(member_id self, near::coherence& near, near::outbox& from_near, router_options options)
+      : self_{self},
+        near_{&near},
+        from_near_{from_near},
+        options_{options},
+        calls_{options.pending_max} {}
+
+  void submit(time_point now, call&& what, outbox& out);
+
+  void on_ownership(time_point now, partition_id p, member_id owner, epoch e, outbox& out);
+  /// The connection to `peer` opened or was lost: what was asked there is asked again.
+  void on_session(time_point now, member_id peer, outbox& out);
+
+  void on_get_reply(time_point now, member_id from, std::uint64_t rid, const wire::get_reply& reply,
+                    outbox& out);
+  void on_mutate_reply(time_point now, member_id from, std::uint64_t rid,
+                       const wire::mutate_reply& reply, outbox& out);
+  void on_count_reply(time_point now, member_id from, std::uint64_t rid,
+                      const wire::count_reply& reply, outbox& out);
+
+  /// A leader's object, or its failure, for the follower `rid`.
+  void on_served(near::serve&& served, outbox& out);
+  void on_refused(time_point now, near::refuse&& refused, outbox& out);
+  /// The get `rid` has to begin again: its leader's result is not for it, or its fill was dropped.
+  void on_reissue(time_point now, std::uint64_t rid, outbox& out);
+  /// The result of load_here: the value's bytes, or nothing; `failure` names why the loader failed.
+  void on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
+                      outcome&& failure, outbox& out);
+
+  void on_timeout(time_point now, outbox& out);
+  [[nodiscard]] time_point next_timeout() const { return calls_.next_timeout(); }
+
+  /// Ends every call with `why`: the member leaves or was closed.
+  void fail_all(errc why, outbox& out);
+
+  /// This member goes on under another identity. A mutation that was asked may have been applied
+  /// under the old one, so it is not asked again: it ends as errc::timed_out. Others wait for a
+  /// view.
+  void on_identity(time_point now, member_id self, near::coherence& near, outbox& out);
+
+  /// Calls `visit` with the request message of the call `rid`, if that still waits.
+  template <class Visit>
+  void visit_request(std::uint64_t rid, Visit&& visit);
+
+  [[nodiscard]] std::size_t pending() const { return calls_.size(); }
+  [[nodiscard]] const router_counters& counters() const { return counters_; }
+
+ private:
+  struct route {
+    member_id owner;
+    kith::epoch epoch;
+  };
+
+  [[nodiscard]] route& route_of(partition_id p) { return routes_[index_of(p)]; }
+  void try_call(time_point now, store::handle at, outbox& out);
+  void ask(time_point now, store::handle at, const route& to, outbox& out);
+  void try_later(time_point now, store::handle at);
+  void finish(store::handle at, outcome&& result, outbox& out);
+  void finish(store::handle at, errc why, outbox& out, std::string detail = {});
+  void not_answered(time_point now, store::handle at, const wire::get_reply& reply, outbox& out);
+  [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
+                                          const wire::get_reply& reply);
+  void drop_fill(store::handle at);
+  void fell_due(time_point now, store::handle at, outbox& out);
+  [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
+  void note_epoch(member_id from, partition_id p, epoch told, outbox& out) {
+    if (told > route_of(p).epoch) out.push_back(pull_view{from});
+  }
+
+  member_id self_;
+  near::coherence* near_;
+  near::outbox& from_near_;
+  router_options options_;
+  pending_calls calls_;
+  std::vector<route> routes_ = std::vector<route>(partition_count);
+  router_counters counters_;
+};
+
+[[nodiscard]] wire::get get_message(const call& what, epoch e);
+[[nodiscard]] wire::mutate mutate_message(const pending_call& waiting, epoch e,
+                                          std::uint64_t lowest_unsettled);
+
+// --- implementation ---
+
+inline wire::get get_message(const call& what, epoch e) {
+  return {e, what.cache->current_id(), what.key, what.near, what.load};
+}
+
+inline wire::mutate mutate_message(const pending_call& waiting, epoch e,
+                                   std::uint64_t lowest_unsettled) {
+  const call& what = waiting.what;
+  wire::mutate message;
+  message.epoch = e;
+  message.operation = waiting.operation;
+  message.lowest_unsettled = lowest_unsettled;
+  message.kind = what.mutation;
+  message.cache = what.cache->current_id();
+  message.key = what.key;
+  message.value = what.value;
+  message.rule = what.rule;
+  message.ttl = what.ttl;
+  message.expected = what.expected;
+  message.ticket = what.ticket;
+  message.processor = as_bytes(what.processor);
+  return message;
+}
+
+template <class Visit>
+void router::visit_request(std::uint64_t rid, Visit&& visit) {
+  const store::handle at = calls_.find(rid);
+  if (at == store::no_handle) return;
+  const pending_call& waiting = calls_[at];
+  const epoch e = route_of(waiting.what.partition).epoch;
+  switch (waiting.what.kind) {
+    case call_kind::get: {
+      wire::get message = get_message(waiting.what, e);
+      message.near = waiting.leads;
+      return visit(waiting, message);
+    }
+    case call_kind::mutate:
+      return visit(waiting, mutate_message(waiting, e, calls_.lowest_unsettled()));
+    case call_kind::count: return visit(waiting, wire::count{e, waiting.what.cache->current_id()});
+  }
+}
+
+inline void router::submit(time_point now, call&& what, outbox& out) {
+  ++counters_.calls;
+  if (calls_.full()) {
+    ++counters_.overloaded;
+    outcome result;
+    result.error = errc::overloaded;
+    out.push_back(complete{what.done, std::move(result)});
+    return;
+  }
+  const store::handle at = calls_.add(std::move(what));
+  if (calls_[at].what.kind == call_kind::mutate) calls_.begin_operation(at);
+  try_call(now, at, out);
+}
+
+inline void router::try_call(time_point now, store::handle at, outbox& out) {
+  drop_fill(at);
+  pending_call& waiting = calls_[at];
+  const route& to = route_of(waiting.what.partition);
+  const std::uint64_t rid = calls_.renumber(at);
+  waiting.asked = to.owner;
+  if (++waiting.tries > 1) ++counters_.retries;
+  if (to.owner.nobody()) {
+    waiting.state = wait_for::next_try;
+    return calls_.set_alarm(at, never);  // an owner appearing is the next try
+  }
+  // After a merge the cache has no number until the other side has told its own.
+  if (waiting.what.cache->current_id() == cache_id{}) return try_later(now, at);
+  waiting.state = wait_for::answer;
+  calls_.set_alarm(at, never);
+  const call& what = waiting.what;
+  if (what.kind == call_kind::get && what.near && to.owner != self_) {
+    const near::fill_request read{what.partition,
+                                  what.cache->current_id(),
+                                  what.key_hash,
+                                  what.key,
+                                  rid,
+                                  what.load,
+                                  what.max_age.value_or(what.cache->max_staleness)};
+    const near::begin_result role = near_->begin(now, read);
+    waiting.leads = role == near::begin_result::lead;
+    if (role == near::begin_result::joined) {
+      waiting.state = wait_for::leader;
+      return;
+    }
+  }
+  ask(now, at, to, out);
+}
+
+inline void router::ask(time_point now, store::handle at, const route& to, outbox& out) {
+  const std::uint64_t rid = calls_[at].rid;
+  calls_[at].sent = true;
+  calls_[at].asked_at = now;
+  if (to.owner == self_) {
+    out.push_back(ask_here{rid});
+    return;
+  }
+  visit_request(rid, [&](const pending_call& waiting, const auto& message) {
+    out.push_back(wire::send{to.owner, wire::make_packet(message, waiting.what.partition, rid)});
+  });
+}
+
+/// The fill that the call leads, if any, ends: its followers begin again.
+inline void router::drop_fill(store::handle at) {
+  pending_call& waiting = calls_[at];
+  if (std::exchange(waiting.leads, false)) near_->abandon(waiting.rid, from_near_);
+}
+
+inline void router::try_later(time_point now, store::handle at) {
+  drop_fill(at);
+  pending_call& waiting = calls_[at];
+  const std::uint32_t doublings = std::min<std::uint32_t>(waiting.tries, 16);
+  const duration pause =
+      std::min(options_.retry_longest, options_.retry_first * (std::int64_t{1} << doublings));
+  waiting.state = wait_for::next_try;
+  calls_.renumber(at);  // the answer to the earlier try comes too late now
+  calls_.set_alarm(at, now + pause);
+}
+
+inline void router::finish(store::handle at, outcome&& result, outbox& out) {
+  pending_call over = calls_.take(at);
+  out.push_back(complete{over.what.done, std::move(result)});
+}
+
+inline void router::finish(store::handle at, errc why, outbox& out, std::string detail) {
+  outcome result;
+  result.error = why;
+  result.detail = std::move(detail);
+  finish(at, std::move(result), out);
+}
+
+inline void router::on_ownership(time_point now, partition_id p, member_id owner, epoch e,
+                                 outbox& out) {
+  route& current = route_of(p);
+  if (current.owner == owner && current.epoch == e) return;
+  current = {owner, e};
+  std::vector<store::handle> affected;
+  calls_.for_each([&](store::handle at, const pending_call& waiting) {
+    if (waiting.what.partition == p) affected.push_back(at);
+  });
+  for (const store::handle at : affected) try_call(now, at, out);
+}
+
+inline void router::on_session(time_point now, member_id peer, outbox&) {
+  calls_.for_each([&](store::handle at, const pending_call& waiting) {
+    if (waiting.state == wait_for::answer && waiting.asked == peer) try_later(now, at);
+  });
+}
+
+inline store::handle router::answered(member_id from, std::uint64_t rid) {
+  const store::handle at = calls_.find(rid);
+  if (at == store::no_handle || calls_[at].asked != from || calls_[at].state != wait_for::answer) {
+    ++counters_.late_replies;
+    return store::no_handle;
+  }
+  return at;
+}
+
+inline void router::on_get_reply(time_point now, member_id from, std::uint64_t rid,
+                                 const wire::get_reply& reply, outbox& out) {
+  const store::handle at = answered(from, rid);
+  if (at == store::no_handle) return;
+  pending_call& waiting = calls_[at];
+  note_epoch(from, waiting.what.partition, reply.epoch, out);
+  const near::reply_verdict said = judge(now, from, at, reply);
+  if (said == near::reply_verdict::retry) return try_later(now, at);
+  if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
+    return not_answered(now, at, reply, out);
+  }
+  outcome result;
+  result.yes = reply.status == wire::get_status::hit;
+  result.version = reply.version;
+  result.value = to_bytes(reply.value);
+  result.tier = reply.loaded ? tier::loaded : tier::owner;
+  if (said == near::reply_verdict::deliver_and_install) {
+    result.fill = rid;
+    result.key = waiting.what.key;
+    result.key_hash = waiting.what.key_hash;
+    // From the send time: never later than the owner's own end of the entry.
+    if (reply.ttl_left) result.expires = waiting.asked_at + *reply.ttl_left;
+  }
+  finish(at, std::move(result), out);
+}
+
+/// What the near side says of an answer. It ends the fill, unless the value is to be installed.
+inline near::reply_verdict router::judge(time_point now, member_id from, store::handle at,
+                                         const wire::get_reply& reply) {
+  pending_call& waiting = calls_[at];
+  const call& what = waiting.what;
+  if (from == self_) {
+    const bool current = reply.epoch == route_of(what.partition).epoch &&
+                         reply.status != wire::get_status::wrong_epoch &&
+                         reply.status != wire::get_status::retry;
+    return current ? near::reply_verdict::deliver : near::reply_verdict::retry;
+  }
+  if (std::exchange(waiting.leads, false)) {
+    return near_->on_reply(now, from, waiting.rid, reply, from_near_);
+  }
+  return near_->on_bypass_reply(now, from, what.partition, what.cache->current_id(), what.key_hash,
+                                reply, from_near_);
+}
+
+inline void router::not_answered(time_point now, store::handle at, const wire::get_reply& reply,
+                                 outbox& out) {
+  const pending_call& waiting = calls_[at];
+  switch (reply.status) {
+    case wire::get_status::wrong_epoch:
+    case wire::get_status::retry:
+    case wire::get_status::unknown_cache: return try_later(now, at);
+    case wire::get_status::load_failed:
+      return finish(at, errc::load_failed, out, std::string{as_text(reply.value)});
+    case wire::get_status::overloaded: return finish(at, errc::overloaded, out);
+    case wire::get_status::ticket: break;
+    case wire::get_status::hit:
+    case wire::get_status::absent: return;
+  }
+  ++counters_.ticket_loads;
+  calls_[at].what.ticket = reply.ticket;
+  out.push_back(load_here{waiting.rid, waiting.what.cache->current_id(), waiting.what.key});
+}
+
+inline void router::on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
+                                   outcome&& failure, outbox& out) {
+  const store::handle at = calls_.find(rid);
+  if (at == store::no_handle) return;
+  call told;
+  const call& asked = calls_[at].what;
+  told.kind = call_kind::mutate;
+  told.cache = asked.cache;
+  told.partition = asked.partition;
+  told.key_hash = asked.key_hash;
+  told.key = asked.key;
+  told.deadline = asked.deadline;
+  told.ticket = asked.ticket;
+  told.mutation = value ? wire::mutation::fill : wire::mutation::fill_absent;
+  if (value) told.value = *value;
+
+  // The caller has its answer; the owner is told by a call that nobody waits for.
+  outcome result = std::move(failure);
+  result.yes = value.has_value();
+  if (value) result.value = std::move(*value);
+  result.tier = tier::loaded;
+  finish(at, std::move(result), out);
+  submit(now, std::move(told), out);
+}
+
+inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_t rid,
+                                    const wire::mutate_reply& reply, outbox& out) {
+  const store::handle at = answered(from, rid);
+  if (at == store::no_handle) return;
+  const call& what = calls_[at].what;
+  note_epoch(from, what.partition, reply.epoch, out);
+  std::string detail{as_text(reply.result)};
+  switch (reply.status) {
+    case wire::mutate_status::wrong_epoch:
+    case wire::mutate_status::retry:
+    case wire::mutate_status::unknown_cache: return try_later(now, at);
+    case wire::mutate_status::overloaded: return finish(at, errc::overloaded, out);
+    case wire::mutate_status::too_large: return finish(at, errc::too_large, out);
+    case wire::mutate_status::stale_operation: return finish(at, errc::timed_out, out);
+    case wire::mutate_status::unknown_processor:
+      return finish(at, errc::unknown_processor, out, std::move(detail));
+    case wire::mutate_status::processor_failed:
+      return finish(at, errc::processor_failed, out, std::move(detail));
+    case wire::mutate_status::wrong_type: return finish(at, errc::decode_failed, out);
+    case wire::mutate_status::applied:
+    case wire::mutate_status::refused: break;
+  }
+  const bool applied = reply.status == wire::mutate_status::applied;
+  // F6: what this member wrote, it never reads older again.
+  if (applied) {
+    const cache_id id = what.cache->current_id();
+    if (what.mutation == wire::mutation::clear) {
+      near_->on_clear_reply(now, what.partition, id, reply.version);
+    } else {
+      near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
+    }
+  }
+  outcome result;
+  result.yes = applied;
+  result.version = reply.version;
+  result.value = to_bytes(reply.result);
+  finish(at, std::move(result), out);
+}
+
+inline void router::on_count_reply(time_point now, member_id from, std::uint64_t rid,
+                                   const wire::count_reply& reply, outbox& out) {
+  const store::handle at = answered(from, rid);
+  if (at == store::no_handle) return;
+  note_epoch(from, calls_[at].what.partition, reply.epoch, out);
+  if (reply.status != wire::get_status::hit && reply.status != wire::get_status::unknown_cache) {
+    return try_later(now, at);
+  }
+  outcome result;
+  result.count = reply.entries;
+  finish(at, std::move(result), out);
+}
+
+inline void router::on_served(near::serve&& served, outbox& out) {
+  const store::handle at = calls_.find(served.waiter);
+  if (at == store::no_handle) return;
+  outcome result;
+  result.yes = static_cast<bool>(served.value);
+  result.version = served.version;
+  result.shared = std::move(served.value);
+  finish(at, std::move(result), out);
+}
+
+inline void router::on_refused(time_point now, near::refuse&& refused, outbox& out) {
+  const store::handle at = calls_.find(refused.waiter);
+  if (at == store::no_handle) return;
+  wire::get_reply reply;
+  reply.status = refused.status;
+  reply.value = refused.text;
+  not_answered(now, at, reply, out);
+}
+
+inline void router::on_reissue(time_point now, std::uint64_t rid, outbox& out) {
+  const store::handle at = calls_.find(rid);
+  if (at != store::no_handle) try_call(now, at, out);
+}
+
+inline void router::on_timeout(time_point now, outbox& out) {
+  for (;;) {
+    const store::handle at = calls_.pop_due(now);
+    if (at == store::no_handle) return;
+    fell_due(now, at, out);
+  }
+}
+
+inline void router::fell_due(time_point now, store::handle at, outbox& out) {
+  const pending_call& waiting = calls_[at];
+  if (now < waiting.what.deadline) return try_call(now, at, out);
+  ++counters_.timed_out;
+  const call& what = waiting.what;
+  drop_fill(at);
+  // The write may land later: what this member holds of the key is no longer to be trusted.
+  if (what.kind == call_kind::mutate) {
+    near_->poison(what.cache->current_id(), what.key_hash);
+  }
+  const bool ownerless = route_of(what.partition).owner.nobody();
+  finish(at, ownerless ? errc::no_owner : errc::timed_out, out);
+}
+
+inline void router::on_identity(time_point now, member_id self, near::coherence& near,
+                                outbox& out) {
+  self_ = self;
+  near_ = &near;
+  routes_.assign(partition_count, {});
+  std::vector<store::handle> all;
+  calls_.for_each([&](store::handle at, pending_call& waiting) {
+    waiting.leads = false;  // the fills are gone with the old identity
+    all.push_back(at);
+  });
+  for (const store::handle at : all) {
+    const bool asked = calls_[at].operation != 0 && calls_[at].sent;
+    asked ? finish(at, errc::timed_out, out) : try_call(now, at, out);
+  }
+}
+
+inline void router::fail_all(errc why, outbox& out) {
+  std::vector<store::handle> all;
+  calls_.for_each([&](store::handle at, const pending_call&) { all.push_back(at); });
+  for (const store::handle at : all) finish(at, why, out);
+}
+
+}  // namespace kith::node

@@ -1,0 +1,504 @@
+// Who listens to the partitions of one lane, and what each listener has been told.
+//
+// A mutation is appended to its partition's log once. It goes to all listeners of the partition in
+// one batch: at once when nothing left within the last millisecond, else together with what comes
+// in that millisecond, or when the batch is full. Two things may not overtake a batch and flush the
+// listener's stream first: a reply that the listener may keep, and a digest.
+//
+// A listener that does not acknowledge is cut off from details: beyond a bound of keys under way its
+// stream collapses to one "drop everything", and stays silent until that was acknowledged. Only
+// a digest or a reply to the listener repeats it meanwhile. Numbers go on, nothing is lost silently.
+//
+// A handler returns false when the peer broke the protocol: its connection is to be closed.
+#pragma once
+
+#include <kith/core/assert.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/replica/counters.hpp>
+#include <kith/replica/effect.hpp>
+#include <kith/replica/invalidation_log.hpp>
+#include <kith/replica/options.hpp>
+#include <kith/replica/stream.hpp>
+#include <kith/wire/coherence_messages.hpp>
+#include <kith/wire/limits.hpp>
+#include <kith/wire/packet.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace kith::replica {
+
+class audience {
+ public:
+  /// Partitions are addressed by slot: the partition's place in the lane.
+  audience(const replica_options& options, counters& counted);
+
+  /// The partition begins a new epoch at this owner.
+  void open(std::size_t slot, const epoch& began, sequence seq);
+  /// This member is not the owner any more.
+  void close(std::size_t slot, const epoch& next);
+  /// Forgets members that are not in the view. `members` is sorted.
+  void on_members(std::span<const member_id> members);
+  /// `sid` 0: the session ended.
+  void on_session(const member_id& peer, std::uint32_t sid);
+
+  /// Tells the listeners of a mutation. `entry.seq` is the partition's newest sequence.
+  void publish(time_point now, std::size_t slot, const wire::invalidation& entry, outbox& out);
+
+  /// Makes `from` a listener. Returns its session, 0 when it has none: then it cannot listen.
+  std::uint32_t subscribe(time_point now, const member_id& from, std::size_t slot);
+
+  struct standing {
+    bool listens = false;
+    stream_number n_last;
+  };
+  /// Sends what the member was not told yet, so that a reply may follow. It listens if it does in
+  /// the session `sid`, in which it asked.
+  standing bring_up_to_date(const member_id& from, std::size_t slot, std::uint32_t sid, outbox& out);
+
+  bool on_ack(const member_id& from, std::uint32_t sid, std::size_t slot,
+              const wire::invalidate_ack& message, outbox& out);
+  bool on_replay_request(const member_id& from, std::uint32_t sid, std::size_t slot,
+                         const wire::replay_request& message, outbox& out);
+  bool on_subscribe(time_point now, const member_id& from, std::uint32_t sid,
+                    const wire::subscribe& message, outbox& out);
+  /// Keeps the time to echo; on_timeout sends it, at once if the last digest is old enough.
+  void on_beat(time_point now, const member_id& from, std::uint32_t sid, const wire::beat& message);
+
+  enum class echo : std::uint8_t { allowed, held_back };
+  /// Sends due batches; and due digests, unless this owner may not vouch for its store at present.
+  void on_timeout(time_point now, echo may, outbox& out);
+  [[nodiscard]] time_point next_timeout() const;
+
+  [[nodiscard]] std::uint32_t session_of(const member_id& peer) const;
+  [[nodiscard]] bool listens(const member_id& peer, std::size_t slot) const;
+
+ private:
+  struct listener {
+    std::uint32_t sid = 0;
+    std::size_t active = 0;
+    std::uint64_t in_flight = 0;
+    bool has_echo = false;
+    time_point echo;
+    time_point digest_due = never;
+    time_point digest_last = time_point::min();
+  };
+  struct channel {
+    bool open = false;
+    kith::epoch epoch;
+    sequence seq;
+    invalidation_log log;
+    std::map<member_id, stream> streams;
+    /// Streams that count, and those of them that have a session.
+    std::size_t counting = 0;
+    std::size_t active = 0;
+    /// The batch that waits.
+    std::size_t waiting = 0;
+    time_point due = never;
+    time_point idle_at = time_point::min();
+  };
+  struct waiting_batch {
+    time_point due;
+    std::size_t slot = 0;
+  };
+
+  [[nodiscard]] partition_id partition_at(std::size_t slot) const {
+    return static_cast<partition_id>(slot * options_.lanes + options_.lane);
+  }
+  [[nodiscard]] stream* find(const member_id& who, std::size_t slot);
+  /// The message is of this session and epoch. Emits pull_view for a higher epoch.
+  bool current(const member_id& from, std::uint32_t sid, const channel& of, const epoch& named,
+               outbox& out);
+  bool violation() { return ++counters_->violations, false; }
+
+  /// Every change of a stream goes through here: it keeps the sums in step.
+  template <class Change>
+  void change(listener& who, channel& of, stream& changed, Change&& apply);
+  void forget(std::size_t slot);
+  void end(listener& who, channel& of, stream& ended);
+
+  enum class urgency : std::uint8_t { batch, must };
+  void flush(std::size_t slot, const member_id& to, listener& who, stream& s, urgency how,
+             outbox& out);
+  void flush_all(time_point now, std::size_t slot, outbox& out);
+  void send_digest(time_point now, const member_id& to, listener& who, outbox& out);
+  void resume(const member_id& from, listener& who, std::size_t slot, std::uint64_t have,
+              outbox& out);
+  void reset(const member_id& from, listener& who, std::size_t slot, std::uint64_t have,
+             outbox& out);
+  void plan_digest(listener& who, time_point due) {
+    who.digest_due = std::min(who.digest_due, due);
+    digest_next_ = std::min(digest_next_, who.digest_due);
+  }
+
+  template <class Message>
+  void send(const member_id& to, const listener& who, std::size_t slot, const Message& message,
+            outbox& out) const {
+    out.push_back(wire::send{to, wire::make_packet(message, partition_at(slot), 0, who.sid)});
+  }
+
+  const replica_options options_;
+  counters* counters_;
+  std::map<member_id, listener> listeners_;
+  std::vector<channel> channels_;
+  /// Batches that wait, by time; one whose time is not its channel's has left already.
+  std::deque<waiting_batch> queue_;
+  /// Not later than any listener's digest_due.
+  time_point digest_next_ = never;
+};
+
+// --- implementation ---
+
+inline audience::audience(const replica_options& options, counters& counted)
+    : options_{options}, counters_{&counted}, channels_(partition_count / options.lanes) {
+  KITH_ASSERT(options.log_entries <= wire::limits::batch_items);
+}
+
+template <class Change>
+void audience::change(listener& who, channel& of, stream& changed, Change&& apply) {
+  const std::uint64_t before = changed.in_flight();
+  const listening was = changed.state;
+  apply(changed);
+  KITH_ASSERT(who.in_flight >= before);
+  who.in_flight = who.in_flight - before + changed.in_flight();
+  const auto step = [](std::size_t& sum, bool had, bool has) { sum = sum - had + has; };
+  step(who.active, was == listening::active, changed.state == listening::active);
+  step(of.active, was == listening::active, changed.state == listening::active);
+  step(of.counting, was != listening::ended, changed.state != listening::ended);
+  if (of.counting == 0) of.log.discard();
+}
+
+inline void audience::open(std::size_t slot, const epoch& began, sequence seq) {
+  forget(slot);
+  channels_[slot].open = true;
+  channels_[slot].epoch = began;
+  channels_[slot].seq = seq;
+}
+
+inline void audience::close(std::size_t slot, const epoch& next) {
+  forget(slot);
+  channels_[slot].epoch = next;
+}
+
+inline void audience::forget(std::size_t slot) {
+  channel& old = channels_[slot];
+  for (auto& [id, s] : old.streams) end(listeners_[id], old, s);
+  old = {};
+}
+
+inline void audience::end(listener& who, channel& of, stream& ended) {
+  // What it was not told does not count: a number that nobody saw would be a hole later.
+  change(who, of, ended, [](stream& s) { s.state = listening::ended; });
+}
+
+inline void audience::on_members(std::span<const member_id> members) {
+  const auto gone = [&](const member_id& id) {
+    return !std::binary_search(members.begin(), members.end(), id);
+  };
+  for (channel& c : channels_) {
+    for (auto& [id, s] : c.streams) {
+      if (gone(id)) end(listeners_[id], c, s);
+    }
+    std::erase_if(c.streams, [&](const auto& item) { return gone(item.first); });
+  }
+  // A session may be older than the view that names its member.
+  std::erase_if(listeners_,
+                [&](const auto& item) { return gone(item.first) && item.second.sid == 0; });
+}
+
+inline void audience::on_session(const member_id& peer, std::uint32_t sid) {
+  listener& who = listeners_[peer];
+  if (who.sid == sid) return;
+  for (channel& c : channels_) {
+    const auto at = c.streams.find(peer);
+    if (at == c.streams.end() || at->second.state != listening::active) continue;
+    change(who, c, at->second, [](stream& s) { s.state = listening::suspended; });
+  }
+  who = {};
+  who.sid = sid;
+}
+
+inline stream* audience::find(const member_id& who, std::size_t slot) {
+  const auto at = channels_[slot].streams.find(who);
+  return at == channels_[slot].streams.end() ? nullptr : &at->second;
+}
+
+inline std::uint32_t audience::session_of(const member_id& peer) const {
+  const auto at = listeners_.find(peer);
+  return at == listeners_.end() ? 0 : at->second.sid;
+}
+
+inline bool audience::listens(const member_id& peer, std::size_t slot) const {
+  const auto at = channels_[slot].streams.find(peer);
+  return at != channels_[slot].streams.end() && at->second.state == listening::active;
+}
+
+// Sending.
+
+inline void audience::publish(time_point now, std::size_t slot, const wire::invalidation& entry,
+                              outbox& out) {
+  channel& c = channels_[slot];
+  KITH_ASSERT(c.open);
+  c.seq = entry.seq;
+  if (c.counting == 0) return;
+  c.log.append(entry, options_.log_entries);
+  if (c.active == 0) return;
+  ++c.waiting;
+  if (c.waiting >= options_.batch_keys || (c.waiting == 1 && now >= c.idle_at)) {
+    flush_all(now, slot, out);
+  } else if (c.waiting == 1) {
+    c.due = now + options_.batch_delay;
+    queue_.push_back({c.due, slot});
+  }
+}
+
+inline void audience::flush_all(time_point now, std::size_t slot, outbox& out) {
+  channel& c = channels_[slot];
+  c.waiting = 0;
+  c.due = never;
+  c.idle_at = now + options_.batch_delay;
+  for (auto& [id, s] : c.streams) flush(slot, id, listeners_[id], s, urgency::batch, out);
+}
+
+inline void audience::flush(std::size_t slot, const member_id& to, listener& who, stream& s,
+                            urgency how, outbox& out) {
+  channel& c = channels_[slot];
+  const std::uint64_t last = s.last(c.log);
+  if (s.state != listening::active || last == s.sent) return;
+  const std::uint64_t count = last - s.sent;
+  const bool was_stalled = s.stalled();
+  if (was_stalled && how == urgency::batch) return;
+  if (!was_stalled && s.covered(s.sent + 1, c.log) &&
+      who.in_flight + count <= options_.backlog_keys) {
+    wire::invalidate message{c.epoch, stream_number{s.sent + 1}, {}};
+    message.entries = c.log.copy(s.index_of(s.sent + 1), count);
+    send(to, who, slot, message, out);
+    change(who, c, s, [&](stream& sent) { sent.sent = last; });
+    ++counters_->batches_sent;
+    counters_->invalidations_sent += count;
+    return;
+  }
+  send(to, who, slot, wire::invalidate_all{c.epoch, stream_number{last}, c.seq}, out);
+  change(who, c, s, [&](stream& cut) {
+    cut.replace_unsent(last);
+    cut.overflowed = true;
+  });
+  ++counters_->overflows_collapsed;
+}
+
+inline auto audience::bring_up_to_date(const member_id& from, std::size_t slot, std::uint32_t sid,
+                                       outbox& out) -> standing {
+  stream* s = find(from, slot);
+  if (s == nullptr) return {};
+  listener& who = listeners_[from];
+  const bool there = s->state == listening::active && sid != 0 && who.sid == sid;
+  if (there) flush(slot, from, who, *s, urgency::must, out);
+  return {there, stream_number{s->sent}};
+}
+
+inline void audience::send_digest(time_point now, const member_id& to, listener& who, outbox& out) {
+  wire::digest message{who.has_echo, who.echo, {}};
+  for (std::size_t slot = 0; slot < channels_.size(); ++slot) {
+    stream* s = find(to, slot);
+    if (s == nullptr || s->state != listening::active) continue;
+    flush(slot, to, who, *s, urgency::must, out);
+    if (s->sent > s->acked) {
+      message.behind.push_back(
+          {partition_at(slot), channels_[slot].epoch, stream_number{s->sent}});
+    }
+  }
+  send(to, who, 0, message, out);
+  ++counters_->digests_sent;
+  who.digest_last = now;
+}
+
+inline void audience::on_timeout(time_point now, echo may, outbox& out) {
+  while (!queue_.empty() && queue_.front().due <= now) {
+    const waiting_batch batch = queue_.front();
+    queue_.pop_front();
+    if (channels_[batch.slot].due == batch.due) flush_all(now, batch.slot, out);
+  }
+  if (now < digest_next_) return;
+  digest_next_ = never;
+  for (auto& [id, who] : listeners_) {
+    if (who.digest_due <= now) {
+      // An echo to one who is told nothing would vouch for what it keeps.
+      if (may == echo::allowed && who.active > 0) send_digest(now, id, who, out);
+      who.digest_due = who.active > 0 ? now + options_.digest_interval : never;
+    }
+    digest_next_ = std::min(digest_next_, who.digest_due);
+  }
+}
+
+inline time_point audience::next_timeout() const {
+  return queue_.empty() ? digest_next_ : std::min(queue_.front().due, digest_next_);
+}
+
+// Receiving.
+
+inline bool audience::current(const member_id& from, std::uint32_t sid, const channel& of,
+                              const epoch& named, outbox& out) {
+  const bool same = sid != 0 && sid == session_of(from);
+  if (same && of.open && named == of.epoch) return true;
+  ++counters_->outdated_messages;
+  if (same && named > of.epoch) out.push_back(pull_view{from});
+  return false;
+}
+
+inline std::uint32_t audience::subscribe(time_point now, const member_id& from, std::size_t slot) {
+  const std::uint32_t sid = session_of(from);
+  if (sid == 0) return 0;
+  channel& c = channels_[slot];
+  listener& who = listeners_[from];
+  stream& s = c.streams[from];
+  if (s.state == listening::active) return sid;
+  ++counters_->subscriptions;
+  change(who, c, s, [&](stream& begun) {
+    // A suspended stream goes on counting from where it was: the request may be older than the
+    // session, whose first message then still finds all that was missed.
+    if (begun.state == listening::ended) {
+      begun.begin(c.log);
+    } else {
+      begun.state = listening::active;
+    }
+  });
+  plan_digest(who, now + options_.digest_interval);
+  return sid;
+}
+
+inline bool audience::on_ack(const member_id& from, std::uint32_t sid, std::size_t slot,
+                             const wire::invalidate_ack& message, outbox& out) {
+  channel& c = channels_[slot];
+  if (!current(from, sid, c, message.epoch, out)) return true;
+  stream* s = find(from, slot);
+  if (s == nullptr || message.up_to.value() > s->sent) return violation();
+  listener& who = listeners_[from];
+  const bool was_stalled = s->stalled();
+  change(who, c, *s, [&](stream& a) { a.acked = std::max(a.acked, message.up_to.value()); });
+  if (message.no_interest && s->state != listening::ended) {
+    ++counters_->unsubscriptions;
+    end(who, c, *s);
+  } else if (was_stalled && !s->stalled()) {
+    flush(slot, from, who, *s, urgency::batch, out);
+  }
+  return true;
+}
+
+inline bool audience::on_replay_request(const member_id& from, std::uint32_t sid, std::size_t slot,
+                                        const wire::replay_request& message, outbox& out) {
+  channel& c = channels_[slot];
+  if (!current(from, sid, c, message.epoch, out)) return true;
+  stream* s = find(from, slot);
+  const std::uint64_t first = message.from.value();
+  const std::uint64_t to = message.to.value();
+  if (s == nullptr || first == 0 || first > to || to > s->sent) return violation();
+  listener& who = listeners_[from];
+  // A stream that ended answers too: it has nothing, so it can only say so.
+  if (s->state != listening::ended && s->covered(first, c.log)) {
+    wire::replay reply{c.epoch, false, message.from, c.seq, {}};
+    reply.entries = c.log.copy(s->index_of(first), to - first + 1);
+    send(from, who, slot, reply, out);
+    ++counters_->replays;
+    return true;
+  }
+  const std::uint64_t last = s->last(c.log);
+  send(from, who, slot, wire::replay{c.epoch, true, stream_number{last}, c.seq, {}}, out);
+  change(who, c, *s, [&](stream& anew) { anew.restart_behind(last); });
+  ++counters_->replays_too_old;
+  return true;
+}
+
+inline bool audience::on_subscribe(time_point now, const member_id& from, std::uint32_t sid,
+                                   const wire::subscribe& message, outbox& out) {
+  if (sid == 0 || sid != session_of(from)) return ++counters_->outdated_messages, true;
+  listener& who = listeners_[from];
+  std::vector<bool> named(channels_.size());
+  for (const wire::stream_position& at : message.positions) {
+    if (index_of(at.partition) % options_.lanes != options_.lane) return violation();
+    const std::size_t slot = index_of(at.partition) / options_.lanes;
+    const stream* s = find(from, slot);
+    const bool same_epoch = channels_[slot].open && channels_[slot].epoch == at.epoch;
+    const std::uint64_t most = s != nullptr ? s->last(channels_[slot].log) : sequence_max.value();
+    if (same_epoch && at.n.value() > most) return violation();
+  }
+  for (const wire::stream_position& at : message.positions) {
+    const std::size_t slot = index_of(at.partition) / options_.lanes;
+    channel& c = channels_[slot];
+    if (!current(from, sid, c, at.epoch, out)) continue;
+    named[slot] = true;
+    const stream* s = find(from, slot);
+    const std::uint64_t have = at.n.value();
+    const bool whole = s != nullptr && s->state != listening::ended && have >= s->base &&
+                       (have == s->last(c.log) || s->covered(have + 1, c.log));
+    whole ? resume(from, who, slot, have, out) : reset(from, who, slot, have, out);
+  }
+  for (std::size_t slot = 0; slot < channels_.size(); ++slot) {
+    stream* s = find(from, slot);
+    if (s == nullptr || named[slot] || s->state == listening::ended) continue;
+    ++counters_->unsubscriptions;
+    end(who, channels_[slot], *s);
+  }
+  if (who.active > 0) plan_digest(who, now + options_.digest_interval);
+  return true;
+}
+
+inline void audience::resume(const member_id& from, listener& who, std::size_t slot,
+                             std::uint64_t have, outbox& out) {
+  channel& c = channels_[slot];
+  stream& s = c.streams[from];
+  const std::uint64_t last = s.last(c.log);
+  send(from, who, slot, wire::subscribed{c.epoch, false, stream_number{last}, c.seq}, out);
+  if (have < last) {
+    wire::replay lost{c.epoch, false, stream_number{have + 1}, c.seq, {}};
+    lost.entries = c.log.copy(s.index_of(have + 1), last - have);
+    send(from, who, slot, lost, out);
+  }
+  change(who, c, s, [&](stream& on) {
+    on.state = listening::active;
+    on.acked = have;
+    on.sent = last;
+    on.all_first = on.all_last = 0;
+    on.overflowed = false;
+  });
+  ++counters_->resumes;
+}
+
+inline void audience::reset(const member_id& from, listener& who, std::size_t slot,
+                            std::uint64_t have, outbox& out) {
+  channel& c = channels_[slot];
+  const bool unknown = find(from, slot) == nullptr;
+  stream& s = c.streams[from];
+  change(who, c, s, [&](stream& anew) {
+    // A stream that was forgotten goes on behind what its reader has seen.
+    if (unknown) anew.sent = have;
+    if (anew.state == listening::ended) anew.begin(c.log);
+    anew.state = listening::active;
+    anew.acked = have;
+    anew.restart_behind(anew.last(c.log));
+  });
+  send(from, who, slot, wire::subscribed{c.epoch, true, stream_number{s.sent}, c.seq}, out);
+  ++counters_->resets;
+}
+
+inline void audience::on_beat(time_point now, const member_id& from, std::uint32_t sid,
+                              const wire::beat& message) {
+  if (sid == 0 || sid != session_of(from)) {
+    ++counters_->outdated_messages;
+    return;
+  }
+  listener& who = listeners_[from];
+  who.has_echo = true;
+  who.echo = message.sent_at;
+  const bool fresh_start = who.digest_last == time_point::min();
+  plan_digest(who, fresh_start ? now : std::max(now, who.digest_last + options_.digest_gap));
+}
+
+}  // namespace kith::replica

@@ -1,0 +1,63 @@
+// What happened in one lane's replica since it was made. Rare branches have a number each: a
+// simulation that never reached one proves nothing about it.
+#pragma once
+
+#include <cstdint>
+
+namespace kith::replica {
+
+struct counters {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  std::uint64_t mutations = 0;
+
+  std::uint64_t wrong_epoch = 0;
+  /// Requests refused because the coordinator's echo was too old.
+  std::uint64_t not_fresh = 0;
+  /// Requests of members that the installed view does not name.
+  std::uint64_t strangers = 0;
+  std::uint64_t epochs_ended = 0;
+  std::uint64_t sequence_exhausted = 0;
+
+  std::uint64_t retries_answered = 0;
+  std::uint64_t retries_pending = 0;
+  std::uint64_t stale_operations = 0;
+
+  std::uint64_t loads_started = 0;
+  std::uint64_t loads_joined = 0;
+  std::uint64_t loads_stored = 0;
+  /// A mutation came while the loader ran: the result was not stored.
+  std::uint64_t loads_outrun = 0;
+  std::uint64_t loads_absent = 0;
+  std::uint64_t loads_failed = 0;
+  std::uint64_t loads_timed_out = 0;
+  /// Results that nobody waits for: of an ended epoch, or too late.
+  std::uint64_t loads_orphaned = 0;
+  std::uint64_t late_waiters = 0;
+  std::uint64_t tickets_given = 0;
+  std::uint64_t tickets_revoked = 0;
+
+  std::uint64_t processors_run = 0;
+  std::uint64_t processors_rerun = 0;
+  std::uint64_t processors_failed = 0;
+  std::uint64_t processors_orphaned = 0;
+  std::uint64_t writes_queued = 0;
+  std::uint64_t overloaded = 0;
+
+  std::uint64_t batches_sent = 0;
+  std::uint64_t invalidations_sent = 0;
+  /// Streams that were cut to one "drop everything" because their reader is slow.
+  std::uint64_t overflows_collapsed = 0;
+  std::uint64_t digests_sent = 0;
+  std::uint64_t replays = 0;
+  std::uint64_t replays_too_old = 0;
+  std::uint64_t resumes = 0;
+  std::uint64_t resets = 0;
+  std::uint64_t subscriptions = 0;
+  std::uint64_t unsubscriptions = 0;
+  /// Coherence messages of another session or epoch.
+  std::uint64_t outdated_messages = 0;
+  std::uint64_t violations = 0;
+};
+
+}  // namespace kith::replica

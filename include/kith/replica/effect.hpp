@@ -1,0 +1,104 @@
+// What a replica asks of its driver, and the values in which the driver answers.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/wire/data_messages.hpp>
+#include <kith/wire/packet.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace kith::replica {
+
+/// Answers to callers in the owner's own process. The views in `reply` are empty: the bytes stand
+/// beside it.
+struct answer_get {
+  std::uint64_t rid = 0;
+  partition_id partition{};
+  wire::get_reply reply;
+  bytes value;
+};
+struct answer_mutate {
+  std::uint64_t rid = 0;
+  partition_id partition{};
+  wire::mutate_reply reply;
+  bytes result;
+};
+struct answer_count {
+  std::uint64_t rid = 0;
+  partition_id partition{};
+  wire::count_reply reply;
+};
+
+/// Names one run of a loader or processor; a run that nobody waits for any more is unknown.
+struct load_ticket {
+  partition_id partition{};
+  std::uint64_t number = 0;
+};
+struct processor_ticket {
+  partition_id partition{};
+  std::uint64_t number = 0;
+};
+
+/// Run the user's loader and hand the result to replica::on_load_done.
+struct run_load {
+  load_ticket ticket;
+  cache_id cache{};
+  bytes key;
+  /// The version that the partition had when the load began.
+  version fence;
+};
+
+/// Run the user's processor and hand the result to replica::on_processor_done.
+struct run_processor {
+  processor_ticket ticket;
+  cache_id cache{};
+  std::string name;
+  bytes key;
+  std::optional<bytes> current;
+  /// Of the entry; zero when it is absent.
+  version current_version;
+  bytes fields;
+};
+
+/// `from` spoke of a higher epoch than this member knows.
+struct pull_view {
+  member_id from;
+};
+
+using effect = std::variant<wire::send, answer_get, answer_mutate, answer_count, run_load,
+                            run_processor, pull_view>;
+using outbox = std::vector<effect>;
+
+/// What a loader brought.
+struct loaded {
+  bytes value;
+  /// Absent: the cache's default.
+  std::optional<duration> ttl;
+};
+struct not_found {};
+struct load_failure {
+  std::string text;
+};
+using load_result = std::variant<loaded, not_found, load_failure>;
+
+/// What a processor wants done with its entry, and its answer to the caller.
+enum class processor_action : std::uint8_t { set, erase, keep };
+struct processed {
+  processor_action action = processor_action::keep;
+  bytes value;
+  bytes result;
+};
+struct processor_failure {
+  std::string text;
+};
+struct processor_unknown {};
+using processor_result = std::variant<processed, processor_failure, processor_unknown>;
+
+}  // namespace kith::replica

@@ -1,0 +1,160 @@
+// The entries of one cache in one lane: a bounded shard for all the lane's partitions together, and
+// for each partition the list of its entries, because a partition is cleared, counted and lost as a
+// whole.
+#pragma once
+
+#include <kith/core/assert.hpp>
+#include <kith/core/bytes.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/replica/options.hpp>
+#include <kith/store/budget.hpp>
+#include <kith/store/handle.hpp>
+#include <kith/store/shard.hpp>
+#include <kith/store/sieve.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace kith::replica {
+
+/// The value of an entry at its owner.
+struct stored {
+  bytes value;
+  kith::version version;
+  /// Where the entry is; no_handle until it has its place in the partition's list.
+  store::handle self = store::no_handle;
+};
+
+/// The instant `ttl` from now; never, when it is absent or beyond all times.
+[[nodiscard]] inline time_point expiry_after(time_point now, const std::optional<duration>& ttl) {
+  if (!ttl || *ttl >= never - now) return never;
+  return now + (*ttl < duration::zero() ? duration::zero() : *ttl);
+}
+
+class entries {
+ public:
+  using shard = store::shard<bytes, stored, store::bytes_equal>;
+  using found = shard::found_entry;
+
+  entries(const cache_settings& settings, const replica_options& options);
+
+  [[nodiscard]] const cache_settings& settings() const { return settings_; }
+  /// The cache was opened here after entries had come, or again: what is stored stays.
+  void configure(const cache_settings& settings);
+
+  /// For a reader: counts as a use.
+  [[nodiscard]] found find(time_point now, std::uint64_t hash, byte_view key) {
+    return shard_.find(now, hash, key);
+  }
+  [[nodiscard]] found peek(time_point now, std::uint64_t hash, byte_view key) {
+    return shard_.peek(now, hash, key);
+  }
+
+  /// False when the entry is larger than all the cache may hold: nothing was done.
+  bool put(time_point now, std::uint64_t hash, byte_view key, stored value, time_point expires);
+  void erase(store::handle at) { shard_.erase(at, unlinker{this}); }
+
+  /// Removes all entries of a partition. Returns how many there were.
+  std::size_t drop(std::size_t slot);
+  /// Expired ones that were not removed yet included.
+  [[nodiscard]] std::size_t size(std::size_t slot) const { return lists_[slot].size; }
+
+  void expire(time_point now, std::size_t work) { shard_.expire(now, work, unlinker{this}); }
+  [[nodiscard]] time_point next_timeout() const { return shard_.next_timeout().value_or(never); }
+  [[nodiscard]] const store::counters& counters() const { return shard_.counters(); }
+
+ private:
+  struct link {
+    store::handle previous = store::no_handle;
+    store::handle next = store::no_handle;
+  };
+  struct list {
+    store::handle first = store::no_handle;
+    std::size_t size = 0;
+  };
+
+  [[nodiscard]] std::size_t slot_of(std::uint64_t hash) const {
+    return kith::index_of(partition_of(hash)) / lanes_;
+  }
+  struct unlinker {
+    entries* of;
+    void operator()(shard::entry_type& gone, store::removal cause) const {
+      const store::handle at = gone.value().self;
+      // An entry that the policy does not want leaves before it is in a list.
+      if (cause != store::removal::replaced && at != store::no_handle) of->unlink(gone.hash(), at);
+    }
+  };
+  void add(store::handle at, std::uint64_t hash);
+  void unlink(std::uint64_t hash, store::handle at);
+  cache_settings settings_;
+  std::uint32_t lanes_;
+  shard shard_;
+  /// Invariant: each entry of the shard is in the list of its partition.
+  store::handle_map<link> links_;
+  std::vector<list> lists_;
+};
+
+// --- implementation ---
+
+inline entries::entries(const cache_settings& settings, const replica_options& options)
+    : settings_{settings},
+      lanes_{options.lanes},
+      shard_{{settings.max_bytes, settings.max_entries, options.salt},
+             std::make_unique<store::sieve>()},
+      lists_(partition_count / options.lanes) {}
+
+inline void entries::configure(const cache_settings& settings) {
+  settings_ = settings;
+  shard_.set_bytes_max(settings.max_bytes);
+  shard_.set_entries_max(settings.max_entries);
+}
+
+inline void entries::add(store::handle at, std::uint64_t hash) {
+  list& of = lists_[slot_of(hash)];
+  links_.cover(at);
+  links_[at] = {store::no_handle, of.first};
+  if (of.first != store::no_handle) links_[of.first].previous = at;
+  of.first = at;
+  ++of.size;
+}
+
+inline void entries::unlink(std::uint64_t hash, store::handle at) {
+  list& of = lists_[slot_of(hash)];
+  const link gone = links_[at];
+  (gone.previous == store::no_handle ? of.first : links_[gone.previous].next) = gone.next;
+  if (gone.next != store::no_handle) links_[gone.next].previous = gone.previous;
+  KITH_ASSERT(of.size > 0);
+  --of.size;
+}
+
+inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stored value,
+                         time_point expires) {
+  const store::terms granted{store::charge_of({key.size(), value.value.size()}), expires};
+  if (const found old = shard_.peek(now, hash, key)) {
+    value.self = old->value().self;
+    return shard_.assign(now, old.at, std::move(value), granted, unlinker{this}).outcome !=
+           store::put_outcome::refused;
+  }
+  value.self = store::no_handle;
+  const store::put_result done = shard_.insert_or_assign(now, hash, to_bytes(key),
+                                                         std::move(value), granted, unlinker{this});
+  if (done.outcome == store::put_outcome::inserted) {
+    shard_[done.at].value().self = done.at;
+    add(done.at, hash);
+  }
+  return done.outcome != store::put_outcome::refused;
+}
+
+inline std::size_t entries::drop(std::size_t slot) {
+  const std::size_t dropped = lists_[slot].size;
+  while (lists_[slot].first != store::no_handle) erase(lists_[slot].first);
+  return dropped;
+}
+
+}  // namespace kith::replica

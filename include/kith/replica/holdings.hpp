@@ -1,0 +1,210 @@
+// What one lane's replica holds: the partitions with their terms of ownership, the caches' entries,
+// the listeners, and the work under way. Reads and writes share it.
+#pragma once
+
+#include <kith/core/assert.hpp>
+#include <kith/core/hash_map.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/replica/audience.hpp>
+#include <kith/replica/counters.hpp>
+#include <kith/replica/effect.hpp>
+#include <kith/replica/entries.hpp>
+#include <kith/replica/load.hpp>
+#include <kith/replica/operation.hpp>
+#include <kith/replica/options.hpp>
+#include <kith/replica/processor.hpp>
+#include <kith/wire/limits.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace kith::replica {
+
+struct owned_partition {
+  partition_id id{};
+  std::size_t slot = 0;
+  bool owned = false;
+  /// The newest that is known, owned or not.
+  kith::epoch epoch;
+  /// The newest mutation's. Invariant: at most sequence_max.
+  sequence seq;
+  std::map<member_id, operation_window> windows;
+
+  [[nodiscard]] version newest() const { return {epoch, seq}; }
+  [[nodiscard]] version next() const { return {epoch, seq.next()}; }
+};
+
+enum class admission : std::uint8_t { serve, wrong_epoch, retry };
+
+class holdings {
+ public:
+  holdings(const member_id& self, const replica_options& options);
+  holdings(const holdings&) = delete;
+  holdings& operator=(const holdings&) = delete;
+
+  const member_id self;
+  const replica_options options;
+  replica::counters counters;
+  replica::audience audience;
+  load_table loads;
+  busy_table busy;
+  /// The coordinator's newest echo: nobody else can have got our partitions before it.
+  time_point coordinator_fresh = time_point::min();
+  /// The installed view, and its members, sorted.
+  std::optional<view_number> view;
+  std::vector<member_id> members;
+
+  /// Nullptr when the partition is another lane's.
+  [[nodiscard]] owned_partition* partition(partition_id id);
+  [[nodiscard]] std::vector<owned_partition>& partitions() { return partitions_; }
+
+  /// A window of a member that left is gone, so nothing may be applied for it any more; it comes
+  /// back as a new member.
+  [[nodiscard]] bool stranger(const member_id& who) const {
+    return view && who != self &&
+           !std::binary_search(members.begin(), members.end(), who);
+  }
+  /// This owner may answer from its store: nobody can have replaced it unnoticed for long.
+  [[nodiscard]] bool serves(time_point now, const owned_partition& of, cache_id cache) const;
+  /// The same for all caches: it may vouch for its store to those who keep near entries.
+  [[nodiscard]] bool vouches(time_point now) const;
+  [[nodiscard]] admission admit(time_point now, const member_id& from, const owned_partition& of,
+                                const kith::epoch& asked, cache_id cache, outbox& out);
+
+  /// Nullptr when no entry of the cache ever came and nobody opened it.
+  [[nodiscard]] entries* find_cache(cache_id id) const;
+  /// Makes the cache with defaults if it is unknown. Nullptr when there are too many.
+  [[nodiscard]] entries* use_cache(cache_id id);
+  void open_cache(const cache_settings& settings);
+  [[nodiscard]] const std::vector<std::unique_ptr<entries>>& caches() const { return caches_; }
+
+  /// The mutation with the version of.next() is done: it is numbered, told and remembered by loads.
+  void commit(time_point now, owned_partition& of, const key_view& key, outbox& out);
+  void commit_clear(time_point now, owned_partition& of, cache_id cache, outbox& out);
+
+  [[nodiscard]] std::uint64_t next_number() { return ++numbers_; }
+
+ private:
+  entries* add_cache(const cache_settings& settings);
+  void number(time_point now, owned_partition& of, wire::invalidation entry, outbox& out);
+
+  std::vector<owned_partition> partitions_;
+  /// In the order of their coming.
+  std::vector<std::unique_ptr<entries>> caches_;
+  hash_map<cache_id, entries*> cache_index_;
+  std::uint64_t numbers_ = 0;
+};
+
+// --- implementation ---
+
+inline holdings::holdings(const member_id& me, const replica_options& chosen)
+    : self{me}, options{chosen}, audience{options, counters} {
+  KITH_ASSERT(options.lanes > 0 && partition_count % options.lanes == 0);
+  KITH_ASSERT(options.lane < options.lanes);
+  partitions_.resize(partition_count / options.lanes);
+  for (std::size_t slot = 0; slot < partitions_.size(); ++slot) {
+    partitions_[slot].id = static_cast<partition_id>(slot * options.lanes + options.lane);
+    partitions_[slot].slot = slot;
+  }
+}
+
+inline owned_partition* holdings::partition(partition_id id) {
+  if (index_of(id) >= partition_count || index_of(id) % options.lanes != options.lane) {
+    return nullptr;
+  }
+  return &partitions_[index_of(id) / options.lanes];
+}
+
+inline bool holdings::serves(time_point now, const owned_partition& of, cache_id cache) const {
+  const entries* known = find_cache(cache);
+  const duration staleness =
+      known != nullptr ? known->settings().max_staleness : options.staleness_default;
+  return of.owned && now <= coordinator_fresh + std::min(options.serve_window, staleness);
+}
+
+inline bool holdings::vouches(time_point now) const {
+  const bool owner = std::any_of(partitions_.begin(), partitions_.end(),
+                                 [](const owned_partition& p) { return p.owned; });
+  return owner &&
+         now <= coordinator_fresh + std::min(options.serve_window, options.staleness_default);
+}
+
+inline admission holdings::admit(time_point now, const member_id& from, const owned_partition& of,
+                                 const kith::epoch& asked, cache_id cache, outbox& out) {
+  if (!of.owned || asked != of.epoch) {
+    ++counters.wrong_epoch;
+    if (asked > of.epoch && from != self) out.push_back(pull_view{from});
+    return admission::wrong_epoch;
+  }
+  if (stranger(from)) {
+    ++counters.strangers;
+    return admission::retry;
+  }
+  if (!serves(now, of, cache)) {
+    ++counters.not_fresh;
+    return admission::retry;
+  }
+  return admission::serve;
+}
+
+inline entries* holdings::find_cache(cache_id id) const {
+  const auto at = cache_index_.find(id);
+  return at == cache_index_.end() ? nullptr : at->second;
+}
+
+inline entries* holdings::add_cache(const cache_settings& settings) {
+  caches_.push_back(std::make_unique<entries>(settings, options));
+  return cache_index_[settings.id] = caches_.back().get();
+}
+
+inline entries* holdings::use_cache(cache_id id) {
+  if (entries* known = find_cache(id)) return known;
+  if (caches_.size() >= wire::limits::caches) return nullptr;
+  cache_settings settings;
+  settings.id = id;
+  settings.max_bytes = options.cache_bytes_default;
+  settings.max_staleness = options.staleness_default;
+  return add_cache(settings);
+}
+
+inline void holdings::open_cache(const cache_settings& settings) {
+  if (entries* known = find_cache(settings.id)) {
+    known->configure(settings);
+  } else {
+    add_cache(settings);
+  }
+}
+
+inline void holdings::number(time_point now, owned_partition& of, wire::invalidation entry,
+                             outbox& out) {
+  KITH_ASSERT(of.seq < sequence_max);
+  of.seq = of.seq.next();
+  entry.seq = of.seq;
+  ++counters.mutations;
+  audience.publish(now, of.slot, entry, out);
+}
+
+inline void holdings::commit(time_point now, owned_partition& of, const key_view& key,
+                             outbox& out) {
+  loads.outrun(key.cache, key.key);
+  number(now, of, {{}, key.cache, false, key.hash}, out);
+}
+
+inline void holdings::commit_clear(time_point now, owned_partition& of, cache_id cache,
+                                   outbox& out) {
+  loads.outrun_all(of.id, cache);
+  busy.for_each([&](busy_key& running) {
+    if (running.at.partition == of.id && running.at.cache == cache) running.outrun = true;
+  });
+  number(now, of, {{}, cache, true, 0}, out);
+}
+
+}  // namespace kith::replica

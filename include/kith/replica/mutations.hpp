@@ -1,0 +1,131 @@
+// What each mutation of one key does to its entry: a function of the entry, the message and the
+// version that the mutation will have. Whether it may run, who is told of it and who waits for it
+// is the replica's business.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/stable_hash.hpp>
+#include <kith/core/time.hpp>
+#include <kith/replica/entries.hpp>
+#include <kith/replica/operation.hpp>
+#include <kith/wire/data_messages.hpp>
+#include <kith/wire/limits.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace kith::replica {
+
+/// One mutation of one key: the message, and what the owner adds to it.
+struct key_write {
+  time_point now;
+  std::uint64_t hash = 0;
+  const wire::mutate& message;
+  /// Of the entry, if the mutation is applied.
+  kith::version next;
+};
+
+struct write_outcome {
+  mutation_answer answer;
+  /// The partition has a new version: others must be told.
+  bool changed = false;
+};
+
+/// Numbers that add() works on: eight bytes, little-endian, two's complement.
+[[nodiscard]] inline std::optional<std::int64_t> read_number(byte_view value) {
+  if (value.size() != sizeof(std::int64_t)) return std::nullopt;
+  return xxh64::load<std::int64_t>(value.data());
+}
+[[nodiscard]] inline bytes write_number(std::int64_t number) {
+  return to_bytes(std::as_bytes(std::span{&number, 1}));
+}
+
+/// The expiry of an entry that is written under `rule`. `old` is the entry before, if there was one.
+[[nodiscard]] inline time_point expiry_by(wire::ttl_rule rule, duration given, time_point now,
+                                          const entries& in, const entries::found& old) {
+  switch (rule) {
+    case wire::ttl_rule::given: return expiry_after(now, given);
+    case wire::ttl_rule::unlimited: return never;
+    case wire::ttl_rule::keep:
+      if (old) return old->expires();
+      break;
+    case wire::ttl_rule::cache_default: break;
+  }
+  return expiry_after(now, in.settings().ttl);
+}
+
+/// A change of an entry that is not a new one keeps what remains of its life, unless the caller
+/// said something else than the default.
+[[nodiscard]] inline wire::ttl_rule rule_of_update(wire::ttl_rule asked) {
+  return asked == wire::ttl_rule::cache_default ? wire::ttl_rule::keep : asked;
+}
+
+[[nodiscard]] inline write_outcome refused_by(const entries::found& present) {
+  mutation_answer answer{wire::mutate_status::refused, {}, bool{present}, {}};
+  if (present) answer.version = present->value().version;
+  return {std::move(answer), false};
+}
+
+/// Stores `value` as the entry's new value.
+[[nodiscard]] inline write_outcome store_value(const key_write& write, entries& in, bytes value,
+                                               wire::ttl_rule rule) {
+  const entries::found old = in.peek(write.now, write.hash, write.message.key);
+  const bool existed{old};
+  const time_point expires = expiry_by(rule, write.message.ttl, write.now, in, old);
+  if (value.size() > wire::limits::value_bytes ||
+      !in.put(write.now, write.hash, write.message.key, {std::move(value), write.next}, expires)) {
+    return {{wire::mutate_status::too_large, {}, existed, {}}, false};
+  }
+  return {{wire::mutate_status::applied, write.next, existed, {}}, true};
+}
+
+/// Removes the entry. That it was absent already makes no difference to those who are told: a load
+/// that began before must not bring it back.
+[[nodiscard]] inline write_outcome erase_value(const key_write& write, entries& in) {
+  const entries::found old = in.peek(write.now, write.hash, write.message.key);
+  const bool existed{old};
+  if (old) in.erase(old.at);
+  return {{wire::mutate_status::applied, write.next, existed, {}}, true};
+}
+
+[[nodiscard]] inline write_outcome add_number(const key_write& write, entries& in) {
+  const entries::found old = in.peek(write.now, write.hash, write.message.key);
+  const auto before = old ? read_number(old->value().value) : std::optional<std::int64_t>{0};
+  const auto delta = read_number(write.message.value);
+  if (!before || !delta) {
+    return {{wire::mutate_status::wrong_type, {}, bool{old}, {}}, false};
+  }
+  // Unsigned: beyond the largest number it goes on at the smallest, on every machine.
+  const auto sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(*before) +
+                                             static_cast<std::uint64_t>(*delta));
+  write_outcome done =
+      store_value(write, in, write_number(sum), rule_of_update(write.message.rule));
+  if (done.changed) done.answer.result = write_number(sum);
+  return done;
+}
+
+/// Applies put, put_if_absent, compare_and_put, erase or add.
+[[nodiscard]] inline write_outcome apply_write(const key_write& write, entries& in) {
+  const wire::mutate& message = write.message;
+  const entries::found old = in.peek(write.now, write.hash, message.key);
+  switch (message.kind) {
+    case wire::mutation::put_if_absent:
+      if (old) return refused_by(old);
+      break;
+    case wire::mutation::compare_and_put:
+      // The version of an absent key is zero.
+      if ((old ? old->value().version : kith::version{}) != message.expected) {
+        return refused_by(old);
+      }
+      break;
+    case wire::mutation::erase: return erase_value(write, in);
+    case wire::mutation::add: return add_number(write, in);
+    default: break;
+  }
+  return store_value(write, in, to_bytes(message.value), message.rule);
+}
+
+}  // namespace kith::replica

@@ -1,0 +1,83 @@
+// The bounds of one lane's replica, and what it has to know of a cache. All bounds are the lane's:
+// what is promised for a member is divided by the number of lanes.
+#pragma once
+
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace kith::replica {
+
+/// A mutation that would get a higher number is refused: what counts versions must never wrap.
+inline constexpr sequence sequence_max{std::uint64_t{1} << 63};
+
+struct replica_options {
+  /// Lane `lane` of `lanes` holds the partitions with index % lanes == lane.
+  std::uint32_t lane = 0;
+  std::uint32_t lanes = 16;
+
+  /// An owner serves while the coordinator's newest echo is not older than this (F), nor than the
+  /// cache's max_staleness.
+  duration serve_window = std::chrono::seconds{4};
+  /// For caches that this member never opened.
+  duration staleness_default = std::chrono::seconds{3};
+  /// The lane's share of 64 MiB, for the same caches.
+  std::uint64_t cache_bytes_default = std::uint64_t{4} << 20;
+
+  /// Invalidations of a partition kept for replay; at most 32 bytes each, so 32 KiB.
+  std::size_t log_entries = 1024;
+  /// A batch of invalidations leaves when it has this many keys, or is this old, and at once when
+  /// none left within that time.
+  std::size_t batch_keys = 64;
+  duration batch_delay = std::chrono::milliseconds{1};
+  /// Keys under way to one member and not acknowledged; beyond it the streams collapse. With 16
+  /// lanes 64 k keys a member, which is 1 MiB at 16 bytes a key on the wire.
+  std::size_t backlog_keys = 4096;
+  /// Digests to a member leave at least this often, and not closer than the gap.
+  duration digest_interval = std::chrono::seconds{1};
+  duration digest_gap = std::chrono::milliseconds{100};
+
+  /// Answers kept for one member's operations on one partition, and the bytes of their results.
+  std::size_t operations_kept = 4096;
+  std::size_t operation_bytes_kept = std::size_t{1} << 20;
+
+  std::size_t loads = 4096;
+  std::size_t load_waiters = 1024;
+  /// A loader that has not answered by then has failed.
+  duration load_time = std::chrono::seconds{30};
+  /// A ticket that was not filled by then goes to the next caller.
+  duration ticket_time = std::chrono::seconds{5};
+
+  std::size_t processors = 1024;
+  /// Writes of one key that wait while a processor runs on it.
+  std::size_t pending_writes = 256;
+  duration processor_time = std::chrono::seconds{30};
+
+  /// Units of expiry work in one turn (store/timer_wheel.hpp).
+  std::size_t expiry_work = 256;
+  /// Secret of the process; see store::shard_config.
+  std::uint64_t salt = 0;
+  /// Where the sequence of a new epoch begins.
+  sequence first_sequence;
+};
+
+struct cache_settings {
+  cache_id id{};
+  std::string name;
+  /// This lane's share.
+  std::uint64_t max_bytes = std::uint64_t{4} << 20;
+  std::optional<std::uint64_t> max_entries;
+  /// How long an entry lives that was put without a time of its own; absent: until it is evicted.
+  std::optional<duration> ttl;
+  duration max_staleness = std::chrono::seconds{3};
+  /// This member can load absent keys itself.
+  bool has_loader = false;
+};
+
+}  // namespace kith::replica

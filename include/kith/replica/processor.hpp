@@ -1,0 +1,55 @@
+// Processors: a user's function of an entry runs outside the lane, so its key is busy meanwhile.
+// Reads see the old value; other writes of the key wait in the order in which they came. What
+// cannot wait (a clear, the result of a load) makes the processor run again on the new value.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/replica/work.hpp>
+#include <kith/wire/data_messages.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+namespace kith::replica {
+
+/// A mutation that waits: it owns what its message views.
+struct pending_write {
+  member_id from;
+  std::uint64_t hash = 0;
+  wire::mutate message;
+  bytes storage;
+
+  pending_write(const member_id& origin, std::uint64_t key_hash, const wire::mutate& source);
+  /// Moving keeps the storage where it is; copying would not.
+  pending_write(pending_write&&) = default;
+  pending_write& operator=(pending_write&&) = default;
+};
+
+struct busy_key {
+  work_key at;
+  pending_write current;
+  /// The entry changed under the processor.
+  bool outrun = false;
+  std::deque<pending_write> queue;
+};
+
+using busy_table = work_table<busy_key>;
+
+// --- implementation ---
+
+inline pending_write::pending_write(const member_id& origin, std::uint64_t key_hash,
+                                    const wire::mutate& source)
+    : from{origin}, hash{key_hash}, message{source} {
+  storage.reserve(source.key.size() + source.value.size() + source.processor.size());
+  for (const byte_view part : {source.key, source.value, source.processor}) {
+    storage.insert(storage.end(), part.begin(), part.end());
+  }
+  const byte_view all{storage};
+  message.key = all.subspan(0, source.key.size());
+  message.value = all.subspan(source.key.size(), source.value.size());
+  message.processor = all.subspan(source.key.size() + source.value.size());
+}
+
+}  // namespace kith::replica

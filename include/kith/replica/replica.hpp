@@ -1,0 +1,253 @@
+// What the owner of partitions does, for one lane's 64 of them: it answers gets (reads.hpp), applies
+// mutations (writes.hpp), and tells those who keep near entries what changed (audience.hpp).
+//
+// Coherence is eventual: a mutation is visible at once, and its invalidation leaves at once or within
+// a millisecond. There are no backups: a partition that gets another epoch begins with nothing.
+//
+// A deterministic machine: inputs push, effects append to the outbox, next_timeout() is the one
+// deadline. It has no clock, no lock and no thread; its driver serialises the calls. Before each
+// input the driver tells how fresh the coordinator's newest echo is.
+//
+// Handlers of messages return false when the peer broke the protocol: its connection is to be closed.
+// Requests of callers in this process come with `from` == self and are answered by answer_* effects.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/stable_hash.hpp>
+#include <kith/core/time.hpp>
+#include <kith/replica/counters.hpp>
+#include <kith/replica/effect.hpp>
+#include <kith/replica/holdings.hpp>
+#include <kith/replica/options.hpp>
+#include <kith/replica/reads.hpp>
+#include <kith/replica/writes.hpp>
+#include <kith/wire/coherence_messages.hpp>
+#include <kith/wire/data_messages.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace kith::replica {
+
+/// An entry as a caller in the owner's own process sees it, before the next call to the replica.
+struct local_read {
+  kith::version version;
+  std::optional<duration> ttl_left;
+  byte_view value;
+};
+
+class replica {
+ public:
+  replica(const member_id& self, const replica_options& options)
+      : held_{self, options}, reads_{held_}, writes_{held_, reads_} {}
+
+  /// The cache may have entries already: an owner that never opened it stores with defaults.
+  void open_cache(const cache_settings& settings) { held_.open_cache(settings); }
+
+  /// A view gave the partition to `owner` (perhaps nobody) in `began`. A lower epoch is ignored.
+  void on_ownership(time_point now, partition_id partition, const member_id& owner,
+                    const kith::epoch& began, outbox& out);
+  /// `members` is sorted. To be told before the view's on_ownership.
+  void on_view(time_point now, view_number number, std::span<const member_id> members,
+               outbox& out);
+  /// A connection to `peer` opened, or was lost (`sid` 0).
+  void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
+  void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
+
+  bool on_get(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
+              const wire::get& message, outbox& out) {
+    return reads_.on_get(now, from, rid, partition, message, out);
+  }
+  bool on_mutate(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
+                 const wire::mutate& message, outbox& out) {
+    return writes_.on_mutate(now, from, rid, partition, message, out);
+  }
+  bool on_count(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
+                const wire::count& message, outbox& out) {
+    return reads_.on_count(now, from, rid, partition, message, out);
+  }
+
+  bool on_invalidate_ack(time_point now, const member_id& from, std::uint32_t sid,
+                         partition_id partition, const wire::invalidate_ack& message,
+                         outbox& out);
+  bool on_replay_request(time_point now, const member_id& from, std::uint32_t sid,
+                         partition_id partition, const wire::replay_request& message,
+                         outbox& out);
+  /// These two name the lane by its lowest partition.
+  bool on_subscribe(time_point now, const member_id& from, std::uint32_t sid,
+                    partition_id partition, const wire::subscribe& message, outbox& out);
+  bool on_beat(time_point now, const member_id& from, std::uint32_t sid, partition_id partition,
+               const wire::beat& message, outbox& out);
+
+  void on_load_done(time_point now, const load_ticket& ticket, load_result result, outbox& out) {
+    reads_.on_load_done(now, ticket, std::move(result), out);
+  }
+  void on_processor_done(time_point now, const processor_ticket& ticket, processor_result result,
+                         outbox& out) {
+    writes_.on_processor_done(now, ticket, std::move(result), out);
+  }
+
+  /// Work is bounded; what is left over keeps next_timeout() in the past.
+  void on_timeout(time_point now, outbox& out);
+  [[nodiscard]] time_point next_timeout() const;
+
+  /// The short way for a caller in this process: the entry, if this owner may serve it now. Absent
+  /// for every other reason too; on_get tells them apart.
+  [[nodiscard]] std::optional<local_read> try_get(time_point now, partition_id partition,
+                                                  cache_id cache, std::uint64_t hash,
+                                                  byte_view key);
+
+  [[nodiscard]] bool owns(partition_id partition);
+  [[nodiscard]] const kith::replica::counters& counters() const { return held_.counters; }
+  /// Nullptr when no entry of the cache ever came and nobody opened it.
+  [[nodiscard]] const entries* cache(cache_id id) const { return held_.find_cache(id); }
+
+ private:
+  void end_epoch(owned_partition& in, const kith::epoch& began, outbox& out);
+  /// Nullptr, counted, for a partition of another lane.
+  owned_partition* checked(partition_id partition);
+  bool lane_message(partition_id partition);
+  bool known(const member_id& from);
+
+  holdings held_;
+  reads reads_;
+  writes writes_;
+};
+
+// --- implementation ---
+
+inline void replica::on_ownership(time_point, partition_id partition, const member_id& owner,
+                                  const kith::epoch& began, outbox& out) {
+  owned_partition* in = held_.partition(partition);
+  KITH_ASSERT(in != nullptr);
+  const bool mine = owner == held_.self;
+  if (began < in->epoch || (began == in->epoch && mine == in->owned)) return;
+  end_epoch(*in, began, out);
+  in->owned = mine;
+  if (!mine) return held_.audience.close(in->slot, began);
+  in->seq = held_.options.first_sequence;
+  held_.audience.open(in->slot, began, in->seq);
+}
+
+/// Nobody carries the contents over: a later owner begins with nothing, and so do we.
+inline void replica::end_epoch(owned_partition& in, const kith::epoch& began, outbox& out) {
+  if (in.owned) ++held_.counters.epochs_ended;
+  in.owned = false;
+  in.epoch = began;
+  in.seq = {};
+  reads_.on_epoch_end(in, out);
+  writes_.on_epoch_end(in, out);
+  for (const auto& cache : held_.caches()) cache->drop(in.slot);
+}
+
+inline void replica::on_view(time_point now, view_number number,
+                             std::span<const member_id> members, outbox& out) {
+  if (held_.view && number < *held_.view) return;
+  KITH_ASSERT(std::is_sorted(members.begin(), members.end()));
+  held_.members.assign(members.begin(), members.end());
+  held_.view = number;
+  held_.audience.on_members(members);
+  writes_.on_members();
+  reads_.on_members(now, out);
+}
+
+inline void replica::on_session(time_point now, const member_id& peer, std::uint32_t sid,
+                                outbox& out) {
+  if (held_.audience.session_of(peer) == sid) return;
+  held_.audience.on_session(peer, sid);
+  reads_.on_session(now, peer, out);
+}
+
+inline owned_partition* replica::checked(partition_id partition) {
+  owned_partition* in = held_.partition(partition);
+  if (in == nullptr) ++held_.counters.violations;
+  return in;
+}
+
+inline bool replica::lane_message(partition_id partition) {
+  if (index_of(partition) == held_.options.lane) return true;
+  return ++held_.counters.violations, false;
+}
+
+inline bool replica::known(const member_id& from) {
+  if (!held_.stranger(from)) return true;
+  return ++held_.counters.strangers, false;
+}
+
+inline bool replica::on_invalidate_ack(time_point, const member_id& from, std::uint32_t sid,
+                                       partition_id partition,
+                                       const wire::invalidate_ack& message, outbox& out) {
+  const owned_partition* in = checked(partition);
+  if (in == nullptr) return false;
+  return !known(from) || held_.audience.on_ack(from, sid, in->slot, message, out);
+}
+
+inline bool replica::on_replay_request(time_point, const member_id& from, std::uint32_t sid,
+                                       partition_id partition,
+                                       const wire::replay_request& message, outbox& out) {
+  const owned_partition* in = checked(partition);
+  if (in == nullptr) return false;
+  return !known(from) || held_.audience.on_replay_request(from, sid, in->slot, message, out);
+}
+
+inline bool replica::on_subscribe(time_point now, const member_id& from, std::uint32_t sid,
+                                  partition_id partition, const wire::subscribe& message,
+                                  outbox& out) {
+  if (!lane_message(partition)) return false;
+  return !known(from) || held_.audience.on_subscribe(now, from, sid, message, out);
+}
+
+inline bool replica::on_beat(time_point now, const member_id& from, std::uint32_t sid,
+                             partition_id partition, const wire::beat& message, outbox& out) {
+  if (!lane_message(partition)) return false;
+  if (!known(from)) return true;
+  held_.audience.on_beat(now, from, sid, message);
+  const bool vouches = held_.vouches(now);
+  held_.audience.on_timeout(now, vouches ? audience::echo::allowed : audience::echo::held_back,
+                            out);
+  return true;
+}
+
+inline void replica::on_timeout(time_point now, outbox& out) {
+  const bool vouches = held_.vouches(now);
+  held_.audience.on_timeout(now, vouches ? audience::echo::allowed : audience::echo::held_back,
+                            out);
+  reads_.on_timeout(now, out);
+  writes_.on_timeout(now, out);
+  for (const auto& cache : held_.caches()) cache->expire(now, held_.options.expiry_work);
+}
+
+inline time_point replica::next_timeout() const {
+  time_point next = std::min({held_.audience.next_timeout(), held_.loads.next_deadline(),
+                              held_.busy.next_deadline()});
+  for (const auto& cache : held_.caches()) next = std::min(next, cache->next_timeout());
+  return next;
+}
+
+inline std::optional<local_read> replica::try_get(time_point now, partition_id partition,
+                                                  cache_id cache, std::uint64_t hash,
+                                                  byte_view key) {
+  const owned_partition* in = held_.partition(partition);
+  KITH_ASSERT(in != nullptr && partition_of(hash) == partition);
+  entries* known = held_.find_cache(cache);
+  if (known == nullptr || !held_.serves(now, *in, cache)) return std::nullopt;
+  const auto found = known->find(now, hash, key);
+  if (!found) return std::nullopt;
+  ++held_.counters.hits;
+  local_read result{found->value().version, std::nullopt, found->value().value};
+  if (found->expires() < never) result.ttl_left = found->expires() - now;
+  return result;
+}
+
+inline bool replica::owns(partition_id partition) {
+  const owned_partition* in = held_.partition(partition);
+  return in != nullptr && in->owned;
+}
+
+}  // namespace kith::replica

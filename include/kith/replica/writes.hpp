@@ -1,0 +1,379 @@
+// How an owner applies mutations: once each (operation.hpp), one after the other for a key, and for
+// all to see: each one that changes something takes the partition's next version and is told to its
+// listeners before its caller hears of it.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/stable_hash.hpp>
+#include <kith/core/time.hpp>
+#include <kith/replica/effect.hpp>
+#include <kith/replica/holdings.hpp>
+#include <kith/replica/mutations.hpp>
+#include <kith/replica/operation.hpp>
+#include <kith/replica/processor.hpp>
+#include <kith/replica/reads.hpp>
+#include <kith/wire/data_messages.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace kith::replica {
+
+class writes {
+ public:
+  writes(holdings& of, reads& readers) : held_{of}, reads_{readers} {}
+
+  /// False: the peer broke the protocol.
+  bool on_mutate(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
+                 const wire::mutate& message, outbox& out);
+  void on_processor_done(time_point now, const processor_ticket& ticket, processor_result result,
+                         outbox& out);
+
+  /// The partition has another epoch. What waits was not applied: it is asked again elsewhere.
+  void on_epoch_end(owned_partition& ended, outbox& out);
+  /// Forgets the windows of strangers.
+  void on_members();
+  void on_timeout(time_point now, outbox& out);
+
+ private:
+  using queue = std::deque<pending_write>;
+  /// One operation of one member: where its answer goes.
+  struct caller {
+    const member_id& from;
+    std::uint64_t operation = 0;
+  };
+
+  /// True when the window has the last word on the operation, or it cannot begin.
+  bool answered(owned_partition& in, operation_window& window, const member_id& from,
+                std::uint64_t rid, const wire::mutate& message, outbox& out);
+  void enqueue_or_run(time_point now, owned_partition& in, const member_id& from,
+                      std::uint64_t hash, const wire::mutate& message, outbox& out);
+  void run(time_point now, owned_partition& in, const member_id& from, std::uint64_t hash,
+           const wire::mutate& message, outbox& out);
+  void clear(time_point now, owned_partition& in, const caller& who, cache_id cache, outbox& out);
+  void fill(time_point now, owned_partition& in, const caller& who, std::uint64_t hash,
+            const wire::mutate& message, outbox& out);
+  void start_processor(time_point now, owned_partition& in, pending_write write, queue waiting,
+                       outbox& out);
+  mutation_answer apply_processed(time_point now, owned_partition& in, const pending_write& write,
+                                  processed done, outbox& out);
+  void drain(time_point now, owned_partition& in, queue waiting, outbox& out);
+
+  /// Keeps the answer and sends it.
+  void settle(owned_partition& in, const caller& who, mutation_answer answer, outbox& out);
+  /// Nothing was applied: says so, and a retry may try again.
+  void retract(owned_partition& in, const caller& who, wire::mutate_status why, outbox& out);
+  void reply(const owned_partition& in, const member_id& to, std::uint64_t rid,
+             const mutation_answer& answer, outbox& out);
+  void refuse(const owned_partition& in, const member_id& to, std::uint64_t rid,
+              wire::mutate_status why, outbox& out) {
+    reply(in, to, rid, {why, {}, false, {}}, out);
+  }
+
+  holdings& held_;
+  reads& reads_;
+};
+
+// --- implementation ---
+
+inline bool writes::on_mutate(time_point now, const member_id& from, std::uint64_t rid,
+                              partition_id partition, const wire::mutate& message, outbox& out) {
+  owned_partition* in = held_.partition(partition);
+  const bool whole = message.kind == wire::mutation::clear;
+  const std::uint64_t hash = whole ? 0 : stable_hash(message.key);
+  if (in == nullptr || (whole ? !message.key.empty() : partition_of(hash) != partition)) {
+    return ++held_.counters.violations, false;
+  }
+  switch (held_.admit(now, from, *in, message.epoch, message.cache, out)) {
+    case admission::wrong_epoch:
+      return refuse(*in, from, rid, wire::mutate_status::wrong_epoch, out), true;
+    case admission::retry: return refuse(*in, from, rid, wire::mutate_status::retry, out), true;
+    case admission::serve: break;
+  }
+  operation_window& window = in->windows[from];
+  if (answered(*in, window, from, rid, message, out)) return true;
+  const caller who{from, message.operation};
+  window.begin(message.operation, rid);
+  switch (message.kind) {
+    case wire::mutation::clear: clear(now, *in, who, message.cache, out); break;
+    case wire::mutation::fill:
+    case wire::mutation::fill_absent: fill(now, *in, who, hash, message, out); break;
+    default: enqueue_or_run(now, *in, from, hash, message, out);
+  }
+  window.shrink(held_.options.operations_kept, held_.options.operation_bytes_kept);
+  return true;
+}
+
+inline bool writes::answered(owned_partition& in, operation_window& window, const member_id& from,
+                             std::uint64_t rid, const wire::mutate& message, outbox& out) {
+  window.settle_below(message.lowest_unsettled);
+  switch (window.look_up(message.operation)) {
+    case operation_window::state::stale:
+      ++held_.counters.stale_operations;
+      refuse(in, from, rid, wire::mutate_status::stale_operation, out);
+      return true;
+    case operation_window::state::settled:
+      ++held_.counters.retries_answered;
+      reply(in, from, rid, window.find(message.operation)->answer, out);
+      return true;
+    case operation_window::state::pending:
+      // The request before it is dead, or there would be no retry.
+      ++held_.counters.retries_pending;
+      window.find(message.operation)->rid = rid;
+      return true;
+    case operation_window::state::fresh: break;
+  }
+  if (in.seq >= sequence_max || held_.use_cache(message.cache) == nullptr) {
+    ++(in.seq >= sequence_max ? held_.counters.sequence_exhausted : held_.counters.overloaded);
+    refuse(in, from, rid, wire::mutate_status::overloaded, out);
+    return true;
+  }
+  if (message.key.size() > wire::limits::key_bytes) {
+    refuse(in, from, rid, wire::mutate_status::too_large, out);
+    return true;
+  }
+  return false;
+}
+
+inline void writes::enqueue_or_run(time_point now, owned_partition& in, const member_id& from,
+                                   std::uint64_t hash, const wire::mutate& message, outbox& out) {
+  const caller who{from, message.operation};
+  if (busy_key* running = held_.busy.find(message.cache, message.key)) {
+    if (running->queue.size() >= held_.options.pending_writes) {
+      ++held_.counters.overloaded;
+      return retract(in, who, wire::mutate_status::overloaded, out);
+    }
+    ++held_.counters.writes_queued;
+    running->queue.emplace_back(from, hash, message);
+    return;
+  }
+  if (message.kind != wire::mutation::invoke) return run(now, in, from, hash, message, out);
+  if (held_.busy.size() >= held_.options.processors) {
+    ++held_.counters.overloaded;
+    return retract(in, who, wire::mutate_status::overloaded, out);
+  }
+  start_processor(now, in, {from, hash, message}, {}, out);
+}
+
+inline void writes::run(time_point now, owned_partition& in, const member_id& from,
+                        std::uint64_t hash, const wire::mutate& message, outbox& out) {
+  entries& cache = *held_.use_cache(message.cache);
+  write_outcome done = apply_write({now, hash, message, in.next()}, cache);
+  if (done.changed) held_.commit(now, in, {message.cache, hash, message.key}, out);
+  settle(in, {from, message.operation}, std::move(done.answer), out);
+}
+
+inline void writes::clear(time_point now, owned_partition& in, const caller& who, cache_id cache,
+                          outbox& out) {
+  const bool existed = held_.use_cache(cache)->drop(in.slot) > 0;
+  held_.commit_clear(now, in, cache, out);
+  settle(in, who, {wire::mutate_status::applied, in.newest(), existed, {}}, out);
+}
+
+/// The result of a load that the caller ran under a ticket. An empty fill_absent: there is no such
+/// row; else it has the words of the failure.
+inline void writes::fill(time_point now, owned_partition& in, const caller& who,
+                         std::uint64_t hash, const wire::mutate& message, outbox& out) {
+  const load* waiting = held_.loads.find(message.ticket);
+  const bool known = waiting != nullptr && waiting->ticket && waiting->holder == who.from &&
+                     waiting->at.cache == message.cache && equal(waiting->at.key, message.key);
+  std::optional<version> taken;
+  if (known) {
+    load_result result = not_found{};
+    if (message.kind == wire::mutation::fill) {
+      loaded brought{to_bytes(message.value), std::nullopt};
+      if (message.rule == wire::ttl_rule::given) brought.ttl = message.ttl;
+      if (message.rule == wire::ttl_rule::unlimited) brought.ttl = duration::max();
+      result = std::move(brought);
+    } else if (!message.value.empty()) {
+      result = load_failure{std::string{as_text(message.value)}};
+    }
+    taken = reads_.finish(now, *held_.loads.take(message.ticket), std::move(result), out);
+  } else {
+    ++held_.counters.loads_orphaned;
+  }
+  if (taken) return settle(in, who, {wire::mutate_status::applied, *taken, false, {}}, out);
+  const auto present = held_.use_cache(message.cache)->peek(now, hash, message.key);
+  mutation_answer answer = refused_by(present).answer;
+  if (known && message.kind == wire::mutation::fill_absent) {
+    answer.status = wire::mutate_status::applied;
+  }
+  settle(in, who, std::move(answer), out);
+}
+
+// Processors.
+
+inline void writes::start_processor(time_point now, owned_partition& in, pending_write write,
+                                    queue waiting, outbox& out) {
+  const wire::mutate& message = write.message;
+  const auto old = held_.use_cache(message.cache)->peek(now, write.hash, message.key);
+  const std::uint64_t number = held_.next_number();
+  run_processor request{{in.id, number},
+                        message.cache,
+                        std::string{as_text(message.processor)},
+                        to_bytes(message.key),
+                        std::nullopt,
+                        {},
+                        to_bytes(message.value)};
+  if (old) {
+    request.current = old->value().value;
+    request.current_version = old->value().version;
+  }
+  ++held_.counters.processors_run;
+  work_key at{in.id, message.cache, write.hash, request.key};
+  out.push_back(std::move(request));
+  held_.busy.start(number, now + held_.options.processor_time,
+                   {std::move(at), std::move(write), false, std::move(waiting)});
+}
+
+inline void writes::on_processor_done(time_point now, const processor_ticket& ticket,
+                                      processor_result result, outbox& out) {
+  std::optional<busy_key> done = held_.busy.take(ticket.number);
+  if (!done) {
+    ++held_.counters.processors_orphaned;
+    return;
+  }
+  owned_partition& in = *held_.partition(done->at.partition);
+  const caller who{done->current.from, done->current.message.operation};
+  auto* brought = std::get_if<processed>(&result);
+  if (!held_.serves(now, in, done->at.cache)) {
+    ++held_.counters.not_fresh;
+    retract(in, who, wire::mutate_status::retry, out);
+  } else if (brought != nullptr && in.seq >= sequence_max) {
+    ++held_.counters.sequence_exhausted;
+    retract(in, who, wire::mutate_status::overloaded, out);
+  } else if (brought != nullptr && done->outrun) {
+    ++held_.counters.processors_rerun;
+    return start_processor(now, in, std::move(done->current), std::move(done->queue), out);
+  } else if (brought != nullptr) {
+    settle(in, who, apply_processed(now, in, done->current, std::move(*brought), out), out);
+  } else if (const auto* failure = std::get_if<processor_failure>(&result)) {
+    ++held_.counters.processors_failed;
+    settle(in, who,
+           {wire::mutate_status::processor_failed, {}, false, to_bytes(printable(failure->text))},
+           out);
+  } else {
+    settle(in, who, {wire::mutate_status::unknown_processor, {}, false, {}}, out);
+  }
+  drain(now, in, std::move(done->queue), out);
+}
+
+inline mutation_answer writes::apply_processed(time_point now, owned_partition& in,
+                                               const pending_write& write, processed done,
+                                               outbox& out) {
+  const wire::mutate& message = write.message;
+  entries& cache = *held_.use_cache(message.cache);
+  const key_write target{now, write.hash, message, in.next()};
+  if (done.result.size() > wire::limits::value_bytes) {
+    return {wire::mutate_status::too_large, {}, false, {}};
+  }
+  write_outcome outcome;
+  switch (done.action) {
+    case processor_action::set:
+      outcome =
+          store_value(target, cache, std::move(done.value), rule_of_update(message.rule));
+      break;
+    case processor_action::erase: outcome = erase_value(target, cache); break;
+    case processor_action::keep:
+      outcome = refused_by(cache.peek(now, write.hash, message.key));
+      outcome.answer.status = wire::mutate_status::applied;
+      break;
+  }
+  if (outcome.changed) held_.commit(now, in, {message.cache, write.hash, message.key}, out);
+  if (outcome.answer.status == wire::mutate_status::applied) {
+    outcome.answer.result = std::move(done.result);
+  }
+  return std::move(outcome.answer);
+}
+
+/// The key is free: those who waited have their turn, until one of them makes it busy again.
+inline void writes::drain(time_point now, owned_partition& in, queue waiting, outbox& out) {
+  while (!waiting.empty()) {
+    pending_write next = std::move(waiting.front());
+    waiting.pop_front();
+    const caller who{next.from, next.message.operation};
+    if (!held_.serves(now, in, next.message.cache)) {
+      ++held_.counters.not_fresh;
+      retract(in, who, wire::mutate_status::retry, out);
+    } else if (in.seq >= sequence_max) {
+      ++held_.counters.sequence_exhausted;
+      retract(in, who, wire::mutate_status::overloaded, out);
+    } else if (next.message.kind == wire::mutation::invoke) {
+      return start_processor(now, in, std::move(next), std::move(waiting), out);
+    } else {
+      run(now, in, next.from, next.hash, next.message, out);
+    }
+  }
+}
+
+inline void writes::on_epoch_end(owned_partition& ended, outbox& out) {
+  for (const busy_key& dropped :
+       held_.busy.take_if([&](const busy_key& b) { return b.at.partition == ended.id; })) {
+    retract(ended, {dropped.current.from, dropped.current.message.operation},
+            wire::mutate_status::wrong_epoch, out);
+    for (const pending_write& waiting : dropped.queue) {
+      retract(ended, {waiting.from, waiting.message.operation}, wire::mutate_status::wrong_epoch,
+              out);
+    }
+  }
+  ended.windows.clear();
+}
+
+inline void writes::on_members() {
+  for (owned_partition& in : held_.partitions()) {
+    std::erase_if(in.windows, [&](const auto& item) { return held_.stranger(item.first); });
+  }
+}
+
+inline void writes::on_timeout(time_point now, outbox& out) {
+  while (std::optional<busy_key> due = held_.busy.take_due(now)) {
+    owned_partition& in = *held_.partition(due->at.partition);
+    ++held_.counters.processors_failed;
+    settle(in, {due->current.from, due->current.message.operation},
+           {wire::mutate_status::processor_failed, {}, false,
+            to_bytes("the processor did not answer in time")},
+           out);
+    drain(now, in, std::move(due->queue), out);
+  }
+}
+
+// Answers.
+
+inline void writes::settle(owned_partition& in, const caller& who, mutation_answer answer,
+                           outbox& out) {
+  // A window that moved on, or is gone, says that nobody waits.
+  const auto window = in.windows.find(who.from);
+  if (window == in.windows.end()) return;
+  const operation_record* record = window->second.find(who.operation);
+  if (record == nullptr) return;
+  reply(in, who.from, record->rid, answer, out);
+  window->second.settle(who.operation, std::move(answer));
+}
+
+inline void writes::retract(owned_partition& in, const caller& who, wire::mutate_status why,
+                            outbox& out) {
+  const auto window = in.windows.find(who.from);
+  if (window == in.windows.end()) return;
+  const operation_record* record = window->second.find(who.operation);
+  if (record == nullptr) return;
+  refuse(in, who.from, record->rid, why, out);
+  window->second.forget(who.operation);
+}
+
+inline void writes::reply(const owned_partition& in, const member_id& to, std::uint64_t rid,
+                          const mutation_answer& answer, outbox& out) {
+  wire::mutate_reply message{answer.status, in.epoch, answer.version, answer.existed, {}};
+  if (to == held_.self) {
+    out.push_back(answer_mutate{rid, in.id, message, answer.result});
+    return;
+  }
+  message.result = answer.result;
+  out.push_back(wire::send{to, wire::make_packet(message, in.id, rid)});
+}
+
+}  // namespace kith::replica

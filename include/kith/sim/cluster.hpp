@@ -1,0 +1,129 @@
+// A cluster in one thread on virtual time, for tests of kith and of services that use it.
+//
+//   kith::sim::cluster cluster({.members = 3, .seed = 42});
+//   cluster.run_until_stable();
+//   auto flags = cluster.cache<std::string, std::string>(0, "flags");
+//   flags.put("dark-mode", "on");     // blocking calls let virtual time pass until they are done
+//   cluster.crash(1);
+//
+// The members are the real machines on a simulated network; the same seed gives the same run.
+// Not thread-safe: one thread, no real I/O, no sleeping.
+#pragma once
+
+#include <kith/cache.hpp>
+#include <kith/codec_boost.hpp>
+#include <kith/core/random.hpp>
+#include <kith/core/time.hpp>
+#include <kith/error.hpp>
+#include <kith/handle/port.hpp>
+#include <kith/options.hpp>
+#include <kith/sim/host.hpp>
+#include <kith/sim/network.hpp>
+#include <kith/sim/scheduler.hpp>
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <typeindex>
+#include <utility>
+#include <vector>
+
+namespace kith::sim {
+
+struct cluster_options {
+  std::size_t members = 3;
+  std::uint64_t seed = 1;
+  kith::quorum quorum = kith::quorum::none;
+  network_options network = {};
+  kith::cluster::membership_timers timers = {};
+  node::lane_options lane = {};
+  /// A load takes between the two.
+  duration load_least = std::chrono::microseconds{200};
+  duration load_most = std::chrono::milliseconds{5};
+  /// False: the hosts exist but none has been started.
+  bool start = true;
+  /// How long run_until_stable may take.
+  duration stable_limit = std::chrono::seconds{60};
+};
+
+class cluster {
+ public:
+  explicit cluster(const cluster_options& options);
+  cluster(const cluster&) = delete;
+  cluster& operator=(const cluster&) = delete;
+  ~cluster();
+
+  /// A handle of member `index` to a cache; opens it. Blocks in virtual time. Throws kith::error.
+  template <class Key, class Value>
+  [[nodiscard]] kith::cache<Key, Value> cache(std::size_t index, const std::string& name,
+                                              cache_options<Key, Value> options = {}) {
+    return kith::cache<Key, Value>::open(port_of(index), name, std::move(options), salts_.next());
+  }
+
+  /// Starts a member that is not running, as a new one.
+  void start(std::size_t index);
+  /// The process is killed: its peers' connections are reset.
+  void crash(std::size_t index);
+  /// The machine dies: its peers hear nothing.
+  void crash_silently(std::size_t index);
+  void pause(std::size_t index, duration length) { hosts_[index]->pause(length); }
+  /// Leaves in order and returns when it has left.
+  void leave(std::size_t index);
+
+  /// The two members no longer reach each other.
+  void cut(std::size_t a, std::size_t b);
+  /// Nothing from `from` reaches `to`.
+  void cut_one_way(std::size_t from, std::size_t to);
+  /// Ends all cuts.
+  void heal();
+
+  void run_for(duration length);
+  /// Runs until all running members hold one view of exactly themselves. Throws std::runtime_error
+  /// when that takes longer than `stable_limit`.
+  void run_until_stable();
+  [[nodiscard]] bool stable() const;
+  /// Runs until `done` holds or `limit` has passed; returns whether it holds.
+  bool run_until(const std::function<bool()>& done, duration limit);
+
+  /// Of the newest view among the running members.
+  [[nodiscard]] std::uint64_t view_number() const;
+  [[nodiscard]] std::size_t size() const { return hosts_.size(); }
+  [[nodiscard]] sim::host& host(std::size_t index) { return *hosts_[index]; }
+  [[nodiscard]] sim::network& network() { return network_; }
+  [[nodiscard]] scheduler& time() { return time_; }
+  [[nodiscard]] std::shared_ptr<handle::port> port_of(std::size_t index);
+
+  /// Lets one event happen; false when there is none.
+  bool step();
+
+ private:
+  class member_port;
+
+  [[nodiscard]] static endpoint address_of(std::size_t index) {
+    return {"host-" + std::to_string(index), 5801};
+  }
+
+  cluster_options options_;
+  scheduler time_;
+  sim::network network_;
+  random_source ids_;
+  random_source salts_;
+  random_source loads_;
+  boost::asio::io_context handlers_;
+  std::vector<std::unique_ptr<sim::host>> hosts_;
+  std::vector<std::shared_ptr<member_port>> ports_;
+  std::vector<std::pair<host_index, host_index>> cuts_;
+  std::map<endpoint, host_index> by_address_;
+};
+
+}  // namespace kith::sim
+
+#include <kith/sim/cluster_port.hpp>
+#include <kith/sim/cluster_run.hpp>

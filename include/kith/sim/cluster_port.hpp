@@ -1,0 +1,99 @@
+// How handles reach a simulated member: blocking calls let virtual time pass.
+#pragma once
+
+#include <kith/sim/cluster.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <typeindex>
+#include <utility>
+#include <vector>
+
+namespace kith::sim {
+
+/// One life of one member: after a crash its handles answer `closed`.
+class cluster::member_port final : public handle::port {
+ public:
+  member_port(cluster& in, sim::host& of) : cluster_{&in}, host_{&of} {}
+
+  void close() { closed_ = true; }
+
+  void open(const node::open_request& request) override {
+    const std::string& name = request.agreed.name;
+    if (closed_) throw error{errc::closed};
+    host_->open(request);
+    const auto answered = [&] { return closed_ || host_->answer_of(name).has_value(); };
+    const bool done = cluster_->run_until(answered, std::chrono::seconds{30});
+    if (closed_) throw error{errc::closed};
+    if (!done) throw error{errc::timed_out, "opening the cache " + name};
+    const node::open_answered answer = *host_->answer_of(name);
+    if (answer.failure) throw error{*answer.failure, answer.field};
+  }
+
+  void submit(node::call&& what) override {
+    if (closed_) return refuse(std::move(what));
+    host_->submit(std::move(what));
+  }
+  void submit_many(std::vector<node::call>&& calls) override {
+    if (!closed_) return host_->submit_many(std::move(calls));
+    for (node::call& one : calls) refuse(std::move(one));
+  }
+  void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) override {
+    if (!closed_) host_->settle(p, rid, std::move(draft));
+  }
+
+  std::shared_ptr<void> shared_state(const std::string& name, std::type_index types,
+                                     const std::function<std::shared_ptr<void>()>& make) override {
+    const auto known = states_.find(name);
+    if (known == states_.end()) {
+      return states_.emplace(name, std::pair{types, make()}).first->second.second;
+    }
+    if (known->second.first != types) {
+      throw error{errc::config_mismatch, "the cache " + name + " was opened with other types"};
+    }
+    return known->second.second;
+  }
+
+  std::unique_ptr<handle::waiter> make_waiter() override {
+    if (closed_) throw error{errc::closed};
+    return std::make_unique<pump>(*cluster_);
+  }
+  boost::asio::any_io_executor executor() override { return cluster_->handlers_.get_executor(); }
+  time_point now() const override { return host_->now(); }
+  near::gates& gates() override { return host_->gates(); }
+  bool closed() const override { return closed_; }
+
+ private:
+  /// Lets events happen until it is signalled.
+  class pump final : public handle::waiter {
+   public:
+    explicit pump(cluster& in) : cluster_{in} {}
+    void wait() override {
+      while (!signalled_ && cluster_.step()) {
+      }
+      KITH_ASSERT(signalled_);
+    }
+    void signal() noexcept override { signalled_ = true; }
+
+   private:
+    cluster& cluster_;
+    bool signalled_ = false;
+  };
+
+  static void refuse(node::call&& what) {
+    node::outcome result;
+    result.error = errc::closed;
+    if (what.done != nullptr) what.done->complete(std::move(result));
+  }
+
+  cluster* cluster_;
+  sim::host* host_;
+  bool closed_ = false;
+  std::map<std::string, std::pair<std::type_index, std::shared_ptr<void>>> states_;
+};
+
+inline std::shared_ptr<handle::port> cluster::port_of(std::size_t index) { return ports_[index]; }
+
+}  // namespace kith::sim

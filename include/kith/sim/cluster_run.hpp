@@ -1,0 +1,162 @@
+// A simulated cluster's life: members come and go, links are cut, time passes (cluster.hpp).
+#pragma once
+
+#include <kith/sim/cluster.hpp>
+#include <kith/sim/cluster_port.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kith::sim {
+
+inline cluster::cluster(const cluster_options& options)
+    : options_{options},
+      time_{options.seed},
+      network_{time_, options.seed ^ 0x6E65740000000001u, options.network},
+      ids_{options.seed ^ 0x6964730000000002u},
+      salts_{options.seed ^ 0x73616C7400000003u},
+      loads_{options.seed ^ 0x6C6F616400000004u} {
+  std::vector<endpoint> all;
+  for (std::size_t i = 0; i < options.members; ++i) {
+    all.push_back(address_of(i));
+    by_address_[all.back()] = static_cast<host_index>(i);
+  }
+  for (std::size_t i = 0; i < options.members; ++i) {
+    host_options each;
+    each.membership.self.address = all[i];
+    each.membership.self.weight = 100;
+    each.membership.candidates = all;
+    each.membership.timers = options.timers;
+    each.membership.quorum = options.quorum == kith::quorum::majority
+                                 ? kith::cluster::quorum_mode::majority
+                                 : kith::cluster::quorum_mode::none;
+    each.membership.bootstrap_expect = options.members;
+    each.lane = options.lane;
+    each.find = [this](const endpoint& where) -> std::optional<host_index> {
+      const auto found = by_address_.find(where);
+      if (found == by_address_.end()) return std::nullopt;
+      return found->second;
+    };
+    each.load_time = [this] {
+      const auto span =
+          static_cast<std::uint64_t>((options_.load_most - options_.load_least).count());
+      return options_.load_least + duration{loads_.below(span + 1)};
+    };
+    each.tick_delay = [] { return duration{}; };
+    hosts_.push_back(std::make_unique<sim::host>(time_, network_, std::move(each)));
+    ports_.push_back(nullptr);
+    if (options.start) start(i);
+  }
+}
+
+inline cluster::~cluster() {
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    if (hosts_[i]->running()) crash(i);
+  }
+  handlers_.restart();
+  handlers_.poll();
+}
+
+inline void cluster::start(std::size_t index) {
+  member_id id;
+  id.high = ids_.next();
+  id.low = ids_.next() | 1;
+  id.incarnation = 1;
+  const std::uint64_t seed = ids_.next();
+  network_.reboot(static_cast<host_index>(index));
+  ports_[index] = std::make_shared<member_port>(*this, *hosts_[index]);
+  hosts_[index]->start(id, seed);
+}
+
+inline void cluster::crash(std::size_t index) {
+  ports_[index]->close();
+  hosts_[index]->crash(false);
+}
+
+inline void cluster::crash_silently(std::size_t index) {
+  ports_[index]->close();
+  hosts_[index]->crash(true);
+}
+
+inline void cluster::leave(std::size_t index) {
+  hosts_[index]->leave();
+  const bool left = run_until([&] { return hosts_[index]->has_left(); }, options_.stable_limit);
+  if (!left) throw std::runtime_error{"the member could not leave"};
+  crash(index);
+}
+
+inline void cluster::cut(std::size_t a, std::size_t b) {
+  cut_one_way(a, b);
+  cut_one_way(b, a);
+}
+
+inline void cluster::cut_one_way(std::size_t from, std::size_t to) {
+  cuts_.emplace_back(static_cast<host_index>(from), static_cast<host_index>(to));
+  network_.cut(cuts_.back().first, cuts_.back().second);
+}
+
+inline void cluster::heal() {
+  for (const auto& [from, to] : std::exchange(cuts_, {})) network_.uncut(from, to);
+}
+
+inline bool cluster::step() {
+  handlers_.restart();
+  handlers_.poll();
+  if (time_.idle()) return false;
+  time_.step();
+  handlers_.restart();
+  handlers_.poll();
+  return true;
+}
+
+inline void cluster::run_for(duration length) {
+  const time_point end = time_.now() + length;
+  while (time_.next_event() <= end && step()) {
+  }
+  time_.run_until(end);
+}
+
+inline bool cluster::run_until(const std::function<bool()>& done, duration limit) {
+  const time_point end = time_.now() + limit;
+  while (!done()) {
+    if (time_.next_event() > end || !step()) return false;
+  }
+  return true;
+}
+
+inline bool cluster::stable() const {
+  const kith::cluster::view* agreed = nullptr;
+  std::size_t running = 0;
+  for (const auto& one : hosts_) {
+    if (!one->running()) continue;
+    ++running;
+    const auto& view = one->control().membership().current();
+    if (view == nullptr) return false;
+    if (agreed == nullptr) agreed = view.get();
+    if (view->hash != agreed->hash || view->key != agreed->key) return false;
+    if (!view->contains(one->control().self())) return false;
+  }
+  return agreed == nullptr || agreed->size() == running;
+}
+
+inline void cluster::run_until_stable() {
+  if (!run_until([this] { return stable(); }, options_.stable_limit)) {
+    throw std::runtime_error{"the members did not agree on one view in time"};
+  }
+}
+
+inline std::uint64_t cluster::view_number() const {
+  std::uint64_t newest = 0;
+  for (const auto& one : hosts_) {
+    if (!one->running()) continue;
+    const auto& view = one->control().membership().current();
+    if (view != nullptr) newest = std::max(newest, view->key.number.value());
+  }
+  return newest;
+}
+
+}  // namespace kith::sim

@@ -1,0 +1,195 @@
+// One simulated process: a node and what its driver has in real life, on virtual time. It gives the
+// node's machines their inputs one at a time and carries out what they want: frames through real
+// sessions over the simulated network, dials, loads, timers.
+//
+// A host can crash (everything is gone; a later start is a new member), pause (nothing runs, what
+// arrives waits) and starve (timers are late).
+#pragma once
+
+#include <kith/core/endpoint.hpp>
+#include <kith/core/hash_map.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/random.hpp>
+#include <kith/core/stable_hash.hpp>
+#include <kith/core/time.hpp>
+#include <kith/near/gates.hpp>
+#include <kith/node/control.hpp>
+#include <kith/node/hooks.hpp>
+#include <kith/node/lane.hpp>
+#include <kith/sim/network.hpp>
+#include <kith/sim/scheduler.hpp>
+#include <kith/wire/packet.hpp>
+#include <kith/wire/session.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kith::sim {
+
+struct host_options {
+  std::string cluster = "sim";
+  cluster::membership_options membership;
+  node::lane_options lane;
+  /// The network knows hosts by number; machines know addresses.
+  std::function<std::optional<host_index>(const endpoint&)> find;
+  /// How long a load takes, drawn for each.
+  std::function<duration()> load_time;
+  /// How late a timer runs, drawn for each.
+  std::function<duration()> tick_delay;
+  /// Packets that wait for a dialled connection, a peer.
+  std::size_t waiting_packets_max = 4096;
+};
+
+/// What a host counted beside its machines.
+struct host_counters {
+  std::uint64_t frames = 0;
+  std::uint64_t malformed = 0;
+  std::uint64_t violations = 0;
+  std::uint64_t dropped_packets = 0;
+  std::uint64_t sessions = 0;
+  std::uint64_t duplicate_sessions = 0;
+};
+
+class host final : public endpoint_events {
+ public:
+  host(scheduler& time, network& net, host_options options);
+  host(const host&) = delete;
+  host& operator=(const host&) = delete;
+
+  /// The process starts, as a new member.
+  void start(const member_id& id, std::uint64_t seed);
+  /// The process ends at once. `silently`: its machine is dead too and answers nothing.
+  void crash(bool silently);
+  void pause(duration length);
+  /// Leaves in order; `running` stays true until the others agreed.
+  void leave();
+
+  [[nodiscard]] bool running() const { return node_ != nullptr; }
+  [[nodiscard]] bool paused() const { return paused_; }
+  [[nodiscard]] bool has_left() const { return left_; }
+  [[nodiscard]] host_index index() const { return index_; }
+  [[nodiscard]] const host_counters& counters() const { return counters_; }
+
+  /// The host's own clock: its zero is not the simulation's.
+  [[nodiscard]] time_point now() const { return time_.now() + clock_offset_; }
+
+  // The machines, for ports and checkers. Require running().
+  [[nodiscard]] node::control& control() { return node_->control; }
+  [[nodiscard]] node::lane& lane(partition_id p) { return *node_->lanes[node::lane_of(p)]; }
+  [[nodiscard]] const std::vector<std::unique_ptr<node::lane>>& lanes() { return node_->lanes; }
+  [[nodiscard]] near::gates& gates() { return gates_; }
+
+  // The port's side. Inputs of a paused host wait until it goes on.
+  void submit(node::call&& what);
+  /// What goes to one owner goes in one frame.
+  void submit_many(std::vector<node::call>&& calls);
+  void settle(partition_id p, std::uint64_t rid, near::counted_cell draft);
+  void open(const node::open_request& request);
+  /// The answer to an open() of this name, once there is one.
+  [[nodiscard]] std::optional<node::open_answered> answer_of(const std::string& name) const;
+
+  void on_bytes(std::uint64_t connection, byte_view received) override;
+  void on_lost(std::uint64_t connection, loss_kind how) override;
+  void on_accept(std::uint64_t connection) override;
+  void on_dialled(std::uint64_t dial, dial_result result, std::uint64_t connection) override;
+
+ private:
+  struct machines {
+    machines(const cluster::membership_options& options, std::uint64_t seed)
+        : control{options, random_source{seed}} {}
+    node::control control;
+    std::vector<std::unique_ptr<node::lane>> lanes;
+  };
+  struct connection {
+    wire::session session;
+    std::optional<endpoint> dialled;
+    bool announced = false;
+  };
+  struct pending_dial {
+    endpoint where;
+    /// Whose packets wait for it; nobody: control asked.
+    member_id peer;
+  };
+
+  /// Runs `input` now, or when the host goes on.
+  void when_awake(std::function<void()> input);
+  void after_input();
+  void arm();
+  void on_wake();
+
+  void dial(const endpoint& where, const member_id& peer);
+  void send(const member_id& to, const wire::packet& packet);
+  void flush(std::uint64_t id);
+  void close(std::uint64_t id);
+  void opened(std::uint64_t id);
+  void lost_link(const member_id& peer);
+  void drop_waiting(const member_id& peer);
+  void take_frames(std::uint64_t id);
+  [[nodiscard]] bool take_frame(connection& from, const wire::message_frame& frame);
+  [[nodiscard]] bool take_batch(connection& from, const wire::message_frame& frame);
+  [[nodiscard]] bool take_items(connection& from, const wire::batch& all);
+  void tell_lanes_of_session(const member_id& peer, std::uint32_t sid);
+  [[nodiscard]] wire::session_config session_config(wire::session_role role);
+
+  void run(node::control::outbox& effects);
+  void run(node::lane& in, node::lane::outbox& effects);
+  void carry(cluster::send&& one) { send(one.to, one.packet); }
+  void carry(cluster::dial&& one) { dial(one.where, {}); }
+  void carry(cluster::close&& one);
+  void carry(node::install_view&& one);
+  void carry(node::open_in_lanes&& one);
+  void carry(node::reset_lanes&& one);
+  void carry(node::open_answered&& one) { answers_[one.name] = std::move(one); }
+  void carry(cluster::left&&) { left_ = true; }
+  void carry(log_record&&) {}
+  void carry(node::lane&, wire::send&& one);
+  /// Between these two, what the lanes send is gathered and leaves in batches.
+  void begin_batch() { gathered_.emplace(); }
+  void end_batch();
+  void carry(node::lane&, node::complete&& one);
+  void carry(node::lane& in, node::load_here&& one);
+  void carry(node::lane& in, replica::run_load&& one);
+  void carry(node::lane& in, replica::run_processor&& one);
+  void carry(node::lane&, node::pull_view&& one);
+  [[nodiscard]] std::shared_ptr<node::cache_hooks> hooks_of(cache_id id) const;
+
+  scheduler& time_;
+  network& network_;
+  host_options options_;
+  host_index index_;
+  duration clock_offset_{};
+  near::gates gates_;
+  std::unique_ptr<machines> node_;
+  /// One more at every start: what was scheduled for an earlier life does nothing.
+  std::uint64_t life_ = 0;
+  std::uint64_t random_seed_ = 0;
+  std::uint32_t next_sid_ = 0;
+  bool paused_ = false;
+  bool left_ = false;
+  std::deque<std::function<void()>> waiting_inputs_;
+  std::optional<std::vector<wire::send>> gathered_;
+  time_point armed_for_ = never;
+
+  // Ordered, because they are walked.
+  std::map<std::uint64_t, std::shared_ptr<connection>> connections_;
+  std::map<member_id, std::uint64_t> links_;
+  std::map<std::uint64_t, pending_dial> dials_;
+  std::map<member_id, std::deque<wire::packet>> waiting_packets_;
+  std::map<member_id, endpoint> addresses_;
+  std::map<std::string, node::open_answered> answers_;
+  std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_;
+  host_counters counters_;
+};
+
+}  // namespace kith::sim
+
+#include <kith/sim/host_links.hpp>
+#include <kith/sim/host_machines.hpp>

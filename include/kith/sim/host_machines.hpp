@@ -1,0 +1,310 @@
+// A host's machines: life and death, time, and what their effects mean (host.hpp).
+#pragma once
+
+#include <kith/node/batching.hpp>
+#include <kith/sim/host.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace kith::sim {
+
+inline host::host(scheduler& time, network& net, host_options options)
+    : time_{time}, network_{net}, options_{std::move(options)}, index_{net.add_host(this)} {}
+
+inline void host::start(const member_id& id, std::uint64_t seed) {
+  KITH_ASSERT(node_ == nullptr);
+  ++life_;
+  random_seed_ = seed;
+  random_source random{seed};
+  clock_offset_ = duration{random.below(1'000'000'000'000)};
+  next_sid_ = static_cast<std::uint32_t>(random.below(1u << 30));
+  cluster::membership_options membership = options_.membership;
+  membership.self.id = id;
+  node_ = std::make_unique<machines>(membership, random.next());
+  for (std::uint32_t i = 0; i < node::lane_count; ++i) {
+    node::lane_options lane = options_.lane;
+    lane.replica.lane = lane.near.lane = i;
+    lane.replica.lanes = lane.near.lanes = node::lane_count;
+    lane.replica.salt = random.next();
+    node_->lanes.push_back(std::make_unique<node::lane>(i, id, gates_, lane));
+  }
+  left_ = paused_ = false;
+  armed_for_ = never;
+  network_.up(index_);
+  when_awake([this] {
+    node::control::outbox out;
+    control().start(now(), out);
+    run(out);
+  });
+}
+
+inline void host::crash(bool silently) {
+  ++life_;
+  network_.down(index_, silently);
+  connections_.clear();
+  links_.clear();
+  dials_.clear();
+  waiting_packets_.clear();
+  addresses_.clear();
+  waiting_inputs_.clear();
+  answers_.clear();
+  gathered_.reset();
+  paused_ = false;
+  // Callers in the process are gone with it; the handles outside of the simulation are told.
+  const std::unique_ptr<machines> over = std::exchange(node_, nullptr);
+  if (over == nullptr) return;
+  for (const auto& lane : over->lanes) {
+    node::lane::outbox out;
+    lane->fail_all(now(), errc::closed, out);
+    for (node::lane_effect& effect : out) {
+      if (auto* done = std::get_if<node::complete>(&effect)) {
+        done->done->complete(std::move(done->result));
+      }
+    }
+  }
+  for (std::uint32_t p = 0; p < partition_count; ++p) gates_.flush(static_cast<partition_id>(p));
+  hooks_.clear();
+}
+
+inline void host::pause(duration length) {
+  if (paused_ || node_ == nullptr) return;
+  paused_ = true;
+  time_.after(length, [this, life = life_] {
+    if (life != life_) return;
+    paused_ = false;
+    // What waited is read in one go, as after SIGCONT.
+    while (!waiting_inputs_.empty() && !paused_ && life == life_) {
+      const auto input = std::move(waiting_inputs_.front());
+      waiting_inputs_.pop_front();
+      input();
+      after_input();
+    }
+    if (life == life_) arm();
+  });
+}
+
+inline void host::leave() {
+  when_awake([this] {
+    node::control::outbox out;
+    control().leave(now(), out);
+    run(out);
+  });
+}
+
+inline void host::when_awake(std::function<void()> input) {
+  if (node_ == nullptr) return;
+  if (paused_) {
+    waiting_inputs_.push_back(std::move(input));
+    return;
+  }
+  input();
+  after_input();
+}
+
+inline void host::after_input() {
+  if (node_ != nullptr) arm();
+}
+
+/// One event wakes the host for the earliest deadline of all its machines.
+inline void host::arm() {
+  time_point earliest = control().next_timeout();
+  for (const auto& lane : node_->lanes) earliest = std::min(earliest, lane->next_timeout());
+  if (earliest >= armed_for_ || earliest >= never) return;
+  armed_for_ = earliest;
+  const time_point when = earliest - clock_offset_ + options_.tick_delay();
+  time_.at(when, [this, life = life_, earliest] {
+    if (life != life_ || armed_for_ != earliest) return;
+    armed_for_ = never;
+    when_awake([this] { on_wake(); });
+  });
+}
+
+inline void host::on_wake() {
+  if (control().next_timeout() <= now()) {
+    node::control::outbox out;
+    control().on_timeout(now(), out);
+    run(out);
+  }
+  for (const auto& lane : node_->lanes) {
+    if (lane->next_timeout() > now()) continue;
+    node::lane::outbox out;
+    lane->on_timeout(now(), out);
+    run(*lane, out);
+    if (node_ == nullptr) return;
+  }
+}
+
+inline void host::submit(node::call&& what) {
+  if (node_ == nullptr) {
+    node::outcome result;
+    result.error = errc::closed;
+    if (what.done != nullptr) what.done->complete(std::move(result));
+    return;
+  }
+  when_awake([this, shared = std::make_shared<node::call>(std::move(what))] {
+    node::lane& in = lane(shared->partition);
+    node::lane::outbox out;
+    in.submit(now(), std::move(*shared), out);
+    run(in, out);
+  });
+}
+
+inline void host::submit_many(std::vector<node::call>&& calls) {
+  if (node_ == nullptr || paused_) {
+    for (node::call& one : calls) submit(std::move(one));
+    return;
+  }
+  begin_batch();
+  for (node::call& one : calls) submit(std::move(one));
+  end_batch();
+}
+
+inline void host::carry(node::lane&, wire::send&& one) {
+  if (gathered_) {
+    gathered_->push_back(std::move(one));
+  } else {
+    send(one.to, one.message);
+  }
+}
+
+inline void host::end_batch() {
+  if (!gathered_) return;
+  std::vector<wire::send> sends = std::move(*gathered_);
+  gathered_.reset();
+  for (const wire::send& one : node::batched(std::move(sends))) send(one.to, one.message);
+}
+
+inline void host::settle(partition_id p, std::uint64_t rid, near::counted_cell draft) {
+  when_awake([this, p, rid, draft = std::move(draft)] {
+    node::lane& in = lane(p);
+    node::lane::outbox out;
+    in.settle(now(), rid, draft, out);
+    run(in, out);
+  });
+}
+
+inline void host::open(const node::open_request& request) {
+  answers_.erase(request.agreed.name);
+  when_awake([this, request] {
+    node::control::outbox out;
+    control().open(now(), request, out);
+    run(out);
+  });
+}
+
+inline std::optional<node::open_answered> host::answer_of(const std::string& name) const {
+  const auto found = answers_.find(name);
+  if (found == answers_.end()) return std::nullopt;
+  return found->second;
+}
+
+inline std::shared_ptr<node::cache_hooks> host::hooks_of(cache_id id) const {
+  const auto found = hooks_.find(id);
+  return found == hooks_.end() ? nullptr : found->second;
+}
+
+// Effects.
+
+inline void host::run(node::control::outbox& effects) {
+  gates_.coordinator_fresh.store(control().freshness(now()).time_since_epoch().count(),
+                                 std::memory_order_release);
+  for (node::control_effect& effect : std::exchange(effects, {})) {
+    std::visit([this](auto& one) { carry(std::move(one)); }, effect);
+  }
+}
+
+inline void host::run(node::lane& in, node::lane::outbox& effects) {
+  for (node::lane_effect& effect : std::exchange(effects, {})) {
+    std::visit([&](auto& one) { carry(in, std::move(one)); }, effect);
+  }
+}
+
+inline void host::carry(node::install_view&& one) {
+  addresses_.clear();
+  for (const auto& member : one.view->members) addresses_[member.id] = member.address;
+  for (const auto& lane : node_->lanes) {
+    node::lane::outbox out;
+    lane->on_view(now(), *one.view, out);
+    run(*lane, out);
+  }
+}
+
+inline void host::carry(node::open_in_lanes&& one) {
+  hooks_[one.settings.id] = one.hooks;
+  for (const auto& lane : node_->lanes) lane->open_cache(one.settings, one.hooks->near_table());
+}
+
+inline void host::carry(node::reset_lanes&& one) {
+  for (auto& [id, c] : connections_) network_.close(id, index_);
+  connections_.clear();
+  links_.clear();
+  dials_.clear();
+  waiting_packets_.clear();
+  hooks_.clear();
+  for (const auto& lane : node_->lanes) {
+    node::lane::outbox out;
+    lane->on_identity(now(), one.self, out);
+    run(*lane, out);
+  }
+}
+
+inline void host::carry(node::lane&, node::complete&& one) {
+  time_.note(static_cast<std::uint64_t>(one.result.error.value()));
+  one.done->complete(std::move(one.result));
+}
+
+inline void host::carry(node::lane&, node::pull_view&& one) {
+  node::control::outbox out;
+  control().on_newer_view(now(), one.from, out);
+  run(out);
+}
+
+inline void host::carry(node::lane& in, node::load_here&& one) {
+  const auto hooks = hooks_of(one.cache);
+  time_.after(options_.load_time(), [this, &in, life = life_, hooks, one = std::move(one)] {
+    if (life != life_) return;
+    when_awake([this, &in, hooks, one] {
+      node::loader_outcome loaded =
+          hooks != nullptr ? hooks->load(one.key) : node::loader_outcome{replica::not_found{}, {}};
+      node::lane::outbox out;
+      in.on_loaded_here(now(), one.rid, std::move(loaded), out);
+      run(in, out);
+    });
+  });
+}
+
+/// The loader reads at the start and its result arrives later: what the races are about.
+inline void host::carry(node::lane& in, replica::run_load&& one) {
+  const auto hooks = hooks_of(one.cache);
+  auto result = std::make_shared<replica::load_result>(
+      hooks != nullptr ? hooks->load(one.key).result : replica::load_result{replica::not_found{}});
+  time_.after(options_.load_time(), [this, &in, life = life_, ticket = one.ticket, result] {
+    if (life != life_) return;
+    when_awake([this, &in, ticket, result] {
+      node::lane::outbox out;
+      in.on_load_done(now(), ticket, std::move(*result), out);
+      run(in, out);
+    });
+  });
+}
+
+inline void host::carry(node::lane& in, replica::run_processor&& one) {
+  const auto hooks = hooks_of(one.cache);
+  time_.after(duration{1000}, [this, &in, life = life_, hooks, one = std::move(one)] {
+    if (life != life_) return;
+    when_awake([this, &in, hooks, one] {
+      replica::processor_result result =
+          hooks != nullptr ? hooks->process(one)
+                           : replica::processor_result{replica::processor_unknown{}};
+      node::lane::outbox out;
+      in.on_processor_done(now(), one.ticket, std::move(result), out);
+      run(in, out);
+    });
+  });
+}
+
+}  // namespace kith::sim

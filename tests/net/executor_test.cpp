@@ -1,0 +1,118 @@
+// The pieces that run what is not a connection: timers, workers, log lines.
+#include <doctest/doctest.h>
+
+#include "support.hpp"
+
+#include <kith/discovery.hpp>
+#include <kith/net/alarm.hpp>
+#include <kith/net/log_sink.hpp>
+#include <kith/net/worker_pool.hpp>
+
+#include <atomic>
+#include <future>
+#include <string>
+#include <vector>
+
+using namespace net_test;
+
+namespace {
+
+TEST_CASE("alarm: the earliest deadline wakes, and the callback says when again") {
+  kith::net::io_threads threads{1};
+  std::promise<void> thrice;
+  int calls = 0;
+  const auto wake = std::make_shared<kith::net::alarm>(threads.home(), [&] {
+    if (++calls == 3) thrice.set_value();
+    return calls < 3 ? kith::net::now() + 1ms : kith::never;
+  });
+  wake->arm(kith::never);
+  wake->arm(kith::net::now() + 1h);
+  wake->arm(kith::net::now() + 1ms);
+  CHECK(thrice.get_future().wait_for(patience) == std::future_status::ready);
+  threads.stop();
+}
+
+TEST_CASE("alarm: armed by many threads it misses none of their deadlines") {
+  kith::net::io_threads threads{1};
+  std::atomic<int> due{0};
+  bell rung;
+  const auto wake = std::make_shared<kith::net::alarm>(threads.home(), [&] {
+    kith::mutex_lock lock{rung.mutex};
+    due.store(0);
+    rung.changed.notify_all();
+    return kith::never;
+  });
+  for (int round = 0; round < 50; ++round) {
+    std::vector<std::thread> armers;
+    for (int i = 0; i < 4; ++i) {
+      armers.emplace_back([&] {
+        due.fetch_add(1);
+        wake->arm(kith::net::now());
+      });
+    }
+    for (std::thread& each : armers) each.join();
+    REQUIRE(rung.wait([&] { return due.load() == 0; }));
+  }
+  threads.stop();
+}
+
+TEST_CASE("worker pool: a full queue refuses, what waits is dropped at the end") {
+  kith::net::worker_pool pool{{.threads = 1, .queue = 2}};
+  std::promise<void> started;
+  std::promise<void> release;
+  CHECK(pool.post([&] {
+    started.set_value();
+    release.get_future().wait();
+  }));
+  started.get_future().wait();
+  std::atomic<int> ran{0};
+  CHECK(pool.post([&] { ++ran; }));
+  CHECK(pool.post([&] { ++ran; }));
+  CHECK_FALSE(pool.post([&] { ++ran; }));
+  SUBCASE("a job that ends in time is waited for") {
+    release.set_value();
+    CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
+  }
+  SUBCASE("a job that hangs is left behind") {
+    auto held = std::make_shared<std::promise<void>>();
+    kith::net::worker_pool hanging{{.threads = 1, .queue = 1}};
+    std::promise<void> entered;
+    CHECK(hanging.post([held, &entered] {
+      entered.set_value();
+      held->get_future().wait();
+    }));
+    entered.get_future().wait();
+    CHECK(hanging.stop(1ms) == 1);
+    held->set_value();
+    release.set_value();
+    CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
+  }
+  CHECK_FALSE(pool.post([] {}));
+}
+
+TEST_CASE("log sink: peers get few lines, and no say in their form") {
+  std::vector<kith::log_record> seen;
+  kith::net::log_sink sink{[&](const kith::log_record& record) {
+    seen.push_back(record);
+    throw 1;
+  }};
+  for (int i = 0; i < 1000; ++i) sink.write_about_peer({kith::log_level::warning, "bad peer", {}});
+  CHECK(seen.size() >= 10);
+  CHECK(seen.size() + sink.left_out() == 1000);
+  CHECK(kith::net::log_value("plain") == "plain");
+  CHECK(kith::net::log_value("a b") == "\"a b\"");
+  CHECK(kith::net::log_value("a\n\"") == "\"a\\x0a\\x22\"");
+  CHECK(kith::net::log_value(std::string(1000, 'x')).size() == 256);
+}
+
+TEST_CASE("discovery: seeds first, then the ports of this machine, each once") {
+  const auto loopback = kith::candidates({});
+  CHECK(loopback.size() == 64);
+  CHECK(loopback.front() == kith::endpoint{"127.0.0.1", 5801});
+  CHECK(loopback.back() == kith::endpoint{"127.0.0.1", 5864});
+  const kith::endpoint seed{"cache.example", 5801};
+  CHECK(kith::candidates({.loopback = false, .seeds = {seed, seed}}) == std::vector{seed});
+  CHECK(kith::candidates({.seeds = {loopback[3]}}).size() == 64);
+}
+
+}  // namespace

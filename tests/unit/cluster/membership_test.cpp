@@ -1,0 +1,269 @@
+// The life of a cluster, without faults or with one at a time.
+#include "harness.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace harness;
+
+namespace {
+
+/// A world of `n` members that have found each other.
+std::unique_ptr<world> cluster_of(std::size_t n, world_options options = {}) {
+  if (options.quorum == quorum_mode::majority) options.expect = n;
+  auto w = std::make_unique<world>(options);
+  for (std::size_t i = 0; i < n; ++i) w->add();
+  const bool formed = w->run_until(20s, [&] { return w->one_view(w->living()); });
+  INFO(w->describe());
+  REQUIRE(formed);
+  return w;
+}
+
+
+void settle(world& w, duration limit = 30s) {
+  const bool settled = w.run_until(limit, [&] { return w.one_view(w.living()); });
+  INFO(w.describe());
+  CHECK(settled);
+  for (const std::string& violation : w.violations()) CHECK_MESSAGE(false, violation);
+}
+
+}  // namespace
+
+TEST_CASE("membership: a member alone serves at once") {
+  world w{{}};
+  w.add();
+  CHECK(w.run_until(100ms, [&] { return w.one_view({0}); }));
+  CHECK(w.machine(0).role() == member_role::coordinator);
+  CHECK(w.machine(0).fence(time_point{}) == never);
+}
+
+TEST_CASE("membership: a second member joins the first") {
+  world w{{}};
+  w.add();
+  w.run_for(1s);
+  w.add();
+  CHECK(w.run_until(500ms, [&] { return w.one_view({0, 1}); }));
+  CHECK(w.machine(0).coordinator_id() == w.machine(0).self());
+}
+
+TEST_CASE("membership: ten members that start at once form one cluster") {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    world_options options;
+    options.seed = seed;
+    world w{options};
+    for (int i = 0; i < 10; ++i) {
+      w.add();
+      if (seed % 2 == 0) w.run_for(duration{static_cast<duration::rep>(w.random().below(100'000'000))});
+    }
+    const bool formed = w.run_until(5s, [&] { return w.one_view(w.living()); });
+    INFO(w.describe());
+    CHECK(formed);
+    CHECK(w.counters().births == 1);
+  }
+}
+
+TEST_CASE("membership: a killed member is removed") {
+  for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
+    world_options options;
+    options.quorum = mode;
+    auto w = cluster_of(5, options);
+    w->run_for(5s);
+    w->crash(3);
+    const time_point killed = w->now();
+    settle(*w, 8s);
+    MESSAGE("kill to stable view, ms: ", (w->now() - killed).count() / 1'000'000);
+  }
+}
+
+TEST_CASE("membership: the coordinator's death is survived") {
+  for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
+    world_options options;
+    options.quorum = mode;
+    auto w = cluster_of(5, options);
+    w->run_for(5s);
+    std::size_t victim = 0;
+    for (std::size_t i = 0; i < 5; ++i) {
+      if (w->machine(i).role() == member_role::coordinator) victim = i;
+    }
+    w->crash(victim);
+    const time_point killed = w->now();
+    settle(*w, 10s);
+    MESSAGE("kill of the coordinator to stable view, ms: ", (w->now() - killed).count() / 1'000'000);
+    CHECK(w->counters().takeovers >= 1);
+  }
+}
+
+TEST_CASE("membership: a member leaves within moments") {
+  for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
+    world_options options;
+    options.quorum = mode;
+    auto w = cluster_of(4, options);
+    w->run_for(3s);
+    for (std::size_t i = 0; i < 3; ++i) {
+      w->leave(i);
+      CHECK(w->run_until(200ms, [&] { return w->at(i).left; }));
+      settle(*w, 10s);
+    }
+  }
+}
+
+TEST_CASE("membership: several members die at once, the coordinator among them") {
+  for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
+    world_options options;
+    options.quorum = mode;
+    auto w = cluster_of(7, options);
+    w->run_for(3s);
+    for (const std::size_t i : {0, 2, 5}) w->crash(i);
+    settle(*w, 20s);
+  }
+}
+
+TEST_CASE("membership: a crashed process comes back as a new member") {
+  for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
+    world_options options;
+    options.quorum = mode;
+    auto w = cluster_of(4, options);
+    w->run_for(3s);
+    const member_id before = w->machine(2).self();
+    w->crash(2);
+    w->run_for(50ms);
+    w->start(2);
+    settle(*w, 10s);
+    CHECK(w->machine(2).self() != before);
+    CHECK(w->machine(0).current()->size() == 4);
+  }
+}
+
+TEST_CASE("membership: a member that was stopped past its removal comes back with a new incarnation") {
+  for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
+    for (std::size_t victim = 0; victim < 4; ++victim) {
+      world_options options;
+      options.quorum = mode;
+      options.seed = 10 + victim;
+      auto w = cluster_of(4, options);
+      w->run_for(3s);
+      const member_id before = w->machine(victim).self();
+      w->pause(victim, 12s);
+      w->run_for(13s);
+      settle(*w, 30s);
+      CHECK(w->machine(victim).self().same_object(before));
+      CHECK(w->machine(victim).self().incarnation == before.incarnation + 1);
+    }
+  }
+}
+
+TEST_CASE("membership: the smaller side of a cut loses, and joins again when it heals") {
+  for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+      world_options options;
+      options.quorum = mode;
+      options.seed = seed;
+      auto w = cluster_of(5, options);
+      w->run_for(3s);
+      w->cut_groups({0, 1}, {2, 3, 4});
+      const bool apart = w->run_until(30s, [&] { return w->one_view({2, 3, 4}); });
+      INFO(w->describe());
+      CHECK(apart);
+      w->run_for(10s);
+      w->heal();
+      settle(*w, 60s);
+      CHECK(w->machine(3).current()->size() == 5);
+    }
+  }
+}
+
+TEST_CASE("membership: of two halves only the one with the oldest goes on") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    world_options options;
+    options.quorum = quorum_mode::majority;
+    options.seed = seed;
+    auto w = cluster_of(4, options);
+    w->run_for(3s);
+    std::vector<std::size_t> with;
+    std::vector<std::size_t> without;
+    for (std::size_t i = 0; i < 4; ++i) {
+      const bool oldest = w->machine(i).role() == member_role::coordinator;
+      (oldest ? with : (with.size() < 2 && i == 1) ? with : without).push_back(i);
+    }
+    if (with.size() != 2) continue;
+    const auto before = w->machine(0).current()->key.number;
+    w->cut_groups(with, without);
+    w->run_for(40s);
+    CHECK(w->one_view(with));
+    for (const std::size_t i : without) CHECK(w->machine(i).current()->key.number == before);
+    CHECK(w->counters().dynamic_linear_tie >= 1);
+    w->heal();
+    settle(*w, 60s);
+  }
+}
+
+TEST_CASE("membership: two clusters that were founded apart become one") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    world_options options;
+    options.seed = seed;
+    world w{options};
+    std::vector<std::size_t> a;
+    std::vector<std::size_t> b;
+    for (std::size_t i = 0; i < 6; ++i) {
+      for (std::size_t k = 0; k < i; ++k) {
+        if (i % 2 != k % 2) w.cut(i, k);
+      }
+      w.add();
+      (i % 2 == 0 ? a : b).push_back(i);
+    }
+    w.run_until(20s, [&] { return w.one_view(a) && w.one_view(b); });
+    INFO(w.describe());
+    CHECK(w.one_view(a));
+    CHECK(w.one_view(b));
+    w.heal();
+    settle(w, 30s);
+    CHECK(w.counters().merges_dissolved >= 1);
+  }
+}
+
+TEST_CASE("membership: a cache is agreed once and a difference is named") {
+  auto w = cluster_of(3);
+  const auto open = [&](std::size_t i, std::string ttl) {
+    w->act(i, [&](membership& m, time_point t, outbox& out) {
+      m.open_cache(t, {"books", {{"schema", "1"}, {"ttl", std::move(ttl)}}}, out);
+    });
+  };
+  open(1, "60");
+  CHECK(w->run_until(1s, [&] { return !w->at(1).caches.empty(); }));
+  open(2, "60");
+  open(0, "30");
+  w->run_for(1s);
+  REQUIRE(w->at(2).caches.size() == 1);
+  REQUIRE(w->at(0).caches.size() == 1);
+  CHECK(w->at(1).caches[0].outcome == cache_outcome::opened);
+  CHECK(w->at(2).caches[0].outcome == cache_outcome::opened);
+  CHECK(w->at(2).caches[0].id == w->at(1).caches[0].id);
+  CHECK(w->at(0).caches[0].outcome == cache_outcome::mismatch);
+  CHECK(w->at(0).caches[0].field == "ttl");
+  w->crash(0);
+  settle(*w, 15s);
+  CHECK(w->machine(1).current()->find_cache("books") != nullptr);
+}
+
+TEST_CASE("membership: a coordinator that was stopped is not fresh until a majority answers again") {
+  for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
+    world_options options;
+    options.quorum = mode;
+    options.drift = 0;
+    auto w = cluster_of(3, options);
+    w->run_for(5s);
+    std::size_t c = 0;
+    while (w->machine(c).role() != member_role::coordinator) ++c;
+    const auto age = [&](std::size_t i) {
+      duration found{};
+      w->act(i, [&](membership& m, time_point t, outbox&) { found = t - m.freshness(t); });
+      return found;
+    };
+    for (std::size_t i = 0; i < 3; ++i) CHECK(age(i) <= 1100ms);
+    w->pause(c, 10s);
+    w->run_for(10s - 1ms);
+    CHECK(age(c) >= 9s);
+    settle(*w, 60s);
+    w->run_for(2s);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(age(i) <= 1100ms);
+  }
+}

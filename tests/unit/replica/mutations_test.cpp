@@ -1,0 +1,235 @@
+#include "owner_fixture.hpp"
+
+#include <limits>
+#include <optional>
+
+using namespace kith;
+using namespace kith::replica;
+using wire::mutate_status;
+using wire::mutation;
+
+namespace {
+
+version version_of(std::uint64_t seq) { return {first_epoch, sequence{seq}}; }
+
+}  // namespace
+
+TEST_CASE("mutations: a put is stored under the next version and read back") {
+  owner o;
+  o.put(anna, "one");
+  const auto reply = o.one<wire::mutate_reply>(anna);
+  CHECK(reply.status == mutate_status::applied);
+  CHECK(reply.version == version_of(1));
+  CHECK_FALSE(reply.existed);
+  CHECK(o.value() == "one");
+  o.clear();
+  o.put(bert, "two");
+  CHECK(o.one<wire::mutate_reply>(bert).version == version_of(2));
+  CHECK(o.one<wire::mutate_reply>(bert).existed);
+  CHECK(o.value() == "two");
+}
+
+TEST_CASE("mutations: put_if_absent is refused with the version of what is there") {
+  owner o;
+  o.mutate(anna, {.kind = mutation::put_if_absent, .value = as_bytes("first")});
+  o.mutate(bert, {.kind = mutation::put_if_absent, .value = as_bytes("second")});
+  CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::applied);
+  const auto reply = o.one<wire::mutate_reply>(bert);
+  CHECK(reply.status == mutate_status::refused);
+  CHECK(reply.version == version_of(1));
+  CHECK(reply.existed);
+  CHECK(o.value() == "first");
+}
+
+TEST_CASE("mutations: compare_and_put needs the very version, and zero for an absent key") {
+  owner o;
+  const auto compare = [&](version expected, std::string_view value) {
+    o.clear();
+    o.mutate(anna, {.kind = mutation::compare_and_put, .value = as_bytes(value),
+                    .expected = expected});
+    return o.one<wire::mutate_reply>(anna);
+  };
+  CHECK(compare(version_of(1), "early").status == mutate_status::refused);
+  CHECK(compare({}, "first").status == mutate_status::applied);
+  CHECK(compare({}, "again").status == mutate_status::refused);
+  CHECK(compare(version_of(2), "wrong").status == mutate_status::refused);
+  CHECK(compare(version_of(1), "second").version == version_of(2));
+  CHECK(o.value() == "second");
+}
+
+TEST_CASE("mutations: a refused mutation takes no version and is not told") {
+  owner o;
+  o.near_get(bert);
+  o.put(anna, "x");
+  o.pass(10ms);
+  o.clear();
+  o.mutate(anna, {.kind = mutation::put_if_absent, .value = as_bytes("y")});
+  o.pass(10ms);
+  CHECK(o.sent<wire::invalidate>(bert).empty());
+  o.put(anna, "z");
+  CHECK(o.one<wire::invalidate>(bert).entries[0].seq == sequence{2});
+}
+
+TEST_CASE("mutations: erase removes; of an absent key it still takes a version and is told") {
+  owner o;
+  o.put(anna, "x");
+  o.clear();
+  o.erase(anna);
+  CHECK(o.one<wire::mutate_reply>(anna).existed);
+  CHECK(o.value().empty());
+  o.near_get(bert);
+  o.pass(10ms);
+  o.clear();
+  o.erase(anna);
+  const auto reply = o.one<wire::mutate_reply>(anna);
+  CHECK(reply.status == mutate_status::applied);
+  CHECK_FALSE(reply.existed);
+  CHECK(reply.version == version_of(3));
+  CHECK(o.one<wire::invalidate>(bert).entries[0].seq == sequence{3});
+}
+
+TEST_CASE("mutations: add counts an absent entry as zero, answers the sum, and wraps") {
+  owner o;
+  const auto add = [&](std::int64_t delta) {
+    o.clear();
+    const bytes number = write_number(delta);
+    o.mutate(anna, {.kind = mutation::add, .value = number});
+    return read_number(o.one<wire::mutate_reply>(anna).result);
+  };
+  CHECK(add(5) == 5);
+  CHECK(add(-7) == -2);
+  CHECK(add(std::numeric_limits<std::int64_t>::max()) ==
+        std::numeric_limits<std::int64_t>::max() - 2);
+  CHECK(add(3) == std::numeric_limits<std::int64_t>::min());
+}
+
+TEST_CASE("mutations: numbers are eight bytes, the lowest first") {
+  const bytes number = write_number(0x0102);
+  REQUIRE(number.size() == 8);
+  CHECK(number[0] == std::byte{2});
+  CHECK(number[1] == std::byte{1});
+  CHECK(read_number(as_bytes("seven b")) == std::nullopt);
+}
+
+TEST_CASE("mutations: add to what is no number, or of no number, is refused") {
+  owner o;
+  const bytes number = write_number(1);
+  o.put(anna, "text");
+  o.clear();
+  o.mutate(anna, {.kind = mutation::add, .value = number});
+  CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::wrong_type);
+  CHECK(o.value() == "text");
+  o.erase(anna);
+  o.clear();
+  o.mutate(anna, {.kind = mutation::add, .value = as_bytes("1")});
+  CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::wrong_type);
+}
+
+TEST_CASE("mutations: clear empties the cache in the partition and is told as one") {
+  owner o;
+  const std::string other = key_of(home, 0);
+  o.put(anna, "x");
+  o.put(anna, "y", other);
+  o.near_get(bert);
+  o.pass(10ms);
+  o.clear();
+  o.mutate(anna, {.kind = mutation::clear});
+  CHECK(o.one<wire::mutate_reply>(anna).existed);
+  CHECK(o.value().empty());
+  CHECK(o.value(other).empty());
+  const auto told = o.one<wire::invalidate>(bert).entries;
+  REQUIRE(told.size() == 1);
+  CHECK(told[0] == wire::invalidation{sequence{3}, books, true, 0});
+  outbox counted;
+  CHECK(o.machine.on_count(o.now, self, 1, home, {first_epoch, books}, counted));
+  CHECK(std::get<answer_count>(counted[0]).reply.entries == 0);
+}
+
+TEST_CASE("mutations: a value above all limits is refused and takes no version") {
+  replica_options options = options_of_home();
+  owner o{options};
+  cache_settings small;
+  small.id = books;
+  small.max_bytes = 1024;
+  o.machine.open_cache(small);
+  o.put(anna, "small");
+  o.clear();
+  o.put(anna, std::string(2000, 'x'));
+  CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::too_large);
+  CHECK(o.value() == "small");
+  const std::string long_key(wire::limits::key_bytes + 1, 'k');
+  const auto there = partition_of(stable_hash(as_bytes(long_key)));
+  replica_options lane = options;
+  lane.lane = index_of(there) % lane.lanes;
+  kith::replica::replica other{self, lane};
+  other.on_ownership(o.now, there, self, first_epoch, o.out);
+  other.set_coordinator_freshness(o.now);
+  wire::mutate message;
+  message.epoch = first_epoch;
+  message.key = as_bytes(long_key);
+  o.clear();
+  CHECK(other.on_mutate(o.now, self, 1, there, message, o.out));
+  CHECK(o.effects<answer_mutate>()[0].reply.status == mutate_status::too_large);
+}
+
+TEST_CASE("mutations: put resets the time to live to the cache's, add keeps what remains") {
+  owner o;
+  cache_settings settings;
+  settings.id = books;
+  settings.ttl = 10s;
+  o.machine.open_cache(settings);
+  const auto left = [&] {
+    o.clear();
+    o.get(anna, {});
+    return o.one<wire::get_reply>(anna).ttl_left;
+  };
+  const bytes one = write_number(1);
+  o.mutate(anna, {.kind = mutation::put, .value = one});
+  CHECK(left() == duration{10s});
+  o.pass(4s);
+  o.mutate(anna, {.kind = mutation::add, .value = one});
+  CHECK(left() == duration{6s});
+  o.mutate(anna, {.kind = mutation::put, .value = one});
+  CHECK(left() == duration{10s});
+  o.mutate(anna, {.kind = mutation::put, .value = one, .rule = wire::ttl_rule::given, .ttl = 1min});
+  CHECK(left() == duration{1min});
+  o.mutate(anna, {.kind = mutation::put, .value = one, .rule = wire::ttl_rule::keep});
+  CHECK(left() == duration{1min});
+  o.mutate(anna, {.kind = mutation::put, .value = one, .rule = wire::ttl_rule::unlimited});
+  CHECK(left() == std::nullopt);
+  o.mutate(anna, {.kind = mutation::put, .value = one, .rule = wire::ttl_rule::given,
+                  .ttl = duration::max()});
+  CHECK(left() == std::nullopt);
+}
+
+TEST_CASE("mutations: an entry is gone at its time, without a version and untold") {
+  owner o;
+  o.near_get(bert);
+  o.mutate(anna, {.kind = mutation::put, .value = as_bytes("x"), .rule = wire::ttl_rule::given,
+                  .ttl = 5s});
+  CHECK(o.machine.next_timeout() <= o.now + 5s + 2ms);
+  o.pass(5s - 1ns);
+  CHECK(o.value() == "x");
+  o.clear();
+  o.now += 1ns;
+  CHECK(o.value().empty());
+  o.pass(2ms);
+  CHECK(o.machine.cache(books)->size(index_of(home) / 16) == 0);
+  CHECK(o.sent<wire::invalidate>(bert).empty());
+}
+
+TEST_CASE("mutations: many entries that expire together are removed in bounded turns") {
+  replica_options options = options_of_home();
+  options.expiry_work = 10;
+  owner o{options};
+  for (int i = 0; i < 25; ++i) {
+    o.mutate(anna, {.kind = mutation::put, .rule = wire::ttl_rule::given, .ttl = 1s},
+             key_of(home, i));
+  }
+  const std::size_t slot = index_of(home) / 16;
+  o.pass(2s);
+  CHECK(o.machine.cache(books)->size(slot) > 0);
+  CHECK(o.machine.next_timeout() <= o.now);
+  for (int turn = 0; turn < 10; ++turn) o.pass(0s);
+  CHECK(o.machine.cache(books)->size(slot) == 0);
+}
