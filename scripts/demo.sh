@@ -91,6 +91,7 @@ trap 'exit 143' TERM
 # start_replica N: on the port it had before, if it had one.
 start_replica() {
   local n=$1 log=$folder/replica-$1.log i
+  : >"$log"
   "$node" --port "${ports[n]:-0}" --database "$folder/catalog.sqlite" ${csv:+--csv "$csv"} \
     --counters "$folder/replica-$n.counters" --cluster "$cluster" >"$log" 2>&1 &
   pids[n]=$!

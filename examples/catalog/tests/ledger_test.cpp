@@ -29,6 +29,7 @@ TEST_CASE("replicas: one that is silent is left out and asked again after half a
   catalog::random_numbers chance{1};
   all.on_silence(1, start + 1s);
   all.on_silence(1, start + 1100ms);
+  CHECK(all.losses(1) == 1);
   CHECK_FALSE(all.all_here());
   for (int i = 0; i < 100; ++i) {
     CHECK(all.choose(chance, start + 1200ms, std::nullopt) != 1);
@@ -40,6 +41,7 @@ TEST_CASE("replicas: one that is silent is left out and asked again after half a
 
   all.on_answer(1, start + 3s);
   CHECK(all.all_here());
+  CHECK(all.losses(1) == 1);
   REQUIRE(all.absences().size() == 1);
   CHECK(all.absences()[0].replica == 1);
   CHECK(all.absences()[0].from == start + 1s);
