@@ -352,7 +352,7 @@ TEST_CASE("backup_assignment: no backups asked, none given") {
 }
 
 TEST_CASE("backup_assignment: a dead owner's partitions are taken over by many") {
-  for (const std::size_t size : {4, 10, 16, 50}) {
+  for (const std::size_t size : {4u, 10u, 16u, 50u}) {
     const numbers weights(size, 1);
     const table owners = assign_owners(table(kith::partition_count, unowned), weights);
     const backup_plan plan = assign_backups(owners, {}, {.weights = weights, .count = 1});

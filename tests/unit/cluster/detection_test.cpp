@@ -237,7 +237,7 @@ std::size_t seeds_for(std::size_t size) { return size >= 1000 ? 3 : size >= 30 ?
 }  // namespace
 
 TEST_CASE("detection: a healthy cluster forms no cut") {
-  for (const std::size_t size : {2, 3, 4, 10, 30, 1000}) {
+  for (const std::size_t size : {2u, 3u, 4u, 10u, 30u, 1000u}) {
     CAPTURE(size);
     world w{size, size};
     w.use_heartbeats();
@@ -248,8 +248,8 @@ TEST_CASE("detection: a healthy cluster forms no cut") {
 }
 
 TEST_CASE("detection: simultaneous silent deaths lead to one cut of exactly the dead") {
-  for (const std::size_t size : {3, 4, 10, 30, 1000}) {
-    for (const std::size_t percent : {1, 5, 10, 20, 30}) {
+  for (const std::size_t size : {3u, 4u, 10u, 30u, 1000u}) {
+    for (const std::size_t percent : {1u, 5u, 10u, 20u, 30u}) {
       for (std::uint64_t seed = 1; seed <= seeds_for(size); ++seed) {
         CAPTURE(size);
         CAPTURE(percent);
@@ -272,8 +272,8 @@ TEST_CASE("detection: simultaneous silent deaths lead to one cut of exactly the 
 }
 
 TEST_CASE("detection: killed processes are cut within half a second") {
-  for (const std::size_t size : {3, 4, 10, 30, 1000}) {
-    for (const std::size_t percent : {1, 10, 30}) {
+  for (const std::size_t size : {3u, 4u, 10u, 30u, 1000u}) {
+    for (const std::size_t percent : {1u, 10u, 30u}) {
       for (std::uint64_t seed = 1; seed <= seeds_for(size); ++seed) {
         CAPTURE(size);
         CAPTURE(percent);
@@ -301,7 +301,7 @@ TEST_CASE("detection: loss at one member, in one direction or both, evicts nobod
   const fault faults[] = {{1'000'000, 0},        {0, 1'000'000},     {800'000, 0},
                           {0, 800'000},          {800'000, 800'000}, {300'000, 300'000},
                           {1'000'000, 1'000'000}};
-  for (const std::size_t size : {3, 4, 10, 11, 30, 1000}) {
+  for (const std::size_t size : {3u, 4u, 10u, 11u, 30u, 1000u}) {
     for (const fault& f : faults) {
       for (std::uint64_t seed = 1; seed <= (size >= 1000 ? 1u : 20u); ++seed) {
         CAPTURE(size);
@@ -326,7 +326,7 @@ TEST_CASE("detection: loss at one member, in one direction or both, evicts nobod
 }
 
 TEST_CASE("detection: a death beside a lossy member is still cut") {
-  for (const std::size_t size : {4, 10, 30}) {
+  for (const std::size_t size : {4u, 10u, 30u}) {
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
       CAPTURE(size);
       CAPTURE(seed);

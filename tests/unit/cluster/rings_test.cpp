@@ -59,7 +59,7 @@ TEST_CASE("rings: up to ten members everybody observes everybody else") {
 }
 
 TEST_CASE("rings: above ten each member has nine different observers, and both sides agree") {
-  for (const std::size_t n : {11, 12, 13, 20, 64, 300, 1000}) {
+  for (const std::size_t n : {11u, 12u, 13u, 20u, 64u, 300u, 1000u}) {
     CAPTURE(n);
     random_source random{n};
     const auto members = draw_members(random, n);
@@ -103,7 +103,7 @@ TEST_CASE("rings: a new life of a member is a new place on the rings") {
 }
 
 TEST_CASE("rings: a join changes one observer of a member at most, and 2K edges on average") {
-  for (const std::size_t n : {10, 11, 12, 20, 100, 1000}) {
+  for (const std::size_t n : {10u, 11u, 12u, 20u, 100u, 1000u}) {
     CAPTURE(n);
     random_source random{n};
     const std::size_t rounds = n == 1000 ? 10 : 100;
