@@ -50,9 +50,10 @@ prepare() {
   fi
   say "Building (a few minutes the first time)"
   if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
-  cmake --preset release >/dev/null
-  cmake --build --preset release --target catalog-node catalog-load
-  build=build/release
+  # A folder of its own: without the tests, whose framework need not be installed for this.
+  build=build/demo
+  cmake --preset release -B "$build" -DKITH_BUILD_TESTS=OFF -DKITH_BUILD_BENCH=OFF >/dev/null
+  cmake --build "$build" --target catalog-node catalog-load
 }
 
 if [[ -z $build ]]; then prepare; fi
