@@ -47,6 +47,7 @@ class checker {
   /// A row of the database was written and the erase of its key acknowledged.
   void wrote_row(const record& erase, std::int64_t row);
   void check_row(const record& read);
+  [[nodiscard]] std::int64_t row_owed(std::size_t member, std::uint32_t key) const;
 
   /// The epoch of the key's partition, as the member knows it.
   [[nodiscard]] std::optional<epoch> epoch_at(std::size_t member, std::uint32_t key) const {
@@ -65,6 +66,8 @@ class checker {
   struct acknowledged {
     time_point at;
     kith::version version;
+    /// The owner's view when it acknowledged: the side on which the write counts.
+    kith::cluster::view_key side;
     /// Nothing that was erased is owed.
     bool present = true;
     std::int64_t value = 0;
@@ -79,10 +82,8 @@ class checker {
   [[nodiscard]] std::optional<acknowledged> owed(const std::vector<acknowledged>& all,
                                                  const record& read) const;
   [[nodiscard]] const kith::cluster::view* view_of(std::size_t member) const;
-  [[nodiscard]] bool same_line(const epoch& wrote, std::size_t reader) const;
-  [[nodiscard]] static kith::cluster::view_key key_of(const epoch& e) {
-    return {e.view, e.branch};
-  }
+  [[nodiscard]] bool same_line(const kith::cluster::view_key& wrote, std::size_t reader) const;
+  [[nodiscard]] kith::cluster::view_key side_of(const record& op) const;
   [[nodiscard]] static partition_id partition_of_key(std::uint32_t key);
 
   cluster& cluster_;
@@ -151,11 +152,11 @@ inline void checker::fail(const std::string& rule, const record& op, const std::
 
 /// Two sides of a cluster that was cut in two owe each other nothing. A reader that lags behind its
 /// own line does owe, unless its coordinator is alive and lags with it: then they are a side.
-inline bool checker::same_line(const epoch& wrote, std::size_t reader) const {
+inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t reader) const {
   const kith::cluster::view* view = view_of(reader);
   if (view == nullptr) return false;
-  if (lineage_.leads(key_of(wrote), view->key)) return true;
-  if (!lineage_.leads(view->key, key_of(wrote))) return false;
+  if (lineage_.leads(wrote, view->key)) return true;
+  if (!lineage_.leads(view->key, wrote)) return false;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     const kith::cluster::view* other = view_of(i);
     if (other == nullptr || other->key != view->key) continue;
@@ -164,12 +165,24 @@ inline bool checker::same_line(const epoch& wrote, std::size_t reader) const {
   return true;
 }
 
+/// The view of the owner that the writer knows, or the writer's own.
+inline kith::cluster::view_key checker::side_of(const record& op) const {
+  const kith::cluster::view* view = view_of(op.member);
+  if (view == nullptr) return {};
+  const auto* owner = view->owner_of(partition_of_key(op.key));
+  for (std::size_t i = 0; owner != nullptr && i < cluster_.size(); ++i) {
+    const kith::cluster::view* other = view_of(i);
+    if (other != nullptr && cluster_.host(i).control().self() == owner->id) return other->key;
+  }
+  return view->key;
+}
+
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,
                                                           const record& read) const {
   const time_point by = read.invoked - max_staleness_;
   std::optional<acknowledged> newest;
   for (const acknowledged& one : all) {
-    if (one.at >= by || !same_line(one.version.epoch, read.member)) continue;
+    if (one.at >= by || !same_line(one.side, read.member)) continue;
     if (!newest || one.version > newest->version) newest = one;
   }
   return newest;
@@ -212,7 +225,7 @@ inline void checker::check_session(const record& op) {
       }
     }
   }
-  seen.push_back({op.answered, op.version, true, op.value});
+  seen.push_back({op.answered, op.version, {}, true, op.value});
 }
 
 inline void checker::check_sum(const record& op) {
@@ -226,7 +239,7 @@ inline void checker::check_sum(const record& op) {
 
 inline void checker::acknowledge(const record& op) {
   registers_[op.key].push_back(
-      {op.answered, op.version, op.kind != operation_kind::erase, op.value});
+      {op.answered, op.version, side_of(op), op.kind != operation_kind::erase, op.value});
 }
 
 inline void checker::check(const record& op) {
@@ -247,7 +260,7 @@ inline void checker::check(const record& op) {
 }
 
 inline void checker::wrote_row(const record& erase, std::int64_t row) {
-  if (!erase.failed) rows_[erase.key].push_back({erase.answered, erase.version, true, row});
+  if (!erase.failed) rows_[erase.key].push_back({erase.answered, erase.version, side_of(erase), true, row});
 }
 
 inline void checker::check_row(const record& read) {
@@ -257,11 +270,23 @@ inline void checker::check_row(const record& read) {
   if (found == rows_.end()) return;
   const time_point by = read.invoked - max_staleness_;
   for (const acknowledged& one : found->second) {
-    if (one.at < by && one.value > read.value && same_line(one.version.epoch, read.member)) {
+    if (one.at < by && one.value > read.value && same_line(one.side, read.member)) {
       fail("E5", read, "row " + std::to_string(one.value) + " was acknowledged");
       return;
     }
   }
+}
+
+/// After everything is quiet: the newest row whose erase was acknowledged on the line of views that
+/// this member is on. An erase on a side that gave way is not repeated on the other one yet.
+inline std::int64_t checker::row_owed(std::size_t member, std::uint32_t key) const {
+  std::int64_t newest = 0;
+  const auto found = rows_.find(key);
+  if (found == rows_.end()) return newest;
+  for (const acknowledged& one : found->second) {
+    if (same_line(one.side, member)) newest = std::max(newest, one.value);
+  }
+  return newest;
 }
 
 }  // namespace kith::sim
