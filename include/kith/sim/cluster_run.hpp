@@ -49,8 +49,9 @@ inline cluster::cluster(const cluster_options& options)
     each.tick_delay = [] { return duration{}; };
     hosts_.push_back(std::make_unique<sim::host>(time_, network_, std::move(each)));
     ports_.push_back(nullptr);
-    if (options.start) start(i);
   }
+  // All hosts are on the network before the first one dials.
+  for (std::size_t i = 0; options.start && i < options.members; ++i) start(i);
 }
 
 inline cluster::~cluster() {

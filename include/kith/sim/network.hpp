@@ -5,6 +5,7 @@
 // The network knows hosts by index and nothing of what they send.
 #pragma once
 
+#include <kith/core/assert.hpp>
 #include <kith/core/bytes.hpp>
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
@@ -186,6 +187,7 @@ inline void network::reboot(host_index host) {
 }
 
 inline std::uint64_t network::dial(host_index from, host_index to) {
+  KITH_ASSERT(from < hosts_.size() && to < hosts_.size());
   const std::uint64_t id = ++next_;
   ++counters_.dials;
   const bool cut = link(from, to).cuts > 0 || link(to, from).cuts > 0 || hosts_[to].silent;
