@@ -18,7 +18,6 @@ std::unique_ptr<world> cluster_of(std::size_t n, world_options options = {}) {
   return w;
 }
 
-
 void settle(world& w, duration limit = 30s) {
   const bool settled = w.run_until(limit, [&] { return w.one_view(w.living()); });
   INFO(w.describe());
@@ -52,7 +51,8 @@ TEST_CASE("membership: ten members that start at once form one cluster") {
     world w{options};
     for (int i = 0; i < 10; ++i) {
       w.add();
-      if (seed % 2 == 0) w.run_for(duration{static_cast<duration::rep>(w.random().below(100'000'000))});
+      if (seed % 2 == 0)
+        w.run_for(duration{static_cast<duration::rep>(w.random().below(100'000'000))});
     }
     const bool formed = w.run_until(5s, [&] { return w.one_view(w.living()); });
     INFO(w.describe());
@@ -87,7 +87,8 @@ TEST_CASE("membership: the coordinator's death is survived") {
     w->crash(victim);
     const time_point killed = w->now();
     settle(*w, 10s);
-    MESSAGE("kill of the coordinator to stable view, ms: ", (w->now() - killed).count() / 1'000'000);
+    MESSAGE("kill of the coordinator to stable view, ms: ",
+            (w->now() - killed).count() / 1'000'000);
     CHECK(w->counters().takeovers >= 1);
   }
 }
@@ -133,7 +134,8 @@ TEST_CASE("membership: a crashed process comes back as a new member") {
   }
 }
 
-TEST_CASE("membership: a member that was stopped past its removal comes back with a new incarnation") {
+TEST_CASE(
+    "membership: a member that was stopped past its removal comes back with a new incarnation") {
   for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
     for (std::size_t victim = 0; victim < 4; ++victim) {
       world_options options;
@@ -244,7 +246,8 @@ TEST_CASE("membership: a cache is agreed once and a difference is named") {
   CHECK(w->machine(1).current()->find_cache("books") != nullptr);
 }
 
-TEST_CASE("membership: a coordinator that was stopped is not fresh until a majority answers again") {
+TEST_CASE(
+    "membership: a coordinator that was stopped is not fresh until a majority answers again") {
   for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
     world_options options;
     options.quorum = mode;
