@@ -231,9 +231,9 @@ class world : public observed_members {
     schedule(now_ + delay(), [this, i, target, where, life, fail] {
       if (!nodes_[i]->alive || nodes_[i]->life != life) return;
       if (!nodes_[target]->alive) return fail(delay(), dial_failure::refused);
-      if (is_cut(i, target) || now_ < nodes_[target]->paused_until) {
-        return fail(1s, dial_failure::unreachable);
-      }
+      // The kernel of a stopped process accepts; then the handshake's deadline passes.
+      if (now_ < nodes_[target]->paused_until) return fail(5s, dial_failure::unreachable);
+      if (is_cut(i, target)) return fail(1s, dial_failure::unreachable);
       connect(i, target, where);
     });
   }
