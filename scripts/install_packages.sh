@@ -15,17 +15,7 @@ if ! command -v apt-get dpkg-query >/dev/null; then
   exit 0
 fi
 
-as_root() {
-  if [[ $EUID -eq 0 ]]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    echo "Packages are missing, and this is neither root nor is there sudo. As root, run:" >&2
-    echo "  $*" >&2
-    return 1
-  fi
-}
+as_root() { if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi; }
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
@@ -58,6 +48,11 @@ missing() {
 
 mapfile -t absent < <(missing "${arguments[@]}")
 if [[ ${#absent[@]} -gt 0 ]]; then
+  if [[ $EUID -ne 0 ]] && ! command -v sudo >/dev/null; then
+    echo "Packages are missing, and this is neither root nor is there sudo. As root, run:" >&2
+    echo "  apt-get update && apt-get install --no-install-recommends ${absent[*]}" >&2
+    exit 1
+  fi
   as_root apt-get update -q
   mapfile -t absent < <(missing "${arguments[@]}")
   # --no-remove: another version of Boost is not taken away without a question.

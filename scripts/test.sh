@@ -45,7 +45,8 @@ run() {
 jobs=$(nproc)
 if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 
-if scripts/install_packages.sh doctest-dev python3 +boost-serialization +clang-19; then
+packages=(doctest-dev python3 libsqlite3-dev +boost-serialization +clang-19)
+if scripts/install_packages.sh "${packages[@]}"; then
   for preset in "${presets[@]}"; do run "$preset"; done
 else
   fail 1

@@ -17,8 +17,11 @@ FOLDERS = ["include", "tests", "examples", "bench", "cmake", "scripts", ".ci"]
 CODE = {".hpp", ".cpp"}
 TEXT = CODE | {".py", ".sh", ".cmake", ".txt"}
 
-# What may cross a budget: (file, "file" or the first line of the function) -> the reason.
-EXCEPTIONS = {}
+# What may cross a budget: (file, "columns", "file" or a function's declaration) -> the reason.
+EXCEPTIONS = {
+    (f"examples/{name}.cpp", "columns"): "the promised interface, word for word"
+    for name in ["atomic_updates", "coroutines", "simulated_cluster"]
+}
 
 TOKEN = re.compile(
     r'//[^\n]*|/\*.*?\*/'
@@ -109,7 +112,7 @@ def check_file(path, text):
     faults = []
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
-        if len(line) > COLUMNS:
+        if len(line) > COLUMNS and (path, "columns") not in EXCEPTIONS:
             faults.append(f"{path}:{number}: {len(line)} columns, more than {COLUMNS}")
     if len(lines) > FILE_LINES and (path, "file") not in EXCEPTIONS:
         faults.append(f"{path}: {len(lines)} lines, more than {FILE_LINES}")

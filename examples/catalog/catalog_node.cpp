@@ -28,9 +28,10 @@ constexpr const char* usage = R"(usage: catalog-node [options]
 )";
 
 int run(const catalog::arguments& given) {
+  const std::uint64_t threads = std::max<std::uint64_t>(given.number("--threads", 2, 64), 1);
   catalog::http_server server{
       {.port = static_cast<std::uint16_t>(given.number("--port", 0, 65535)),
-       .threads = static_cast<unsigned>(std::max<std::uint64_t>(given.number("--threads", 2, 64), 1))}};
+       .threads = static_cast<unsigned>(threads)}};
   const std::string port = std::to_string(server.port());
 
   catalog::counters_file counted{given.text("--counters", "catalog-" + port + ".counters")};

@@ -36,12 +36,14 @@ asio::awaitable<std::optional<http_reply>> http_client::ask(http_question what,
   http::response_parser<http::string_body> parser;
   parser.body_limit(std::uint64_t{64} << 20);
   if (!error) co_await http::async_read(stream_, buffer_, parser, token);
-  if (error || !parser.keep_alive()) {
-    boost::system::error_code ignored;
-    stream_.socket().close(ignored);
-  }
+  if (error || !parser.keep_alive()) close();
   if (error) co_return std::nullopt;
   co_return parser.release();
+}
+
+void http_client::close() {
+  boost::system::error_code ignored;
+  stream_.socket().close(ignored);
 }
 
 }  // namespace catalog

@@ -33,6 +33,8 @@ class http_client {
   /// Empty: the connection could not be opened, broke off, or gave no reply in time.
   boost::asio::awaitable<std::optional<http_reply>> ask(http_question what,
                                                         std::chrono::milliseconds patience);
+  /// The next question opens a new connection.
+  void close();
 
  private:
   boost::asio::ip::tcp::endpoint to_;

@@ -54,8 +54,13 @@ void rethrow(std::exception_ptr error) {
 }  // namespace
 
 struct load::client {
+  struct connection {
+    std::unique_ptr<http_client> to;
+    std::size_t losses = 0;  // of the replica, when it was opened
+  };
+
   random_numbers chance;
-  std::vector<std::unique_ptr<http_client>> connections;  // one a replica
+  std::vector<connection> connections;  // one a replica
 };
 
 struct load::request {
@@ -98,7 +103,7 @@ asio::awaitable<void> load::drive(std::size_t number) {
   client self{random_numbers{options_.seed + number}, {}};
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
     self.connections.push_back(
-        std::make_unique<http_client>(context_.get_executor(), replicas_.port(i)));
+        {std::make_unique<http_client>(context_.get_executor(), replicas_.port(i)), 0});
   }
   const auto step = std::chrono::nanoseconds{
       options_.rate == 0 ? 0 : 1'000'000'000 * options_.clients / options_.rate};
@@ -153,8 +158,11 @@ asio::awaitable<void> load::complete(client& of, const request& what) {
 
 asio::awaitable<bool> load::attempt(client& of, const request& what, std::size_t replica,
                                     tally& seen) {
+  client::connection& line = of.connections[replica];
+  if (line.losses != replicas_.losses(replica)) line.to->close();
+  line.losses = replicas_.losses(replica);
   const clock::time_point sent = clock::now();
-  const auto reply = co_await of.connections[replica]->ask(what.question, patience);
+  const auto reply = co_await line.to->ask(what.question, patience);
   const clock::time_point now = clock::now();
   if (!reply) {
     replicas_.on_silence(replica, now);

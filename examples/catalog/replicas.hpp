@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace catalog {
@@ -23,7 +24,8 @@ class replicas {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  explicit replicas(std::vector<std::uint16_t> ports) : all_(ports.size()), ports_{std::move(ports)} {}
+  explicit replicas(std::vector<std::uint16_t> ports)
+      : all_(ports.size()), ports_{std::move(ports)} {}
 
   [[nodiscard]] std::size_t size() const { return ports_.size(); }
   [[nodiscard]] std::uint16_t port(std::size_t replica) const { return ports_[replica]; }
@@ -33,13 +35,16 @@ class replicas {
   /// A replica to ask, other than `not_this` where there is another; any if none seems to be there.
   [[nodiscard]] std::size_t choose(random_numbers& chance, time_point now,
                                    std::optional<std::size_t> not_this) const {
-    const std::size_t first = static_cast<std::size_t>(chance.below(size()));
-    for (std::size_t i = 0; i < size(); ++i) {
-      const std::size_t one = (first + i) % size();
-      if (one != not_this && all_[one].ask_again_at <= now) return one;
+    std::vector<std::size_t> here;
+    for (std::size_t one = 0; one < size(); ++one) {
+      if (one != not_this && all_[one].ask_again_at <= now) here.push_back(one);
     }
-    return first;
+    if (here.empty()) return static_cast<std::size_t>(chance.below(size()));
+    return here[static_cast<std::size_t>(chance.below(here.size()))];
   }
+
+  /// How often the replica went away: connections from before are dead, even if it is back.
+  [[nodiscard]] std::size_t losses(std::size_t replica) const { return all_[replica].losses; }
 
   void on_answer(std::size_t replica, time_point now) {
     state& of = all_[replica];
@@ -54,6 +59,7 @@ class replicas {
     state& of = all_[replica];
     of.ask_again_at = now + std::chrono::milliseconds{500};
     if (of.away) return;
+    ++of.losses;
     of.away = absences_.size();
     absences_.push_back({replica, now, std::nullopt});
     ++away_;
@@ -63,6 +69,7 @@ class replicas {
   struct state {
     time_point ask_again_at{};
     std::optional<std::size_t> away;  // which of absences_ it is in
+    std::size_t losses = 0;
   };
 
   std::vector<state> all_;

@@ -65,9 +65,9 @@ void service::find(const std::string& name, const asio::any_io_executor& strand,
   const std::lock_guard lock{starting_};
   const std::uint64_t before = packages_.stats().near_hits;
   packages_.async_get(name, asio::bind_executor(strand, std::move(finish)));
-  *near = packages_.stats().near_hits != before;
-  raise_to(counted_.oldest_near_ns,
-           static_cast<std::uint64_t>(packages_.stats().oldest_near_hit.count()));
+  const kith::read_stats after = packages_.stats();
+  *near = after.near_hits != before;
+  raise_to(counted_.oldest_near_ns, static_cast<std::uint64_t>(after.oldest_near_hit.count()));
 }
 
 void service::count_read(const read_result& result) {

@@ -14,7 +14,8 @@ namespace catalog::sqlite {
 
 class error : public std::runtime_error {
  public:
-  explicit error(sqlite3* from) : std::runtime_error{std::string{"SQLite: "} + sqlite3_errmsg(from)} {}
+  explicit error(sqlite3* from)
+      : std::runtime_error{std::string{"SQLite: "} + sqlite3_errmsg(from)} {}
 };
 
 /// A prepared statement. Text that is bound must live until the statement is reset.

@@ -28,9 +28,10 @@ using namespace std::chrono_literals;
 inline constexpr auto patience = std::chrono::seconds{20};
 
 struct heard {
-  enum kind { up, down, failed, message } what{};
+  enum kind { up, down, failed, found, message } what{};
   kith::member_id peer;
   std::uint32_t sid = 0;
+  bool dialled = false;
   kith::net::close_reason why{};
   kith::net::dial_result result{};
   kith::wire::verdict_status verdict{};
@@ -61,17 +62,24 @@ class recorder final : public kith::net::link_events {
   explicit recorder(std::shared_ptr<bell> shared) : bell_{std::move(shared)} {}
 
   void on_link_up(const kith::member_id& peer, std::uint32_t sid,
-                  const std::optional<kith::endpoint>&) override {
-    add({heard::up, peer, sid});
+                  const std::optional<kith::endpoint>& dialled) override {
+    heard event{heard::up, peer, sid};
+    event.dialled = dialled.has_value();
+    add(event);
   }
   void on_link_down(const kith::member_id& peer, kith::net::close_reason why) override {
-    add({heard::down, peer, 0, why});
+    heard event{heard::down, peer};
+    event.why = why;
+    add(event);
   }
   void on_dial_failed(const kith::net::dial_failure& failure) override {
     heard event{heard::failed, failure.member};
     event.result = failure.result;
     event.verdict = failure.verdict;
     add(event);
+  }
+  void on_dial_found(const kith::member_id& peer, const kith::endpoint&) override {
+    add({heard::found, peer});
   }
   void on_message(kith::net::connection& from, const kith::wire::message_frame& frame) override {
     heard event{heard::message, from.peer(), from.sid()};

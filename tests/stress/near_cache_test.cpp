@@ -1,7 +1,7 @@
-// Readers of a near cache against lanes that install, invalidate, flush, clear and evict, and against
-// a policy that has too little room. To be run under ThreadSanitizer and AddressSanitizer: the
-// cache's promise is that a value in a reader's hands is whole, is of the key that was asked for, and
-// stays alive until the reader lets go.
+// Readers of a near cache against lanes that install, invalidate, flush, clear and evict, and
+// against a policy that has too little room. To be run under ThreadSanitizer and AddressSanitizer:
+// the cache's promise is that a value in a reader's hands is whole, is of the key that was asked
+// for, and stays alive until the reader lets go.
 #include <kith/core/random.hpp>
 #include <kith/near/near_cache.hpp>
 
@@ -77,8 +77,9 @@ struct arena {
   }
   void install(std::uint64_t key, std::uint64_t seq) {
     const version at{epoch{view_number{1}, 0}, sequence{seq}};
-    cache->install(now, cache_of::draft({.hash = stable_hash_word(key), .version = at, .charge = 100},
-                                        key, payload{key, seq}));
+    cache->install(
+        now, cache_of::draft({.hash = stable_hash_word(key), .version = at, .charge = 100}, key,
+                             payload{key, seq}));
   }
   void invalidate(std::uint64_t key, std::uint64_t seq) {
     cache->erase_older(stable_hash_word(key), {epoch{view_number{1}, 0}, sequence{seq}});
@@ -161,7 +162,10 @@ TEST_CASE("near cache: readers against evictions and flushes and a growing index
           a.invalidate(key, seq);
           a.install(key, seq);
           switch (chance.below(64)) {
-            case 0: a.shared->flush(p); a.cache->expect_dead(); break;
+            case 0:
+              a.shared->flush(p);
+              a.cache->expect_dead();
+              break;
             case 1: a.cache->clear(p); break;
             case 2: a.cache->reclaim(a.now, 64); break;
             case 3: a.cache->set_bytes_max(a.now, 100'000 + chance.below(200'000)); break;

@@ -147,9 +147,8 @@ struct near_reader {
                                   {term, stream_number{n}, sequence{seq}}, out);
   }
   bool replay(std::uint64_t first, std::vector<wire::invalidation> entries) {
-    return lane.on_replay(
-        now, owner, sid, key.partition,
-        {term, false, stream_number{first}, sequence{}, std::move(entries)}, out);
+    return lane.on_replay(now, owner, sid, key.partition,
+                          {term, false, stream_number{first}, sequence{}, std::move(entries)}, out);
   }
   bool too_old(std::uint64_t n, std::uint64_t seq) {
     return lane.on_replay(now, owner, sid, key.partition,

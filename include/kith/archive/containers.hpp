@@ -51,8 +51,7 @@ struct layout<std::vector<T, A>> : counted_layout<std::vector<T, A>> {
   template <class Out>
   static void save(Out& out, const std::vector<T, A>& from) {
     if constexpr (copied_raw<T>) {
-      out.put_count(from.size());
-      out.put_raw(from.data(), from.size() * sizeof(T));
+      out.put_block(from.size(), from.data(), from.size() * sizeof(T));
     } else {
       out.template put_items<T>(from, from.size());
     }
@@ -158,8 +157,7 @@ struct layout<std::basic_string<C, Traits, A>> {
   }
   template <class Out>
   static void save(Out& out, const text& from) {
-    out.put_count(from.size());
-    out.put_raw(from.data(), from.size() * sizeof(C));
+    out.put_block(from.size(), from.data(), from.size() * sizeof(C));
   }
   template <class In>
   static void load(In& in, text& into) {

@@ -36,11 +36,14 @@ class writer {
   }
   void put_count(std::uint64_t count) {
     make_room(varint_bytes_max);
-    if (count < 0x80) {
-      *at_++ = static_cast<std::byte>(count);
-    } else {
-      at_ = write_varint(at_, count);
-    }
+    put_count_in_room(count);
+  }
+  /// A count and the `size` bytes of its items, with one look at the room.
+  void put_block(std::uint64_t count, const void* data, std::size_t size) {
+    make_room(varint_bytes_max + size);
+    put_count_in_room(count);
+    if (size != 0) std::memcpy(at_, data, size);
+    at_ += size;
   }
 
  protected:
@@ -63,6 +66,14 @@ class writer {
     if (static_cast<std::size_t>(limit_ - at_) < size) {
       at_ = sink_->grow(at_, size);
       limit_ = sink_->limit();
+    }
+  }
+
+  void put_count_in_room(std::uint64_t count) {
+    if (count < 0x80) {
+      *at_++ = static_cast<std::byte>(count);
+    } else {
+      at_ = write_varint(at_, count);
     }
   }
 

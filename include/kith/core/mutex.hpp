@@ -36,6 +36,7 @@ class KITH_CAPABILITY("mutex") mutex {
   [[nodiscard]] bool try_lock() KITH_TRY_ACQUIRE(true) { return inner_.try_lock(); }
 
  private:
+  friend class condition_variable;
   std::mutex inner_;
 };
 
@@ -67,20 +68,27 @@ class KITH_SCOPED_CAPABILITY mutex_lock {
 class condition_variable {
  public:
   /// Lets `guarded` go, waits, and takes it again.
-  void wait(mutex& guarded) KITH_REQUIRES(guarded) { inner_.wait(guarded); }
+  void wait(mutex& guarded) KITH_REQUIRES(guarded) {
+    std::unique_lock<std::mutex> held{guarded.inner_, std::adopt_lock};
+    inner_.wait(held);
+    held.release();
+  }
 
   /// The same; false when `deadline` of the standard's steady clock passed.
   template <class Clock, class Duration>
   bool wait_until(mutex& guarded, const std::chrono::time_point<Clock, Duration>& deadline)
       KITH_REQUIRES(guarded) {
-    return inner_.wait_until(guarded, deadline) == std::cv_status::no_timeout;
+    std::unique_lock<std::mutex> held{guarded.inner_, std::adopt_lock};
+    const std::cv_status how = inner_.wait_until(held, deadline);
+    held.release();
+    return how == std::cv_status::no_timeout;
   }
 
   void notify_one() { inner_.notify_one(); }
   void notify_all() { inner_.notify_all(); }
 
  private:
-  std::condition_variable_any inner_;
+  std::condition_variable inner_;
 };
 
 }  // namespace kith

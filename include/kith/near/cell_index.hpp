@@ -2,16 +2,17 @@
 //
 // A bucket is one cache line: six cells, sixteen bits of each one's salted hash, and the number of
 // cells that found this bucket full and went on to a later one. A look-up goes on only while that
-// number is not 0, so erasing leaves no tombstones. What a reader sees of a line that changes may be
-// mixed; the worst that follows is a miss, and a miss is always allowed: the cell that it does find
-// was announced (guard.hpp) and then seen again in its place.
+// number is not 0, so erasing leaves no tombstones. What a reader sees of a line that changes may
+// be mixed; the worst that follows is a miss, and a miss is always allowed: the cell that it does
+// find was announced (guard.hpp) and then seen again in its place.
 //
-// One writer at a time (the caller's lock). Growing fills a new array, publishes it, and then empties
-// the old one: a reader that is still in the old one sees its cell gone and announces nothing there.
-// Old arrays stay until the index is destroyed; together they are smaller than the newest.
+// One writer at a time (the caller's lock). Growing fills a new array, publishes it, and then
+// empties the old one: a reader that is still in the old one sees its cell gone and announces
+// nothing there. Old arrays stay until the index is destroyed; together they are smaller than the
+// newest.
 //
-// Whoever can choose keys still cannot choose buckets: the salt is secret. Keys of equal hash cannot
-// be told apart by any salt, so a reader looks at `probes_max` buckets and no more.
+// Whoever can choose keys still cannot choose buckets: the salt is secret. Keys of equal hash
+// cannot be told apart by any salt, so a reader looks at `probes_max` buckets and no more.
 #pragma once
 
 #include <kith/core/assert.hpp>
@@ -35,8 +36,7 @@ class cell_index {
   static constexpr std::size_t bucket_cells = 6;
   static constexpr std::size_t probes_max = 16;
 
-  cell_index(std::uint64_t salt, std::size_t cells_expected)
-      : salt_{salt} {
+  cell_index(std::uint64_t salt, std::size_t cells_expected) : salt_{salt} {
     publish(make_array(std::bit_ceil(cells_expected / 4 + 1)));
   }
 

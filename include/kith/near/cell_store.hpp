@@ -1,9 +1,9 @@
 // The near cache without its types: which cells it keeps, for how long, and how lanes drop them.
 //
 // The engine is a store::shard (budget, eviction policy, timer wheel) under one mutex, which is a
-// leaf. Beside it stands an index for readers that take no lock (cell_index.hpp). Who removes a cell
-// unlinks it under the mutex, and hands it over to readers that still hold it, and drops it, after
-// the mutex was released: destructors of values run under no lock of this class.
+// leaf. Beside it stands an index for readers that take no lock (cell_index.hpp). Who removes a
+// cell unlinks it under the mutex, and hands it over to readers that still hold it, and drops it,
+// after the mutex was released: destructors of values run under no lock of this class.
 //
 // A cell is visible while it has the partition's generation (gates.hpp) and the cache's clearing of
 // the partition. Raising one of them hides all cells at once; their memory comes back as reclaim()
@@ -128,12 +128,11 @@ inline cell_store::cell_store(const near_config& config, gates& shared)
       engine_{{.bytes_max = config.bytes_max, .salt = config.salt},
               std::make_unique<reader_marks>(
                   std::make_unique<store::sieve>(),
-                  [this](store::handle at) KITH_NO_THREAD_SAFETY_ANALYSIS {
-                    return engine_[at].value()->take_mark();
-                  })},
-      // Room for entries of a kilobyte, within reason: the index grows where they are smaller.
-      index_{config.salt, static_cast<std::size_t>(std::clamp<std::uint64_t>(
-                              config.bytes_max / 1024, 64, std::uint64_t{1} << 20))} {}
+                  [this](store::handle at)
+                      KITH_NO_THREAD_SAFETY_ANALYSIS { return engine_[at].value()->take_mark(); })},
+      // A small beginning, so that a cache which is never filled stays small: the index grows.
+      index_{config.salt, static_cast<std::size_t>(
+                              std::clamp<std::uint64_t>(config.bytes_max / 1024, 64, 4096))} {}
 
 inline cell_store::~cell_store() {
   leavers gone;
@@ -144,8 +143,8 @@ inline cell_store::~cell_store() {
   let_go(gone);
 }
 
-inline void cell_store::unlinker::operator()(engine::entry_type& gone, store::removal) const
-    KITH_NO_THREAD_SAFETY_ANALYSIS {
+inline void cell_store::unlinker::operator()(engine::entry_type& gone,
+                                             store::removal) const KITH_NO_THREAD_SAFETY_ANALYSIS {
   if (gone.value().get() != newcomer) {
     store.index_.erase(*gone.value());
     store.count_out(*gone.value());
@@ -316,8 +315,7 @@ inline store::counters cell_store::engine_counters() const {
 
 template <class Matches>
 const cell* cell_store::find_cell(std::uint64_t hash, Matches&& matches, time_point now,
-                                  duration max_age, guard::record& reader,
-                                  guard_slot& slot) const {
+                                  duration max_age, guard::record& reader, guard_slot& slot) const {
   const partition_id p = partition_of(hash);
   const permit allowed = gates_.permit_for(p);
   if (!allowed.allows(now, max_age)) {

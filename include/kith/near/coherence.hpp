@@ -1,9 +1,9 @@
 // The reader's side of one lane: whether what a get brings may be kept, and what every message of
 // the coherence protocol does to what is kept.
 //
-// A machine without clock, lock or socket; its driver holds the lane's lock. It writes the gates that
-// readers look at and calls the near caches that were attached. Rules are cited by their names in
-// docs/coherence.md.
+// A machine without clock, lock or socket; its driver holds the lane's lock. It writes the gates
+// that readers look at and calls the near caches that were attached. Rules are cited by their names
+// in docs/coherence.md.
 //
 // One fill, from miss to hit:
 //   begin           leads, follows a get that is under way, or goes alone
@@ -106,9 +106,7 @@ class coherence {
   /// The whole cache was cleared in `p` by this member.
   void on_clear_reply(time_point now, partition_id p, cache_id cache, version applied);
   /// A write ended without an answer: it may be applied at any time, or was.
-  void poison(cache_id cache, std::uint64_t hash) {
-    lane_.invalidate(cache, hash, newest_version);
-  }
+  void poison(cache_id cache, std::uint64_t hash) { lane_.invalidate(cache, hash, newest_version); }
 
   // The stream. False: the peer broke the protocol, close its connection.
 
@@ -177,8 +175,10 @@ class coherence {
 // --- implementation ---
 
 inline void coherence::attach(cache_id cache, table& kept, duration max_staleness) {
-  const bool fresh = lane_.tables.emplace(cache, lane_state::attachment{&kept, max_staleness}).second;
+  const bool fresh =
+      lane_.tables.emplace(cache, lane_state::attachment{&kept, max_staleness}).second;
   KITH_ASSERT(fresh);
+  kept.expect_dead();
 }
 
 inline void coherence::on_ownership(time_point now, partition_id p, const member_id& owner,
@@ -245,8 +245,8 @@ inline bool coherence::speaks_of_now(time_point now, const member_id& from, std:
   return false;
 }
 
-/// What the answer says of the stream. The owner flushed the partition's invalidations before it, so
-/// they were processed, or they are lost.
+/// What the answer says of the stream. The owner flushed the partition's invalidations before it,
+/// so they were processed, or they are lost.
 inline void coherence::follow_numbers(time_point now, const fill& answered,
                                       const wire::get_reply& reply, outbox& out) {
   if (!reply.cacheable) return;
@@ -284,8 +284,8 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
   const bool expected =
       f != nullptr && !f->answered && lane_.streams[lane_.slot_of(f->partition)].owner == from;
   if (!expected) return ++lane_.counters.replies_unknown, reply_verdict::ignore;
-  const bool good = reply.status == wire::get_status::hit ||
-                    reply.status == wire::get_status::absent;
+  const bool good =
+      reply.status == wire::get_status::hit || reply.status == wire::get_status::absent;
   if (!speaks_of_now(now, from, lane_.slot_of(f->partition), reply, out)) {
     end(*f, out);
     return reply_verdict::retry;
@@ -320,8 +320,7 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
 inline reply_verdict coherence::on_failure(fill& failed, const wire::get_reply& reply,
                                            outbox& out) {
   using wire::get_status;
-  const bool again =
-      reply.status == get_status::wrong_epoch || reply.status == get_status::retry;
+  const bool again = reply.status == get_status::wrong_epoch || reply.status == get_status::retry;
   if (!again && reply.status != get_status::ticket) {
     for (const std::uint64_t waiter : failed.followers) {
       out.push_back(refuse{waiter, reply.status, to_bytes(reply.value)});
@@ -333,9 +332,8 @@ inline reply_verdict coherence::on_failure(fill& failed, const wire::get_reply& 
 }
 
 inline reply_verdict coherence::on_bypass_reply(time_point now, const member_id& from,
-                                                partition_id p, cache_id cache,
-                                                std::uint64_t hash, const wire::get_reply& reply,
-                                                outbox& out) {
+                                                partition_id p, cache_id cache, std::uint64_t hash,
+                                                const wire::get_reply& reply, outbox& out) {
   using wire::get_status;
   const std::size_t slot = lane_.slot_of(p);
   if (!speaks_of_now(now, from, slot, reply, out)) return reply_verdict::retry;

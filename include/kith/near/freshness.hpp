@@ -133,6 +133,11 @@ inline bool freshness::on_digest(time_point now, const member_id& from, std::uin
   for (const wire::stream_position& at : message.behind) {
     if (!lane_.in_lane(at.partition) || at.n.value() >= number_max) return lane_.violation();
   }
+  // A request, or its replay, may have been lost as what it replays was; and the owner may not know
+  // that anything is missing here, so what the digest does not name is asked for again too.
+  for (reader_stream& s : lane_.streams) {
+    if (s.owner == from) s.asked = false;
+  }
   for (const wire::stream_position& at : message.behind) {
     const std::size_t slot = lane_.slot_of(at.partition);
     reader_stream& s = lane_.streams[slot];
@@ -145,9 +150,10 @@ inline bool freshness::on_digest(time_point now, const member_id& from, std::uin
       ear_.acknowledge(slot, out);
       continue;
     }
-    // The replay may have been lost as what it replays was.
-    s.asked = false;
     ear_.on_missing(slot, at.n, out);
+  }
+  for (std::size_t slot = 0; slot < lane_.streams.size(); ++slot) {
+    if (lane_.streams[slot].owner == from) ear_.ask(slot, out);
   }
   if (!message.has_echo) return true;
   ++lane_.counters.echoes;
@@ -224,8 +230,8 @@ inline void freshness::look_after(time_point now, std::size_t slot, std::set<mem
 inline void freshness::lose_interest(std::size_t slot, outbox& out) {
   reader_stream& s = lane_.streams[slot];
   if (s.confirmed) {
-    lane_.send(s.owner, lane_.partition_at(slot),
-               wire::invalidate_ack{s.epoch, s.contiguous, true}, out);
+    lane_.send(s.owner, lane_.partition_at(slot), wire::invalidate_ack{s.epoch, s.contiguous, true},
+               out);
     ++lane_.counters.no_interest_sent;
   }
   s.subscribed = s.confirmed = false;

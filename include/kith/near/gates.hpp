@@ -60,8 +60,7 @@ struct gates {
 
   /// My send time of the newest heartbeat that the coordinator echoed under my view. Written by
   /// control (release).
-  alignas(64) std::atomic<duration::rep> coordinator_fresh{
-      never_heard.time_since_epoch().count()};
+  alignas(64) std::atomic<duration::rep> coordinator_fresh{never_heard.time_since_epoch().count()};
 
   [[nodiscard]] permit permit_for(partition_id p) const {
     const partition_gate& gate = partitions[index_of(p)];
@@ -89,8 +88,7 @@ struct gates {
 
   /// Near entries of `p` that are alive, over all caches.
   [[nodiscard]] std::uint32_t entries(partition_id p) const {
-    return static_cast<std::uint32_t>(
-        population_[index_of(p)].load(std::memory_order_acquire));
+    return static_cast<std::uint32_t>(population_[index_of(p)].load(std::memory_order_acquire));
   }
 
   /// Counts entries that came (by the partition's lane alone).

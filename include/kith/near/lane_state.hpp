@@ -67,6 +67,8 @@ class lane_state {
         streams(partition_count / its_options.lanes),
         fills(streams.size()) {
     KITH_ASSERT(options.lane < options.lanes && partition_count % options.lanes == 0);
+    // The gates may be those of a former life of the member, whose entries nobody watches any more.
+    for (std::size_t slot = 0; slot < streams.size(); ++slot) close(slot);
   }
 
   struct attachment {
@@ -103,8 +105,7 @@ class lane_state {
 
   /// Publishes whether the stream may be trusted. After everything that led to it.
   void publish_suspicion(std::size_t slot) const {
-    gate(slot).suspect.store(streams[slot].suspected != suspicion::none,
-                             std::memory_order_release);
+    gate(slot).suspect.store(streams[slot].suspected != suspicion::none, std::memory_order_release);
   }
   /// Publishes that the owner answered, behind its invalidations, what left at `sent`. After those
   /// were applied, and after suspicion was published.
@@ -116,6 +117,12 @@ class lane_state {
     }
   }
 
+  /// Nothing is known of the partition: its entries die, and none is served.
+  void close(std::size_t slot) const {
+    gate_array.flush(partition_at(slot));
+    gate(slot).fresh.store(never_heard.time_since_epoch().count(), std::memory_order_release);
+    publish_suspicion(slot);
+  }
   void flush(time_point now, std::size_t slot);
   void invalidate(cache_id cache, std::uint64_t hash, version at);
   void clear(time_point now, std::size_t slot, cache_id cache, version at);

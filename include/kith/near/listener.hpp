@@ -108,8 +108,7 @@ inline void listener::apply(time_point now, std::size_t slot, stream_number firs
 }
 
 inline bool listener::on_invalidate(time_point now, const member_id& from, std::uint32_t sid,
-                                    partition_id p, const wire::invalidate& message,
-                                    outbox& out) {
+                                    partition_id p, const wire::invalidate& message, outbox& out) {
   const std::size_t slot = lane_.slot_of(p);
   const standing is = judge(now, from, sid, slot, message.epoch, out);
   if (is != standing::current) return is == standing::outdated;
@@ -226,8 +225,7 @@ inline bool listener::on_replay(time_point now, const member_id& from, std::uint
 }
 
 inline bool listener::on_subscribed(time_point now, const member_id& from, std::uint32_t sid,
-                                    partition_id p, const wire::subscribed& message,
-                                    outbox& out) {
+                                    partition_id p, const wire::subscribed& message, outbox& out) {
   const std::size_t slot = lane_.slot_of(p);
   const standing is = judge(now, from, sid, slot, message.epoch, out);
   if (is != standing::current) return is == standing::outdated;

@@ -1,5 +1,5 @@
-// How near look-ups ended. A hit must not write a line that other readers write, so hits are counted
-// in cells, one a thread; what ends in a request to the owner can afford a shared counter.
+// How near look-ups ended. A hit must not write a line that other readers write, so hits are
+// counted in cells, one a thread; what ends in a request to the owner can afford a shared counter.
 #pragma once
 
 #include <array>

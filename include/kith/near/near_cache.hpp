@@ -1,8 +1,8 @@
 // The near cache of one cache in one process: decoded values, found by key without a lock.
 //
-// A fill goes through three hands. The reader of the reply decodes and makes a draft (no lock held).
-// The lane decides whether it may be kept (coherence.hpp, rule F4), and if so installs it. The
-// caller gets the draft's value in any case.
+// A fill goes through three hands. The reader of the reply decodes and makes a draft (no lock
+// held). The lane decides whether it may be kept (coherence.hpp, rule F4), and if so installs it.
+// The caller gets the draft's value in any case.
 #pragma once
 
 #include <kith/core/ids.hpp>

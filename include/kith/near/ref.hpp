@@ -3,7 +3,8 @@
 //
 // A reference that a near hit made protects its value by a slot of the reading thread (guard.hpp)
 // and so writes nothing that another reader of the key touches. A copy of it is counted, like the
-// reference to a value that is in no near cache. Which of the two it is cannot be told from outside.
+// reference to a value that is in no near cache. Which of the two it is cannot be told from
+// outside.
 #pragma once
 
 #include <kith/core/ordinal.hpp>
@@ -105,8 +106,7 @@ struct ref_access {
 /// A reference to a fresh value that is in no near cache: read at the owner, or not to be kept.
 template <class V, class... Args>
 [[nodiscard]] ref<V> make_ref(version at, Args&&... args) {
-  return ref_access::counted<V>(
-      counted_cell{new value_cell<V>{at, std::forward<Args>(args)...}});
+  return ref_access::counted<V>(counted_cell{new value_cell<V>{at, std::forward<Args>(args)...}});
 }
 
 /// The other end of a follower: what a leader shared with share().

@@ -13,7 +13,8 @@
 namespace kith::near {
 
 /// Newer than every version: what invalidates whatever is there.
-inline constexpr version newest_version{{view_number{UINT64_MAX}, UINT32_MAX}, sequence{UINT64_MAX}};
+inline constexpr version newest_version{{view_number{UINT64_MAX}, UINT32_MAX},
+                                        sequence{UINT64_MAX}};
 
 enum class install_result : std::uint8_t {
   installed,

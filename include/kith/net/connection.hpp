@@ -21,8 +21,11 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/mutex.hpp>
 #include <kith/net/clock.hpp>
+#include <kith/net/connection_events.hpp>
+#include <kith/net/connection_options.hpp>
 #include <kith/net/outbox.hpp>
-#include <kith/wire/limits.hpp>
+#include <kith/net/progress.hpp>
+#include <kith/net/read_token.hpp>
 #include <kith/wire/packet.hpp>
 #include <kith/wire/session.hpp>
 
@@ -41,83 +44,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 namespace kith::net {
-
-enum class close_reason : std::uint8_t {
-  /// The peer closed in order: it ended, or its kernel closed for it.
-  peer_closed,
-  reset,
-  /// The handshake was refused, here or there; session().refusal() says why.
-  refused,
-  /// Bytes that no member sends.
-  protocol_violation,
-  handshake_timeout,
-  /// A frame began and did not go on.
-  stalled,
-  /// No frame for connection_options::idle.
-  idle,
-  /// The peer does not read, and what waits for it passed its bound.
-  overflow,
-  /// Another connection to the same member is kept.
-  duplicate,
-  /// A cap on connections or on unknown peers.
-  busy,
-  /// This member closes.
-  local,
-};
-
-[[nodiscard]] constexpr std::string_view to_string(close_reason why) {
-  switch (why) {
-    case close_reason::peer_closed: return "the peer closed";
-    case close_reason::reset: return "reset";
-    case close_reason::refused: return "handshake refused";
-    case close_reason::protocol_violation: return "protocol violation";
-    case close_reason::handshake_timeout: return "handshake took too long";
-    case close_reason::stalled: return "a frame did not go on";
-    case close_reason::idle: return "idle";
-    case close_reason::overflow: return "the peer does not read";
-    case close_reason::duplicate: return "another connection is kept";
-    case close_reason::busy: return "too many connections";
-    case close_reason::local: return "closed here";
-  }
-  return "unknown";
-}
-
-struct connection_options {
-  outbox_limits outbox = {};
-  duration handshake = wire::limits::handshake_time;
-  /// A frame that began brings this many bytes a second after the first two seconds...
-  std::size_t progress_bytes = 1024;
-  duration progress_grace = std::chrono::seconds{2};
-  /// ...and is whole after this.
-  duration frame_time = std::chrono::seconds{30};
-  duration idle = std::chrono::seconds{15};
-  /// A connection that finishes is closed after this, whatever still waits.
-  duration drain = std::chrono::seconds{5};
-  /// How often the deadlines are looked at.
-  duration check = std::chrono::seconds{1};
-  /// What the kernel may hold unsent: more would delay what is urgent.
-  int unsent_bytes = 128 << 10;
-};
-
-class connection;
-
-/// What a connection tells. Calls of one connection come one at a time, with no lock held.
-class connection_events {
- public:
-  virtual ~connection_events() = default;
-  /// The handshake succeeded. Messages wait until connection::start(). On the I/O thread.
-  virtual void on_open(connection&) = 0;
-  /// On the thread that reads.
-  virtual void on_message(connection&, const wire::message_frame&) = 0;
-  /// The messages of one receive were handed out: the moment to flush() what answers them.
-  virtual void on_batch_end(connection&) = 0;
-  /// Once, also where on_open never came. On the I/O thread.
-  virtual void on_closed(connection&, close_reason) = 0;
-};
 
 class connection : public std::enable_shared_from_this<connection> {
  public:
@@ -150,9 +79,7 @@ class connection : public std::enable_shared_from_this<connection> {
   [[nodiscard]] bool congested() const { return congested_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
   /// When the last whole frame arrived.
-  [[nodiscard]] time_point last_frame() const {
-    return time_point{duration{last_frame_.load(std::memory_order_relaxed)}};
-  }
+  [[nodiscard]] time_point last_frame() const { return progress_.last_frame(); }
 
   /// Constant from on_open on.
   [[nodiscard]] const member_id& peer() const { return peer_; }
@@ -167,8 +94,6 @@ class connection : public std::enable_shared_from_this<connection> {
   enum class phase : std::uint8_t { handshaking, open, finishing, closed };
   /// idle: nobody writes. active: a thread does. parked: the I/O thread will.
   enum class writer : std::uint8_t { idle, active, parked };
-  /// wanted: held, and the I/O thread asks for it.
-  enum class token : std::uint8_t { free, held, wanted };
   enum class after_write : std::uint8_t { nothing, drained, close, again, wait };
   enum class read_result : std::uint8_t { nothing, something, ended };
 
@@ -181,9 +106,7 @@ class connection : public std::enable_shared_from_this<connection> {
   read_result receive() KITH_EXCLUDES(mutex_);
   void hand_out() KITH_EXCLUDES(mutex_);
   void advance_handshake() KITH_EXCLUDES(mutex_);
-  void note_progress(time_point current, std::size_t received);
   void end_of_input() KITH_EXCLUDES(mutex_);
-  [[nodiscard]] bool take_token(bool insist);
   void release_token();
 
   void watch();
@@ -217,7 +140,6 @@ class connection : public std::enable_shared_from_this<connection> {
   bool opened_ = false;
   bool delivering_ = false;
   bool input_ended_ = false;
-  std::uint64_t frames_seen_ = 0;
 
   // Of the active writer.
   bytes batch_;
@@ -233,23 +155,14 @@ class connection : public std::enable_shared_from_this<connection> {
   bool read_end_ KITH_GUARDED_BY(mutex_) = false;
   time_point drain_deadline_ KITH_GUARDED_BY(mutex_) = never;
 
-  // Atomics. The token orders what its holders do (acquire, release); the others are hints.
-  std::atomic<token> token_{token::free};
+  // Atomics.
+  read_token token_;
+  progress progress_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> congested_{false};
-  std::atomic<std::int64_t> last_frame_{0};
-  std::atomic<std::int64_t> partial_since_{0};
-  std::atomic<std::size_t> partial_received_{0};
 };
 
 // --- implementation ---
-
-/// Bytes that one receive takes at most, and receives in a row before others have their turn.
-inline constexpr std::size_t receive_bytes = std::size_t{64} << 10;
-inline constexpr int receives_a_turn = 16;
-/// Batches that a thread writes before the I/O thread takes over: a caller must not become the
-/// writer of everybody's packets.
-inline constexpr int batches_a_turn = 8;
 
 inline connection::connection(boost::asio::io_context& context, socket_type socket,
                               const wire::session_config& config,
@@ -275,9 +188,8 @@ inline connection::connection(boost::asio::io_context& context, socket_type sock
 inline void connection::begin() {
   on_io_thread([](connection& self) {
     self.began_ = now();
-    self.last_frame_.store(self.began_.time_since_epoch().count(), std::memory_order_relaxed);
     self.watch();
-    if (self.take_token(false)) {
+    if (self.token_.take()) {
       self.advance_handshake();
       self.release_token();
     }
@@ -288,11 +200,11 @@ inline void connection::begin() {
 inline void connection::start() {
   on_io_thread([](connection& self) {
     if (self.closed()) return;
-    if (!self.take_token(false)) return self.start();
+    if (!self.token_.take()) return self.start();
     if (std::exchange(self.delivering_, true)) return self.release_token();
     self.hand_out();
-    self.release_token();
     self.events_.on_batch_end(self);
+    self.release_token();
     self.when_readable();
   });
 }
@@ -388,21 +300,8 @@ inline void connection::after_drained() {
 
 // Reading.
 
-// `insist`: of the I/O thread only. Where another thread holds the token, its release wakes the I/O
-// thread again.
-inline bool connection::take_token(bool insist) {
-  token seen = token::free;
-  for (;;) {
-    if (token_.compare_exchange_weak(seen, seen == token::free ? token::held : token::wanted,
-                                     std::memory_order_acquire, std::memory_order_relaxed)) {
-      return seen == token::free;
-    }
-    if (seen != token::free && !insist) return false;
-  }
-}
-
 inline void connection::release_token() {
-  if (token_.exchange(token::free, std::memory_order_acq_rel) != token::wanted) return;
+  if (!token_.release()) return;
   on_io_thread([](connection& self) {
     if (self.closed()) return self.close_socket();
     self.when_readable();
@@ -414,20 +313,18 @@ inline void connection::when_readable() {
   socket_.async_wait(socket_type::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& error) {
                        if (error || self->closed()) return;
-                       if (!self->take_token(true)) return;
+                       if (!self->token_.take_or_ask()) return;
                        const bool more = self->receive() != read_result::ended;
                        const bool waits = self->opened_ && !self->delivering_;
                        self->release_token();
-                       self->events_.on_batch_end(*self);
                        if (more && !waits) self->when_readable();
                      });
 }
 
 inline bool connection::drive_reads() {
-  if (!take_token(false)) return false;
+  if (!token_.take()) return false;
   const bool something = delivering_ && receive() == read_result::something;
   release_token();
-  if (something) events_.on_batch_end(*this);
   return something;
 }
 
@@ -453,7 +350,8 @@ inline connection::read_result connection::receive() {
     session_.on_bytes({buffer.data(), received});
     if (!opened_) advance_handshake();
     hand_out();
-    note_progress(now(), received);
+    events_.on_batch_end(*this);
+    progress_.note(now(), received, session_.frames(), session_.partial_bytes());
     if (received < buffer.size()) return closed() ? read_result::ended : result;
   }
   return result;
@@ -475,6 +373,7 @@ inline void connection::advance_handshake() {
     peer_ = session_.peer();
     sid_ = session_.sid();
     opened_ = true;
+    progress_.begin(now());
   }
   {
     const mutex_lock lock{mutex_};
@@ -501,21 +400,6 @@ inline void connection::advance_handshake() {
   on_io_thread([](connection& self) {
     if (!self.closed()) self.events_.on_open(self);
   });
-}
-
-inline void connection::note_progress(time_point current, std::size_t received) {
-  const std::int64_t stamp = current.time_since_epoch().count();
-  const bool whole = session_.frames() != frames_seen_;
-  if (whole) last_frame_.store(stamp, std::memory_order_relaxed);
-  frames_seen_ = session_.frames();
-  if (session_.partial_bytes() == 0) {
-    partial_since_.store(0, std::memory_order_relaxed);
-  } else if (whole || partial_since_.load(std::memory_order_relaxed) == 0) {
-    partial_received_.store(session_.partial_bytes(), std::memory_order_relaxed);
-    partial_since_.store(stamp, std::memory_order_relaxed);
-  } else {
-    partial_received_.fetch_add(received, std::memory_order_relaxed);
-  }
 }
 
 // The peer sends nothing more. It may still read, so what is queued leaves before the end.
@@ -577,7 +461,7 @@ inline void connection::close_socket() {
     why = reason_;
     outbox_.clear();
   }
-  if (!take_token(true)) {
+  if (!token_.take_or_ask()) {
     const mutex_lock lock{mutex_};
     writer_ = writer::idle;
     return;
@@ -600,34 +484,17 @@ inline void connection::watch() {
 }
 
 inline void connection::check_deadlines() {
-  phase current_phase = phase::closed;
-  time_point drain_deadline = never;
-  close_reason why = close_reason::local;
+  const time_point current = now();
+  std::optional<close_reason> why;
   {
     const mutex_lock lock{mutex_};
-    current_phase = phase_;
-    drain_deadline = drain_deadline_;
-    why = reason_;
+    const bool late = current - began_ > options_.handshake;
+    if (phase_ == phase::handshaking && late) why = close_reason::handshake_timeout;
+    if (phase_ == phase::finishing && current > drain_deadline_) why = reason_;
+    if (phase_ != phase::open && !why) return;
   }
-  const time_point current = now();
-  if (current_phase == phase::handshaking) {
-    if (current - began_ > options_.handshake) close(close_reason::handshake_timeout);
-    return;
-  }
-  if (current_phase == phase::finishing) {
-    if (current > drain_deadline) close(why);
-    return;
-  }
-  if (current - last_frame() > options_.idle) return close(close_reason::idle);
-  const std::int64_t since = partial_since_.load(std::memory_order_relaxed);
-  if (since == 0) return;
-  const duration age = current - time_point{duration{since}};
-  const auto wanted = static_cast<std::int64_t>(options_.progress_bytes) *
-                      std::chrono::duration_cast<std::chrono::milliseconds>(age).count() / 1000;
-  const bool slow = age > options_.progress_grace &&
-                    static_cast<std::int64_t>(
-                        partial_received_.load(std::memory_order_relaxed)) < wanted;
-  if (slow || age > options_.frame_time) close(close_reason::stalled);
+  if (!why) why = progress_.overdue(current, options_);
+  if (why) close(*why);
 }
 
 }  // namespace kith::net

@@ -11,7 +11,7 @@
 //       none. So the side that accepted never needs to choose between two dials of one direction.
 //   (3) The accepting side cannot know whether the dialler still has the old link. It holds the new
 //       connection in reserve. It becomes the link when the old one ends, or when the old one was
-//       silent for `reserve_time`: then the dialler had lost it, and will close the new one no more.
+//       silent for `reserve_time`: then the dialler had lost it, and will not close the new one.
 //
 // Identity is the connection's own: the key is the whole member id, so a connection that claims the
 // uuid of a linked member with another incarnation is another peer and replaces nothing.
@@ -63,8 +63,9 @@ struct dial_failure {
   member_id member;
   endpoint where;
   dial_result result = dial_result::connected;
-  /// Why, where the handshake was refused.
+  /// Why, where the handshake was refused or did not end.
   wire::verdict_status verdict = wire::verdict_status::welcome;
+  close_reason closed = close_reason::local;
 };
 
 /// What the table of links tells. All but the last two come on the home thread; no lock is held.
@@ -77,6 +78,8 @@ class link_events {
                           const std::optional<endpoint>& dialled) = 0;
   virtual void on_link_down(const member_id& peer, close_reason why) = 0;
   virtual void on_dial_failed(const dial_failure& failure) = 0;
+  /// A dial reached a member that has a link already: no other link came of it.
+  virtual void on_dial_found(const member_id& peer, const endpoint& where) = 0;
   /// On the thread that reads. The message may be of a connection that is about to end.
   virtual void on_message(connection& from, const wire::message_frame& message) = 0;
   virtual void on_batch_end(connection& from) = 0;
@@ -91,7 +94,7 @@ class links final : public connection_events {
 
   /// Sends `packet` to `to`, dialling where there is no link. Flush `written` when no lock is held.
   bool push(const member_id& to, wire::packet&& packet, touched& written);
-  /// Calls whoever listens there. Ends in on_link_up or in on_dial_failed.
+  /// Calls whoever listens there. Ends in on_link_up, on_dial_found or on_dial_failed.
   void dial(const endpoint& where);
   /// Calls `member` at its known address, unless there is a link.
   void dial(const member_id& member);
@@ -112,6 +115,9 @@ class links final : public connection_events {
   /// This member goes on under another id: every connection of the old one is closed, and nothing
   /// more is told of it.
   void restart(const member_id& self);
+  /// Calls `visit(peer)` for each that sent a frame since the last time.
+  template <class Visit>
+  void report_contacts(Visit&& visit);
   /// Closes the link to `peer`, which broke the protocol.
   void drop(const member_id& peer, close_reason why);
   /// Finishes all connections and takes no more. `done` is called when the last one ended.
@@ -140,6 +146,8 @@ class links final : public connection_events {
     std::shared_ptr<connection> reserve;
     time_point reserve_since{};
     std::uint32_t last_sid = 0;
+    /// The frame that was reported as a contact.
+    time_point reported{};
   };
   struct dial_request {
     member_id member;
@@ -351,6 +359,9 @@ inline void links::choose(const std::shared_ptr<connection>& which, peer& mine) 
 inline void links::end_superfluous(connection& which) {
   which.start();
   which.finish(close_reason::duplicate);
+  const auto state = live_.find(&which);
+  if (state == live_.end() || !state->second.dialled) return;
+  events_.on_dial_found(which.peer(), *state->second.dialled);
 }
 
 inline void links::make_link(std::shared_ptr<connection> which, peer& mine) {
@@ -398,6 +409,7 @@ inline void links::forget_connection(connection& which, close_reason why) {
   if (auto dial = std::exchange(found->second.dial, std::nullopt)) {
     dial->result = dial_result::not_a_peer;
     dial->verdict = which.refusal();
+    dial->closed = why;
     report(std::move(*dial));
   }
   live_.erase(found);
@@ -435,6 +447,18 @@ inline void links::set_members(const std::vector<std::pair<member_id, endpoint>>
     }
   }
   known_ = std::move(known);
+}
+
+// By ids first: the visitor may change the table.
+template <class Visit>
+void links::report_contacts(Visit&& visit) {
+  std::vector<member_id> heard;
+  for (auto& [id, mine] : peers_) {
+    if (!mine.link || mine.link->last_frame() <= mine.reported) continue;
+    mine.reported = mine.link->last_frame();
+    heard.push_back(id);
+  }
+  for (const member_id& id : heard) visit(id);
 }
 
 inline void links::drop(const member_id& of, close_reason why) {

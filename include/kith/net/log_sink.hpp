@@ -46,7 +46,7 @@ class log_sink {
 
   explicit log_sink(callback user) : user_{std::move(user)} {}
 
-  /// Any thread, with no lock held. What the callback throws is dropped: there is nowhere to log it.
+  /// Any thread, with no lock held. What the callback throws is dropped: it has nowhere to go.
   void write(const log_record& record) const noexcept {
     try {
       if (user_) return user_(record);

@@ -32,7 +32,7 @@ class worker_pool {
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
 
-  /// False when the queue is full or the pool has stopped: the job will not run. A job may not throw.
+  /// False when the queue is full or the pool has stopped: the job will not run. It may not throw.
   [[nodiscard]] bool post(job what);
 
   [[nodiscard]] bool on_one_of_them() const;

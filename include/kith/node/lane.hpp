@@ -266,7 +266,7 @@ inline void lane::on_view(time_point now, const cluster::view& installed, outbox
   members_.clear();
   for (const cluster::member_record& member : installed.members) members_.push_back(member.id);
   std::ranges::sort(members_);
-  replica_->on_view(now, members_, from_replica_);
+  replica_->on_view(now, installed.key.number, members_, from_replica_);
   near_->on_view(members_, from_near_);
   for (std::uint32_t i = index_; i < partition_count; i += lane_count) {
     const auto p = static_cast<partition_id>(i);

@@ -142,8 +142,8 @@ inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stor
            store::put_outcome::refused;
   }
   value.self = store::no_handle;
-  const store::put_result done = shard_.insert_or_assign(now, hash, to_bytes(key),
-                                                         std::move(value), granted, unlinker{this});
+  const store::put_result done =
+      shard_.insert_or_assign(now, hash, to_bytes(key), std::move(value), granted, unlinker{this});
   if (done.outcome == store::put_outcome::inserted) {
     shard_[done.at].value().self = done.at;
     add(done.at, hash);

@@ -69,8 +69,7 @@ class holdings {
   /// A window of a member that left is gone, so nothing may be applied for it any more; it comes
   /// back as a new member.
   [[nodiscard]] bool stranger(const member_id& who) const {
-    return view && who != self &&
-           !std::binary_search(members.begin(), members.end(), who);
+    return view && who != self && !std::binary_search(members.begin(), members.end(), who);
   }
   /// This owner may answer from its store: nobody can have replaced it unnoticed for long.
   [[nodiscard]] bool serves(time_point now, const owned_partition& of, cache_id cache) const;

@@ -28,7 +28,8 @@ class invalidation_log {
   [[nodiscard]] std::uint64_t end() const { return end_; }
 
   /// Requires begin() <= from and from + count <= end().
-  [[nodiscard]] std::vector<wire::invalidation> copy(std::uint64_t from, std::uint64_t count) const {
+  [[nodiscard]] std::vector<wire::invalidation> copy(std::uint64_t from,
+                                                     std::uint64_t count) const {
     KITH_ASSERT(from >= begin() && count <= end_ - from);
     const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(from - begin());
     return {first, first + static_cast<std::ptrdiff_t>(count)};

@@ -4,9 +4,9 @@
 // The race that this is about:
 //   1. a load reads the old row     2. somebody writes the row     3. the key is put or erased here
 //   4. the load's result arrives and is older than 3
-// So a mutation of the key marks the load as outrun, and the result of an outrun load is not stored.
-// Those who asked before the mutation may have it, not to keep. Those who asked after it may not:
-// they have seen that the mutation is done. They are served anew.
+// So a mutation of the key marks the load as outrun, and the result of an outrun load is not
+// stored. Those who asked before the mutation may have it, not to keep. Those who asked after it
+// may not: they have seen that the mutation is done. They are served anew.
 #pragma once
 
 #include <kith/core/bytes.hpp>

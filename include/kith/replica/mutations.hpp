@@ -43,7 +43,8 @@ struct write_outcome {
   return to_bytes(std::as_bytes(std::span{&number, 1}));
 }
 
-/// The expiry of an entry that is written under `rule`. `old` is the entry before, if there was one.
+/// The expiry of an entry that is written under `rule`. `old` is the entry before, if there was
+/// one.
 [[nodiscard]] inline time_point expiry_by(wire::ttl_rule rule, duration given, time_point now,
                                           const entries& in, const entries::found& old) {
   switch (rule) {

@@ -1,5 +1,5 @@
-// Applies each operation once. A mutation carries its sender's operation number; a retry carries the
-// same one, and gets the answer that the first got.
+// Applies each operation once. A mutation carries its sender's operation number; a retry carries
+// the same one, and gets the answer that the first got.
 //
 // The sender tells its lowest operation that may still be retried: answers below it are forgotten,
 // and whatever still comes from there is stale, neither applied nor answered with a guess. The

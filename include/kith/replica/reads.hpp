@@ -246,8 +246,8 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
     answer.loaded = true;
     answer.cacheable = taken.has_value();
     const entries* cache = held_.find_cache(done.at.cache);
-    const time_point expires = expiry_after(
-        now, brought->ttl || cache == nullptr ? brought->ttl : cache->settings().ttl);
+    const time_point expires =
+        expiry_after(now, brought->ttl || cache == nullptr ? brought->ttl : cache->settings().ttl);
     if (expires < never) answer.ttl_left = expires - now;
     value = brought->value;
   } else if (const auto* failure = std::get_if<load_failure>(&result)) {
@@ -315,8 +315,8 @@ inline void reads::on_members(time_point now, outbox& out) {
   held_.loads.for_each([&](load& l) {
     std::erase_if(l.waiters, [&](const load_waiter& w) { return held_.stranger(w.who.from); });
   });
-  for (const load& revoked : held_.loads.take_if(
-           [&](const load& l) { return l.ticket && held_.stranger(l.holder); })) {
+  for (const load& revoked :
+       held_.loads.take_if([&](const load& l) { return l.ticket && held_.stranger(l.holder); })) {
     pass_on(now, revoked, out);
   }
 }

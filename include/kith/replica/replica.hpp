@@ -1,15 +1,18 @@
-// What the owner of partitions does, for one lane's 64 of them: it answers gets (reads.hpp), applies
-// mutations (writes.hpp), and tells those who keep near entries what changed (audience.hpp).
+// What the owner of partitions does, for one lane's 64 of them: it answers gets (reads.hpp),
+// applies mutations (writes.hpp), and tells those who keep near entries what changed
+// (audience.hpp).
 //
-// Coherence is eventual: a mutation is visible at once, and its invalidation leaves at once or within
-// a millisecond. There are no backups: a partition that gets another epoch begins with nothing.
+// Coherence is eventual: a mutation is visible at once, and its invalidation leaves at once or
+// within a millisecond. There are no backups: a partition that gets another epoch begins with
+// nothing.
 //
 // A deterministic machine: inputs push, effects append to the outbox, next_timeout() is the one
 // deadline. It has no clock, no lock and no thread; its driver serialises the calls. Before each
 // input the driver tells how fresh the coordinator's newest echo is.
 //
-// Handlers of messages return false when the peer broke the protocol: its connection is to be closed.
-// Requests of callers in this process come with `from` == self and are answered by answer_* effects.
+// Handlers of messages return false when the peer broke the protocol: its connection is to be
+// closed. Requests of callers in this process come with `from` == self and are answered by answer_*
+// effects.
 #pragma once
 
 #include <kith/core/bytes.hpp>
@@ -54,8 +57,7 @@ class replica {
   void on_ownership(time_point now, partition_id partition, const member_id& owner,
                     const kith::epoch& began, outbox& out);
   /// `members` is sorted. To be told before the view's on_ownership.
-  void on_view(time_point now, view_number number, std::span<const member_id> members,
-               outbox& out);
+  void on_view(time_point now, view_number number, std::span<const member_id> members, outbox& out);
   /// A connection to `peer` opened, or was lost (`sid` 0).
   void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
   void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
@@ -74,11 +76,9 @@ class replica {
   }
 
   bool on_invalidate_ack(time_point now, const member_id& from, std::uint32_t sid,
-                         partition_id partition, const wire::invalidate_ack& message,
-                         outbox& out);
+                         partition_id partition, const wire::invalidate_ack& message, outbox& out);
   bool on_replay_request(time_point now, const member_id& from, std::uint32_t sid,
-                         partition_id partition, const wire::replay_request& message,
-                         outbox& out);
+                         partition_id partition, const wire::replay_request& message, outbox& out);
   /// These two name the lane by its lowest partition.
   bool on_subscribe(time_point now, const member_id& from, std::uint32_t sid,
                     partition_id partition, const wire::subscribe& message, outbox& out);
@@ -146,8 +146,8 @@ inline void replica::end_epoch(owned_partition& in, const kith::epoch& began, ou
   for (const auto& cache : held_.caches()) cache->drop(in.slot);
 }
 
-inline void replica::on_view(time_point now, view_number number,
-                             std::span<const member_id> members, outbox& out) {
+inline void replica::on_view(time_point now, view_number number, std::span<const member_id> members,
+                             outbox& out) {
   if (held_.view && number < *held_.view) return;
   KITH_ASSERT(std::is_sorted(members.begin(), members.end()));
   held_.members.assign(members.begin(), members.end());
@@ -181,16 +181,16 @@ inline bool replica::known(const member_id& from) {
 }
 
 inline bool replica::on_invalidate_ack(time_point, const member_id& from, std::uint32_t sid,
-                                       partition_id partition,
-                                       const wire::invalidate_ack& message, outbox& out) {
+                                       partition_id partition, const wire::invalidate_ack& message,
+                                       outbox& out) {
   const owned_partition* in = checked(partition);
   if (in == nullptr) return false;
   return !known(from) || held_.audience.on_ack(from, sid, in->slot, message, out);
 }
 
 inline bool replica::on_replay_request(time_point, const member_id& from, std::uint32_t sid,
-                                       partition_id partition,
-                                       const wire::replay_request& message, outbox& out) {
+                                       partition_id partition, const wire::replay_request& message,
+                                       outbox& out) {
   const owned_partition* in = checked(partition);
   if (in == nullptr) return false;
   return !known(from) || held_.audience.on_replay_request(from, sid, in->slot, message, out);
@@ -224,8 +224,8 @@ inline void replica::on_timeout(time_point now, outbox& out) {
 }
 
 inline time_point replica::next_timeout() const {
-  time_point next = std::min({held_.audience.next_timeout(), held_.loads.next_deadline(),
-                              held_.busy.next_deadline()});
+  time_point next = std::min(
+      {held_.audience.next_timeout(), held_.loads.next_deadline(), held_.busy.next_deadline()});
   for (const auto& cache : held_.caches()) next = std::min(next, cache->next_timeout());
   return next;
 }

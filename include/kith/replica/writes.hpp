@@ -177,8 +177,8 @@ inline void writes::clear(time_point now, owned_partition& in, const caller& who
 
 /// The result of a load that the caller ran under a ticket. An empty fill_absent: there is no such
 /// row; else it has the words of the failure.
-inline void writes::fill(time_point now, owned_partition& in, const caller& who,
-                         std::uint64_t hash, const wire::mutate& message, outbox& out) {
+inline void writes::fill(time_point now, owned_partition& in, const caller& who, std::uint64_t hash,
+                         const wire::mutate& message, outbox& out) {
   const load* waiting = held_.loads.find(message.ticket);
   const bool known = waiting != nullptr && waiting->ticket && waiting->holder == who.from &&
                      waiting->at.cache == message.cache && equal(waiting->at.key, message.key);
@@ -213,13 +213,10 @@ inline void writes::start_processor(time_point now, owned_partition& in, pending
   const wire::mutate& message = write.message;
   const auto old = held_.use_cache(message.cache)->peek(now, write.hash, message.key);
   const std::uint64_t number = held_.next_number();
-  run_processor request{{in.id, number},
-                        message.cache,
-                        std::string{as_text(message.processor)},
-                        to_bytes(message.key),
-                        std::nullopt,
-                        {},
-                        to_bytes(message.value)};
+  run_processor request{
+      {in.id, number},        message.cache, std::string{as_text(message.processor)},
+      to_bytes(message.key),  std::nullopt,  {},
+      to_bytes(message.value)};
   if (old) {
     request.current = old->value().value;
     request.current_version = old->value().version;
@@ -275,8 +272,7 @@ inline mutation_answer writes::apply_processed(time_point now, owned_partition& 
   write_outcome outcome;
   switch (done.action) {
     case processor_action::set:
-      outcome =
-          store_value(target, cache, std::move(done.value), rule_of_update(message.rule));
+      outcome = store_value(target, cache, std::move(done.value), rule_of_update(message.rule));
       break;
     case processor_action::erase: outcome = erase_value(target, cache); break;
     case processor_action::keep:
@@ -335,7 +331,9 @@ inline void writes::on_timeout(time_point now, outbox& out) {
     owned_partition& in = *held_.partition(due->at.partition);
     ++held_.counters.processors_failed;
     settle(in, {due->current.from, due->current.message.operation},
-           {wire::mutate_status::processor_failed, {}, false,
+           {wire::mutate_status::processor_failed,
+            {},
+            false,
             to_bytes("the processor did not answer in time")},
            out);
     drain(now, in, std::move(due->queue), out);

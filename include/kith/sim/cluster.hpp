@@ -100,15 +100,19 @@ class cluster {
   [[nodiscard]] scheduler& time() { return time_; }
   [[nodiscard]] std::shared_ptr<handle::port> port_of(std::size_t index);
 
-  /// Lets one event happen; false when there is none.
-  bool step();
-
- private:
-  class member_port;
-
   [[nodiscard]] static endpoint address_of(std::size_t index) {
     return {"host-" + std::to_string(index), 5801};
   }
+
+  /// Lets one event happen; false when there is none.
+  bool step();
+
+  /// For checkers: called behind every event, and before a member's machines end.
+  void after_each_event(std::function<void()> look) { after_event_ = std::move(look); }
+  void on_end_of_life(std::function<void(sim::host&)> told) { end_of_life_ = std::move(told); }
+
+ private:
+  class member_port;
 
   cluster_options options_;
   scheduler time_;
@@ -121,6 +125,8 @@ class cluster {
   std::vector<std::shared_ptr<member_port>> ports_;
   std::vector<std::pair<host_index, host_index>> cuts_;
   std::map<endpoint, host_index> by_address_;
+  std::function<void()> after_event_;
+  std::function<void(sim::host&)> end_of_life_;
 };
 
 }  // namespace kith::sim

@@ -73,11 +73,13 @@ inline void cluster::start(std::size_t index) {
 }
 
 inline void cluster::crash(std::size_t index) {
+  if (end_of_life_) end_of_life_(*hosts_[index]);
   ports_[index]->close();
   hosts_[index]->crash(false);
 }
 
 inline void cluster::crash_silently(std::size_t index) {
+  if (end_of_life_) end_of_life_(*hosts_[index]);
   ports_[index]->close();
   hosts_[index]->crash(true);
 }
@@ -110,6 +112,7 @@ inline bool cluster::step() {
   time_.step();
   handlers_.restart();
   handlers_.poll();
+  if (after_event_) after_event_();
   return true;
 }
 

@@ -21,6 +21,7 @@
 #include <kith/wire/packet.hpp>
 #include <kith/wire/session.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -44,6 +45,8 @@ struct host_options {
   std::function<duration()> load_time;
   /// How late a timer runs, drawn for each.
   std::function<duration()> tick_delay;
+  /// How long the loser of two connections to one peer is still read.
+  duration drain_time = std::chrono::seconds{1};
   /// Packets that wait for a dialled connection, a peer.
   std::size_t waiting_packets_max = 4096;
 };
@@ -80,6 +83,10 @@ class host final : public endpoint_events {
 
   /// The host's own clock: its zero is not the simulation's.
   [[nodiscard]] time_point now() const { return time_.now() + clock_offset_; }
+
+  void set_tick_delay(std::function<duration()> drawn) { options_.tick_delay = std::move(drawn); }
+  /// A second connection to a peer, as when both sides dial at once.
+  void dial_again(const endpoint& where) { dial(where, {}); }
 
   // The machines, for ports and checkers. Require running().
   [[nodiscard]] node::control& control() { return node_->control; }
@@ -129,6 +136,7 @@ class host final : public endpoint_events {
   void send(const member_id& to, const wire::packet& packet);
   void flush(std::uint64_t id);
   void close(std::uint64_t id);
+  [[nodiscard]] bool wins(const connection& one, const connection& other);
   void opened(std::uint64_t id);
   void lost_link(const member_id& peer);
   void drop_waiting(const member_id& peer);

@@ -134,6 +134,17 @@ inline void host::drop_waiting(const member_id& peer) {
   if (!links_.contains(peer)) tell_lanes_of_session(peer, 0);
 }
 
+/// Of two connections to one peer: the one that the member of the lower id dialled, on both sides.
+/// If one side dialled both: the one that its listener numbered later; the order of opening may
+/// differ between the two.
+inline bool host::wins(const connection& one, const connection& other) {
+  const bool mine_first = control().self() < one.session.peer();
+  const bool one_preferred = one.dialled.has_value() == mine_first;
+  const bool other_preferred = other.dialled.has_value() == mine_first;
+  if (one_preferred != other_preferred) return one_preferred;
+  return one.session.sid() > other.session.sid();
+}
+
 inline void host::opened(std::uint64_t id) {
   const std::shared_ptr<connection> shared = connections_.at(id);
   connection& c = *shared;
@@ -143,21 +154,19 @@ inline void host::opened(std::uint64_t id) {
   const auto link = links_.find(peer);
   if (link != links_.end()) {
     ++counters_.duplicate_sessions;
-    // Both dialled: the connection of the lower id stays, on both sides. The same side dialled
-    // twice: its newer one stays, it has given up the older.
-    const bool mine_first = control().self() < peer;
-    const auto preferred = [&](std::uint64_t which) {
-      return connections_.at(which)->dialled.has_value() == mine_first;
-    };
     const std::uint64_t older = link->second;
-    const bool keep_older = preferred(older) && !preferred(id);
-    if (keep_older) {
-      connections_.erase(id);
-      network_.close(id, index_);
-      return;
+    const bool older_wins = wins(*connections_.at(older), c);
+    const std::uint64_t loser = older_wins ? id : older;
+    // A dialler opens its connection after the listener did: when the winner's dialler has it open,
+    // both have. Only then is the loser closed, and by that side; closed earlier, its end could
+    // arrive before the winner's beginning, and the peer would see a lost link. What the peer sent
+    // on the loser before it changed over is still read.
+    if (connections_.at(older_wins ? older : id)->dialled) {
+      time_.after(options_.drain_time, [this, life = life_, loser] {
+        if (life == life_ && connections_.erase(loser) > 0) network_.close(loser, index_);
+      });
     }
-    connections_.erase(older);
-    network_.close(older, index_);
+    if (older_wins) return;
   }
   links_[peer] = id;
   tell_lanes_of_session(peer, c.session.sid());

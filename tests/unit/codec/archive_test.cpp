@@ -345,6 +345,8 @@ TEST_CASE("codec: items that take no bytes are bounded by their number") {
   // Many containers share one bound.
   std::vector<std::vector<nothing>> nested(3, std::vector<nothing>(30000));
   CHECK_THROWS_AS(static_cast<void>(encode(nested)), std::length_error);
+  CHECK(decode<std::vector<std::vector<nothing>>>(unhex("02 b0ea01 b0ea01")));
+  CHECK_FALSE(decode<std::vector<std::vector<nothing>>>(unhex("03 b0ea01 b0ea01 b0ea01")));
 }
 
 struct tree {
@@ -365,9 +367,11 @@ TEST_CASE("codec: nesting has a bound, both ways") {
   CHECK(decode<tree>(data));
   at->children.emplace_back();
   CHECK_THROWS_AS(static_cast<void>(encode(root)), std::length_error);
-  std::string bomb;
-  for (int i = 0; i < 1000; ++i) bomb += "0001";
-  CHECK_FALSE(decode<tree>(unhex(bomb)));
+  // A class version and one child, level below level; the innermost has none.
+  std::string levels;
+  for (unsigned depth = 1; depth < kith::archive::depth_max; ++depth) levels += "0001";
+  CHECK(unhex(levels + "0000") == data);
+  CHECK_FALSE(decode<tree>(unhex("0001" + levels + "0000")));
 }
 
 TEST_CASE("codec: what a standard type cannot hold is refused") {

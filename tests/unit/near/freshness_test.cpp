@@ -242,8 +242,10 @@ TEST_CASE("session: a stream that starts anew drops everything and takes the own
   r.fill(r.key, 1);
   CHECK(r.invalidate(1, {r.entry(r.neighbour, 2), r.entry(r.neighbour, 3)}));
   r.reconnect(6);
-  SUBCASE("because the owner says so") { CHECK(r.subscribed(6, true, 9, 20)); }
-  SUBCASE("because its numbers went back") { CHECK(r.subscribed(6, false, 1, 20)); }
+  std::uint64_t n = 9;
+  SUBCASE("because the owner says so") { CHECK(r.subscribed(6, true, n, 20)); }
+  SUBCASE("because its numbers went back") { CHECK(r.subscribed(6, false, n = 1, 20)); }
+  CHECK(r.lane.stream(r.key.partition).contiguous == stream_number{n});
   CHECK_FALSE(r.suspects(r.key));
   CHECK_FALSE(r.kept.find(r.key.hash, r.key.text, r.now, any_age));
   CHECK(r.lane.stream(r.key.partition).floor == sequence{20});
@@ -331,6 +333,15 @@ TEST_CASE("view: a member that is gone takes its session along") {
   CHECK(r.suspects(r.key));
   CHECK(r.invalidate(1, {r.entry(r.key, 2)}));
   CHECK(r.counted().outdated_messages == 1);
+}
+
+TEST_CASE("life: a new one of the lane's machine serves nothing that the former one watched") {
+  near_reader r;
+  r.fill(r.key, 1);
+  const coherence next{r.self, *r.gates, near_reader::options_for(r.key)};
+  CHECK_FALSE(r.hit(r.key));
+  CHECK_FALSE(r.kept.find(r.key.hash, r.key.text, r.now, any_age));
+  CHECK(r.suspects(r.key));
 }
 
 TEST_CASE("memory: entries that died together are reclaimed by the lane's own timeouts") {

@@ -47,15 +47,12 @@ struct fixture {
 
   install_result put(std::string_view key, int number, std::uint64_t seq = 1,
                      std::uint64_t charge = 100, time_point expires = never) {
-    return cache->install(now, cache_of::draft({.hash = hash_of(key),
-                                                .version = at(seq),
-                                                .charge = charge,
-                                                .expires = expires},
-                                               std::string{key}, tracked{number}));
+    return cache->install(
+        now, cache_of::draft(
+                 {.hash = hash_of(key), .version = at(seq), .charge = charge, .expires = expires},
+                 std::string{key}, tracked{number}));
   }
-  ref<tracked> find(std::string_view key) const {
-    return cache->find(hash_of(key), key, now, 3s);
-  }
+  ref<tracked> find(std::string_view key) const { return cache->find(hash_of(key), key, now, 3s); }
   std::uint32_t population(std::string_view key) const {
     return gates->entries(partition_of(hash_of(key)));
   }
@@ -101,7 +98,8 @@ TEST_CASE("near cache: a flood of keys of equal hash is refused before look-ups 
   int kept = 0;
   for (int i = 0; i < 1000; ++i) {
     const auto result = f.cache->install(
-        f.now, cache_of::draft({.hash = hash, .version = f.at(1), .charge = 9}, name(i), tracked{i}));
+        f.now,
+        cache_of::draft({.hash = hash, .version = f.at(1), .charge = 9}, name(i), tracked{i}));
     kept += result == install_result::installed ? 1 : 0;
   }
   CHECK(kept <= static_cast<int>(cell_index::probes_max * cell_index::bucket_cells));
@@ -139,7 +137,8 @@ TEST_CASE("near cache: an entry of a dead generation gives way even to a lower v
   CHECK(f.population("a") == 1);
 }
 
-TEST_CASE("near cache: a flush and a clear hide entries at once and are reclaimed with bounded work") {
+TEST_CASE(
+    "near cache: a flush and a clear hide entries at once and are reclaimed with bounded work") {
   fixture f{1 << 24};
   for (int i = 0; i < 1000; ++i) f.put(name(i), i);
   const partition_id p = partition_of(f.hash_of(name(0)));
@@ -286,8 +285,8 @@ TEST_CASE("reference: the draft of a refused fill still serves its leader") {
   tracked::alive = 0;
   {
     fixture f;
-    const auto made = cache_of::draft({.hash = f.hash_of("a"), .version = f.at(1), .charge = 1 << 30},
-                                      "a", tracked{4});
+    const auto made = cache_of::draft(
+        {.hash = f.hash_of("a"), .version = f.at(1), .charge = 1 << 30}, "a", tracked{4});
     CHECK(f.cache->install(f.now, made) == install_result::no_room);
     const auto value = cache_of::value_of(made);
     CHECK(value->number == 4);

@@ -1,5 +1,5 @@
-// Following an owner's invalidation streams: nothing missed, nothing tolerated. Rules R1, R2, E2 and
-// section 2.5 of docs/coherence.md.
+// Following an owner's invalidation streams: nothing missed, nothing tolerated. Rules R1, R2, E2
+// and section 2.5 of docs/coherence.md.
 #include <kith/near/listener.hpp>
 
 #include <support/near_reader.hpp>
@@ -87,6 +87,18 @@ TEST_CASE("stream: a gap is asked for once until the next digest shows it (R2 2.
   CHECK(asked[1].to == stream_number{4});
   CHECK(r.behind(4));
   CHECK(r.sent<wire::replay_request>().size() == 3);
+}
+
+TEST_CASE("stream: a gap that the owner does not know of is asked for at each digest too") {
+  near_reader r;
+  const auto id = r.lead(r.key);
+  CHECK(r.reply(id, r.value(9, 9, 3)) == reply_verdict::deliver);
+  CHECK(r.sent<wire::replay_request>().size() == 1);
+  // The owner began the stream behind number 3, believing that the reader had come so far.
+  CHECK(r.lane.on_digest(r.now, r.owner, r.sid, {false, {}, {}}, r.out));
+  CHECK(r.sent<wire::replay_request>().size() == 2);
+  CHECK(r.too_old(3, 9));
+  CHECK_FALSE(r.suspects(r.key));
 }
 
 TEST_CASE("stream: a digest that shows more than came is a gap (2.5.2)") {
@@ -288,7 +300,8 @@ TEST_CASE("hostile: a stream message of the present term from a member that is n
   CHECK(r.hit(r.key));
   CHECK(r.counted().violations == 4);
   // A digest may be outdated by a view change; it is ignored as far as others' partitions go.
-  CHECK(r.lane.on_digest(r.now, r.stranger, 6, {false, {}, {{p, r.term, stream_number{5}}}}, r.out));
+  CHECK(
+      r.lane.on_digest(r.now, r.stranger, 6, {false, {}, {{p, r.term, stream_number{5}}}}, r.out));
   CHECK_FALSE(r.suspects(r.key));
 }
 
@@ -320,9 +333,8 @@ TEST_CASE("hostile: an invalidation of a key of another partition closes the con
 TEST_CASE("hostile: a digest about another lane closes the connection") {
   near_reader r;
   const near_key foreign = key_like(r.key, [](auto a, auto b) { return a % 16 != b % 16; });
-  CHECK_FALSE(r.lane.on_digest(r.now, r.owner, r.sid,
-                               {false, {}, {{foreign.partition, r.term, stream_number{1}}}},
-                               r.out));
+  CHECK_FALSE(r.lane.on_digest(
+      r.now, r.owner, r.sid, {false, {}, {{foreign.partition, r.term, stream_number{1}}}}, r.out));
 }
 
 TEST_CASE("hostile: empty batches are harmless") {

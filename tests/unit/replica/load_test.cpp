@@ -315,3 +315,13 @@ TEST_CASE("load: the ticket of a member whose session ended, or that left, is pa
     CHECK(o.counted().tickets_revoked == 1);
   }
 }
+
+TEST_CASE("load: a time to live beyond the wire's range never reaches a reader") {
+  for (const duration odd : {duration{-5s}, duration::max()}) {
+    owner o;
+    const load_ticket ticket = begin_load(o, anna);
+    o.machine.on_load_done(o.now, ticket, loaded{to_bytes("row"), odd}, o.out);
+    const auto left = o.one<wire::get_reply>(anna).ttl_left;
+    CHECK(left == (odd < 0s ? std::optional{duration{0}} : std::nullopt));
+  }
+}

@@ -45,8 +45,8 @@ TEST_CASE("mutations: compare_and_put needs the very version, and zero for an ab
   owner o;
   const auto compare = [&](version expected, std::string_view value) {
     o.clear();
-    o.mutate(anna, {.kind = mutation::compare_and_put, .value = as_bytes(value),
-                    .expected = expected});
+    o.mutate(anna,
+             {.kind = mutation::compare_and_put, .value = as_bytes(value), .expected = expected});
     return o.one<wire::mutate_reply>(anna);
   };
   CHECK(compare(version_of(1), "early").status == mutate_status::refused);
@@ -197,16 +197,18 @@ TEST_CASE("mutations: put resets the time to live to the cache's, add keeps what
   CHECK(left() == duration{1min});
   o.mutate(anna, {.kind = mutation::put, .value = one, .rule = wire::ttl_rule::unlimited});
   CHECK(left() == std::nullopt);
-  o.mutate(anna, {.kind = mutation::put, .value = one, .rule = wire::ttl_rule::given,
-                  .ttl = duration::max()});
+  o.mutate(
+      anna,
+      {.kind = mutation::put, .value = one, .rule = wire::ttl_rule::given, .ttl = duration::max()});
   CHECK(left() == std::nullopt);
 }
 
 TEST_CASE("mutations: an entry is gone at its time, without a version and untold") {
   owner o;
   o.near_get(bert);
-  o.mutate(anna, {.kind = mutation::put, .value = as_bytes("x"), .rule = wire::ttl_rule::given,
-                  .ttl = 5s});
+  o.mutate(
+      anna,
+      {.kind = mutation::put, .value = as_bytes("x"), .rule = wire::ttl_rule::given, .ttl = 5s});
   CHECK(o.machine.next_timeout() <= o.now + 5s + 2ms);
   o.pass(5s - 1ns);
   CHECK(o.value() == "x");

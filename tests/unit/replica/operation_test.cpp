@@ -43,9 +43,9 @@ TEST_CASE("operation: members number their operations independently") {
 TEST_CASE("operation: what the sender has settled is stale, applied or not") {
   owner o;
   o.mutate(anna, {.operation = 4, .kind = mutation::put, .value = as_bytes("4")});
-  o.mutate(anna, {.operation = 9, .lowest_unsettled = 6, .kind = mutation::put,
-                  .value = as_bytes("9")});
-  for (const std::uint64_t old : {4, 5}) {
+  o.mutate(anna,
+           {.operation = 9, .lowest_unsettled = 6, .kind = mutation::put, .value = as_bytes("9")});
+  for (const std::uint64_t old : {4u, 5u}) {
     o.clear();
     o.mutate(anna, {.operation = old, .kind = mutation::put, .value = as_bytes("old")});
     CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::stale_operation);
@@ -60,7 +60,8 @@ TEST_CASE("operation: what the sender has settled is stale, applied or not") {
   CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::stale_operation);
 }
 
-TEST_CASE("operation: above its bound the oldest answer becomes stale, never a second application") {
+TEST_CASE(
+    "operation: above its bound the oldest answer becomes stale, never a second application") {
   replica_options options = options_of_home();
   options.operations_kept = 3;
   owner o{options};

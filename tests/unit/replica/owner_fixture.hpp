@@ -140,8 +140,7 @@ struct owner {
     for (const effect& e : out) {
       const auto* s = std::get_if<wire::send>(&e);
       if (s == nullptr || s->to != to || s->message.code != Message::code) continue;
-      REQUIRE(wire::decode(s->message.payload, found.emplace_back()) ==
-              wire::decode_error::none);
+      REQUIRE(wire::decode(s->message.payload, found.emplace_back()) == wire::decode_error::none);
     }
     return found;
   }
@@ -182,9 +181,10 @@ struct owner {
     return std::string{as_text(std::get<answer_get>(mine[0]).value)};
   }
 
-  bool ack(const member_id& from, std::uint32_t sid, std::uint64_t up_to, bool no_interest = false) {
-    return machine.on_invalidate_ack(now, from, sid, home, {term, stream_number{up_to}, no_interest},
-                                     out);
+  bool ack(const member_id& from, std::uint32_t sid, std::uint64_t up_to,
+           bool no_interest = false) {
+    return machine.on_invalidate_ack(now, from, sid, home,
+                                     {term, stream_number{up_to}, no_interest}, out);
   }
   bool ask_replay(const member_id& from, std::uint32_t sid, std::uint64_t first, std::uint64_t to) {
     return machine.on_replay_request(now, from, sid, home,

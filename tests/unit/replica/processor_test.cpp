@@ -9,8 +9,10 @@ namespace {
 
 std::uint64_t invoke(owner& o, const member_id& from, std::string_view fields = "f",
                      std::uint64_t operation = 0) {
-  return o.mutate(from, {.operation = operation, .kind = mutation::invoke,
-                         .value = as_bytes(fields), .processor = as_bytes("twice")});
+  return o.mutate(from, {.operation = operation,
+                         .kind = mutation::invoke,
+                         .value = as_bytes(fields),
+                         .processor = as_bytes("twice")});
 }
 
 processor_ticket running(const owner& o) {

@@ -157,7 +157,8 @@ TEST_CASE("replica: a caller in the owner's process is answered without encoding
   REQUIRE(o.effects<answer_mutate>().size() == 1);
   CHECK(o.effects<answer_mutate>()[0].rid == rid);
   CHECK(o.effects<answer_mutate>()[0].partition == home);
-  const auto read = o.machine.try_get(o.now, home, books, stable_hash(as_bytes("key")), as_bytes(key));
+  const auto read =
+      o.machine.try_get(o.now, home, books, stable_hash(as_bytes("key")), as_bytes(key));
   REQUIRE(read);
   CHECK(read->version == version{first_epoch, sequence{1}});
   CHECK(as_text(read->value) == "x");
@@ -165,7 +166,8 @@ TEST_CASE("replica: a caller in the owner's process is answered without encoding
   CHECK_FALSE(o.effects<answer_get>()[0].reply.cacheable);
 }
 
-TEST_CASE("replica: an owner that never opened the cache stores, adds and invalidates its entries") {
+TEST_CASE(
+    "replica: an owner that never opened the cache stores, adds and invalidates its entries") {
   owner o;
   constexpr cache_id unknown{99};
   o.near_get(anna);

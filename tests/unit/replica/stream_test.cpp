@@ -306,6 +306,31 @@ TEST_CASE("stream: a gap that the log no longer has is too old, and named until 
   CHECK(o.one<wire::digest>(anna).behind.empty());
 }
 
+TEST_CASE("stream: what others were told while a reader had no interest is not its past") {
+  owner o;
+  o.near_get(anna);
+  o.near_get(bert);
+  put_times(o, 3);
+  o.pass(1ms);
+  CHECK(o.ack(anna, anna_sid, 3, true));
+  put_times(o, 2);
+  // It held nothing and waits for nothing: there is nothing to replay either.
+  o.clear();
+  CHECK(o.ask_replay(anna, anna_sid, 2, 3));
+  CHECK(o.one<wire::replay>(anna).too_old);
+  CHECK(o.one<wire::replay>(anna).first == n(3));
+  o.near_get(anna);
+  put_times(o, 1);
+  o.pass(1ms);
+  o.clear();
+  CHECK(o.ask_replay(anna, anna_sid, 3, 4));
+  CHECK(o.one<wire::replay>(anna).too_old);
+  CHECK(o.one<wire::replay>(anna).first == n(4));
+  o.clear();
+  CHECK(o.ask_replay(anna, anna_sid, 4, 4));
+  CHECK(o.one<wire::replay>(anna).entries.at(0).seq == sequence{6});
+}
+
 TEST_CASE("stream: a digest echoes the newest time of this session, behind the invalidations") {
   owner o;
   o.near_get(anna);
@@ -459,5 +484,16 @@ TEST_CASE("stream: a member that left the view is told nothing more") {
   o.clear();
   o.pass(1s);
   o.put(bert, "x");
+  CHECK(o.order(anna).empty());
+}
+
+TEST_CASE("stream: a beat of one who does not listen is not echoed") {
+  owner o;
+  CHECK(o.beat(anna, anna_sid, o.now));
+  o.near_get(anna);
+  CHECK(o.ack(anna, anna_sid, 0, true));
+  CHECK(o.beat(anna, anna_sid, o.now));
+  o.clear();
+  o.pass(2s);
   CHECK(o.order(anna).empty());
 }

@@ -1,0 +1,222 @@
+// The real driver of a node: threads, sockets, timers and loaders around the machines of node/.
+//
+//   lanes     each behind its own lock. Who has an input takes the lock and drives: a reader of
+//             a connection, a caller, a loader's thread, a timer. What the lane sends is queued with
+//             the connections before the lock is let go, so it leaves in the order in which it was
+//             emitted; it is written after, and completions and jobs run after.
+//   control   on the home thread, which is its strand. What others want of it is posted there.
+//   loaders   on the worker pool, with no lock.
+//
+// Locks: lane, then a connection's outbox. hooks_mutex_ and view_mutex_ are leaves.
+//
+// Life: make, start(), stop(). Jobs of loaders share the runtime, so one that hangs keeps the
+// memory, but after stop() no thread, socket or machine of it does anything.
+#pragma once
+
+#include <kith/core/assert.hpp>
+#include <kith/core/hash_map.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/mutex.hpp>
+#include <kith/error.hpp>
+#include <kith/net/alarm.hpp>
+#include <kith/net/clock.hpp>
+#include <kith/net/io_threads.hpp>
+#include <kith/net/links.hpp>
+#include <kith/net/listener.hpp>
+#include <kith/net/log_sink.hpp>
+#include <kith/net/runtime_options.hpp>
+#include <kith/net/worker_pool.hpp>
+#include <kith/node/batching.hpp>
+#include <kith/node/call.hpp>
+#include <kith/node/control.hpp>
+#include <kith/node/hooks.hpp>
+#include <kith/node/lane.hpp>
+
+#include <boost/asio/io_context.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kith::net {
+
+/// What the driver counted beside its machines.
+struct runtime_counters {
+  std::atomic<std::uint64_t> messages{0};
+  std::atomic<std::uint64_t> malformed{0};
+  std::atomic<std::uint64_t> violations{0};
+  /// Requests of peers that do not read, told to come again.
+  std::atomic<std::uint64_t> refused_congested{0};
+  std::atomic<std::uint64_t> links_up{0};
+  std::atomic<std::uint64_t> links_down{0};
+  std::atomic<std::uint64_t> dials_failed{0};
+  std::atomic<std::uint64_t> jobs_refused{0};
+};
+
+class runtime final : public link_events, public std::enable_shared_from_this<runtime> {
+ public:
+  /// Binds the listener. Throws kith::error(invalid_option), which names the field.
+  [[nodiscard]] static std::shared_ptr<runtime> make(runtime_options options);
+  ~runtime() override;
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+
+  /// Looks for others and takes part. Once.
+  void start();
+  /// Refuses new calls, leaves the cluster, ends what waits with errc::closed, stops all threads.
+  /// Not from one of the member's own threads. Again is harmless.
+  void stop();
+
+  // Any thread.
+
+  /// Agrees on the cache with the cluster. Blocks. Throws kith::error: config_mismatch (names the
+  /// field), overloaded, timed_out, closed, would_deadlock.
+  void open(const node::open_request& request);
+  void submit(node::call&& what);
+  /// What goes from one lane to one owner goes in one frame.
+  void submit_many(std::vector<node::call>&& calls);
+  void settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft);
+
+  [[nodiscard]] bool closed() const { return closing_.load(std::memory_order_acquire); }
+  /// True on a thread that serves the network: a call that blocks there would wait for itself.
+  [[nodiscard]] bool on_serving_thread() const { return threads_.on_one_of_them(); }
+  /// Where handlers run that name no executor.
+  [[nodiscard]] boost::asio::io_context& handler_context() { return threads_.home(); }
+  [[nodiscard]] near::gates& gates() { return gates_; }
+  [[nodiscard]] const endpoint& local() const { return listener_->local(); }
+  [[nodiscard]] const runtime_counters& counters() const { return counters_; }
+  /// Null before the first view.
+  [[nodiscard]] std::shared_ptr<const cluster::view> view() const KITH_EXCLUDES(view_mutex_);
+  /// Visits each lane with its lock held: `visit(const node::lane&)`.
+  template <class Visit>
+  void for_each_lane(Visit&& visit);
+  /// The same for control, on its thread. Blocks; not from a serving thread, nor after stop().
+  template <class Visit>
+  void with_control(Visit&& visit);
+
+  // Of the links.
+  void on_link_up(const member_id& peer, std::uint32_t sid,
+                  const std::optional<endpoint>& dialled) override;
+  void on_link_down(const member_id& peer, close_reason why) override;
+  void on_dial_failed(const dial_failure& failure) override;
+  void on_dial_found(const member_id& peer, const endpoint& where) override;
+  void on_message(connection& from, const wire::message_frame& frame) override;
+  void on_batch_end(connection& from) override;
+
+ private:
+  struct lane_slot {
+    kith::mutex mutex;
+    node::lane machine KITH_GUARDED_BY(mutex);
+    bool stopped KITH_GUARDED_BY(mutex) = false;
+    std::shared_ptr<alarm> wake;
+
+    lane_slot(std::uint32_t index, const member_id& self, near::gates& gates,
+              const node::lane_options& options)
+        : machine{index, self, gates, options} {}
+  };
+  enum class joining : std::uint8_t { no, yes };
+  struct open_wait {
+    std::promise<node::open_answered> answer;
+  };
+
+  explicit runtime(runtime_options options);
+
+  // runtime_life.hpp: making, starting, stopping.
+  [[nodiscard]] cluster::membership_options membership_options() const;
+  [[nodiscard]] link_options make_link_options() const;
+  void make_lanes();
+  void leave();
+  void end_lanes();
+  void end_links();
+
+  // runtime_lanes.hpp: inputs to lanes and what their effects mean.
+  [[nodiscard]] lane_slot& lane(partition_id p) { return *lanes_[node::lane_of(p)]; }
+  /// `input(machine, now, outbox)` with the lock held. `later`: somebody else flushes. False when
+  /// the lane has stopped.
+  template <class Input>
+  bool drive(lane_slot& in, Input&& input, touched* later = nullptr, joining join = joining::no);
+  template <class Input>
+  void drive_all(Input&& input);
+  void push_sends(node::lane::outbox& effects, touched& written, joining join);
+  void run_rest(lane_slot& in, node::lane::outbox& effects);
+  [[nodiscard]] node::verdict take_data(connection& from, const wire::message_frame& frame);
+  [[nodiscard]] node::verdict take_batch(connection& from, const wire::message_frame& frame);
+  [[nodiscard]] bool refuse_if_congested(connection& from, const wire::message_frame& frame);
+  void on_bad_message(connection& from, node::verdict said);
+  void carry(lane_slot&, wire::send&&) {}  // is on its way already
+  void carry(lane_slot&, node::complete&& one) { one.done->complete(std::move(one.result)); }
+  void carry(lane_slot&, node::pull_view&& one);
+  void carry(lane_slot& in, node::load_here&& one);
+  void carry(lane_slot& in, replica::run_load&& one);
+  void carry(lane_slot& in, replica::run_processor&& one);
+  [[nodiscard]] std::shared_ptr<node::cache_hooks> hooks_of(cache_id id)
+      KITH_EXCLUDES(hooks_mutex_);
+  static void refuse(node::call&& what, errc why);
+  static touched& read_here();
+
+  // runtime_control.hpp: inputs to control and what its effects mean.
+  template <class Input>
+  void turn(Input&& input);
+  void take_control(connection& from, const wire::message_frame& frame);
+  void on_control_due();
+  void tell_session(const member_id& peer, std::uint32_t sid);
+  void carry(cluster::send&& one) { links_.push(one.to, std::move(one.packet), control_written_); }
+  void carry(cluster::dial&& one) { links_.dial(one.where); }
+  void carry(cluster::close&& one);
+  void carry(node::install_view&& one);
+  void carry(node::open_in_lanes&& one);
+  void carry(node::reset_lanes&& one);
+  void carry(node::open_answered&& one);
+  void carry(cluster::left&&);
+  void carry(log_record&& one) { log_.write(one); }
+  void fail_opens();
+
+  /// Runs `function` on the home thread and waits for it; false when `limit` passed first.
+  template <class Function>
+  bool wait_at_home(Function&& function, duration limit);
+
+  // Constant after construction. Threads before all that they carry: sockets end before contexts.
+  const runtime_options options_;
+  log_sink log_;
+  near::gates gates_;
+  io_threads threads_;
+  std::shared_ptr<listener> listener_;
+  const cluster::membership_options membership_;
+  std::vector<std::unique_ptr<lane_slot>> lanes_;
+
+  // Any thread.
+  worker_pool workers_;
+  links links_;
+  runtime_counters counters_;
+  std::atomic<bool> closing_{false};
+
+  // Of the home thread.
+  node::control control_;
+  std::shared_ptr<alarm> control_wake_;
+  touched control_written_;
+  bool in_control_ = false;
+  std::multimap<std::string, std::shared_ptr<open_wait>> opens_;
+  std::promise<void> left_;
+  bool has_left_ = false;
+
+  // Of whoever made it.
+  bool started_ = false;
+
+  kith::mutex hooks_mutex_;
+  std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_ KITH_GUARDED_BY(hooks_mutex_);
+  mutable kith::mutex view_mutex_;
+  std::shared_ptr<const cluster::view> view_ KITH_GUARDED_BY(view_mutex_);
+};
+
+}  // namespace kith::net
+
+#include <kith/net/runtime_control.hpp>
+#include <kith/net/runtime_lanes.hpp>
+#include <kith/net/runtime_life.hpp>

@@ -1,0 +1,277 @@
+// A runtime's lanes: who drives them, and what their effects mean (runtime.hpp).
+#pragma once
+
+#include <kith/net/refusal.hpp>
+#include <kith/net/runtime.hpp>
+#include <kith/wire/data_messages.hpp>
+#include <kith/wire/decode.hpp>
+#include <kith/wire/opcode.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace kith::net {
+
+template <class Input>
+bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) {
+  node::lane::outbox effects;
+  touched written;
+  time_point next = never;
+  {
+    const mutex_lock lock{in.mutex};
+    if (in.stopped) return false;
+    input(in.machine, now(), effects);
+    push_sends(effects, later != nullptr ? *later : written, join);
+    next = in.machine.next_timeout();
+  }
+  written.flush();
+  in.wake->arm(next);
+  run_rest(in, effects);
+  return true;
+}
+
+template <class Input>
+void runtime::drive_all(Input&& input) {
+  for (const auto& each : lanes_) drive(*each, input);
+}
+
+// With the lane's lock held: what it emits to one peer leaves in the order of emission.
+inline void runtime::push_sends(node::lane::outbox& effects, touched& written, joining join) {
+  if (join == joining::yes) {
+    std::vector<wire::send> sends;
+    for (node::lane_effect& effect : effects) {
+      if (auto* one = std::get_if<wire::send>(&effect)) sends.push_back(std::move(*one));
+    }
+    for (wire::send& one : node::batched(std::move(sends))) {
+      links_.push(one.to, std::move(one.message), written);
+    }
+    return;
+  }
+  for (node::lane_effect& effect : effects) {
+    auto* one = std::get_if<wire::send>(&effect);
+    if (one != nullptr) links_.push(one->to, std::move(one->message), written);
+  }
+}
+
+// With no lock held.
+inline void runtime::run_rest(lane_slot& in, node::lane::outbox& effects) {
+  for (node::lane_effect& effect : effects) {
+    std::visit([&](auto& one) { this->carry(in, std::move(one)); }, effect);
+  }
+}
+
+// Calls of this member's user.
+
+inline void runtime::refuse(node::call&& what, errc why) {
+  if (what.done == nullptr) return;
+  node::outcome result;
+  result.error = why;
+  what.done->complete(std::move(result));
+}
+
+inline void runtime::submit(node::call&& what) {
+  lane_slot& in = lane(what.partition);
+  const bool taken =
+      !closed() && drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+        machine.submit(now, std::move(what), out);
+      });
+  if (!taken) refuse(std::move(what), errc::closed);
+}
+
+/// The places of `items` by their lane; those of one lane keep their order.
+template <class Item>
+[[nodiscard]] std::array<std::vector<std::size_t>, node::lane_count> places_by_lane(
+    const std::vector<Item>& items) {
+  std::array<std::vector<std::size_t>, node::lane_count> places;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    places[node::lane_of(items[i].partition)].push_back(i);
+  }
+  return places;
+}
+
+inline void runtime::submit_many(std::vector<node::call>&& calls) {
+  const auto places = places_by_lane(calls);
+  touched written;
+  for (std::uint32_t index = 0; index < node::lane_count; ++index) {
+    if (places[index].empty()) continue;
+    const auto submit_all = [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+      for (const std::size_t i : places[index]) machine.submit(now, std::move(calls[i]), out);
+    };
+    if (!closed() && drive(*lanes_[index], submit_all, &written, joining::yes)) continue;
+    for (const std::size_t i : places[index]) refuse(std::move(calls[i]), errc::closed);
+  }
+  written.flush();
+}
+
+inline void runtime::settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft) {
+  drive(lane(p), [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+    machine.settle(now, rid, draft, out);
+  });
+}
+
+template <class Visit>
+void runtime::for_each_lane(Visit&& visit) {
+  for (const auto& each : lanes_) {
+    const mutex_lock lock{each->mutex};
+    visit(std::as_const(each->machine));
+  }
+}
+
+// Messages.
+
+// What the messages of one receive answer is written at its end.
+inline touched& runtime::read_here() {
+  thread_local touched written;
+  return written;
+}
+
+inline void runtime::on_batch_end(connection&) { read_here().flush(); }
+
+inline void runtime::on_message(connection& from, const wire::message_frame& frame) {
+  counters_.messages.fetch_add(1, std::memory_order_relaxed);
+  node::verdict said = node::verdict::fine;
+  switch (wire::plane_of(frame.code)) {
+    case wire::plane::control: return take_control(from, frame);
+    case wire::plane::lane: said = take_data(from, frame); break;
+    case wire::plane::unknown:
+      if ((frame.flags & wire::flag::skippable) == 0) said = node::verdict::violation;
+      break;
+  }
+  if (said != node::verdict::fine) on_bad_message(from, said);
+}
+
+inline node::verdict runtime::take_data(connection& from, const wire::message_frame& frame) {
+  if (frame.code == static_cast<std::uint8_t>(wire::opcode::batch)) return take_batch(from, frame);
+  if (refuse_if_congested(from, frame)) return node::verdict::fine;
+  node::verdict said = node::verdict::fine;
+  drive(
+      lane(frame.partition),
+      [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+        said = machine.on_message(now, from.peer(), from.sid(), frame, out);
+      },
+      &read_here());
+  return said;
+}
+
+// The items of one lane are taken in one go, in their order, and their answers leave joined.
+inline node::verdict runtime::take_batch(connection& from, const wire::message_frame& frame) {
+  wire::batch all;
+  if (wire::decode(frame.payload, all) != wire::decode_error::none) return node::verdict::malformed;
+  for (const wire::batch_item& item : all.items) {
+    const auto code = static_cast<std::uint8_t>(item.kind);
+    const bool data = code >= static_cast<std::uint8_t>(wire::opcode::get) &&
+                      code < static_cast<std::uint8_t>(wire::opcode::batch);
+    if (!data || index_of(item.partition) >= partition_count) return node::verdict::violation;
+  }
+  const auto places = places_by_lane(all.items);
+  node::verdict said = node::verdict::fine;
+  const auto take = [&](node::lane& machine, time_point now, node::lane::outbox& out,
+                        const wire::batch_item& item) {
+    const wire::message_frame one{static_cast<std::uint8_t>(item.kind), 0, item.rid,
+                                  item.partition, 0, item.payload};
+    if (said != node::verdict::fine || refuse_if_congested(from, one)) return;
+    said = machine.on_message(now, from.peer(), from.sid(), one, out);
+  };
+  for (std::uint32_t index = 0; index < node::lane_count; ++index) {
+    if (places[index].empty()) continue;
+    drive(
+        *lanes_[index],
+        [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+          for (const std::size_t i : places[index]) take(machine, now, out, all.items[i]);
+        },
+        &read_here(), joining::yes);
+  }
+  return said;
+}
+
+inline bool runtime::refuse_if_congested(connection& from, const wire::message_frame& frame) {
+  if (!from.congested()) return false;
+  std::optional<wire::packet> answer = refusal_of(frame);
+  if (!answer) return false;
+  counters_.refused_congested.fetch_add(1, std::memory_order_relaxed);
+  from.push(std::move(*answer));
+  read_here().add(from.shared_from_this());
+  return true;
+}
+
+inline void runtime::on_bad_message(connection& from, node::verdict said) {
+  auto& counter =
+      said == node::verdict::malformed ? counters_.malformed : counters_.violations;
+  counter.fetch_add(1, std::memory_order_relaxed);
+  log_.write_about_peer({log_level::warning,
+                         said == node::verdict::malformed ? "malformed message"
+                                                          : "protocol violation",
+                         {{"peer", to_string(from.peer())}, {"from", to_string(from.remote())}}});
+  from.close(close_reason::protocol_violation);
+}
+
+// Effects.
+
+inline std::shared_ptr<node::cache_hooks> runtime::hooks_of(cache_id id) {
+  const mutex_lock lock{hooks_mutex_};
+  const auto found = hooks_.find(id);
+  return found == hooks_.end() ? nullptr : found->second;
+}
+
+inline void runtime::carry(lane_slot&, node::pull_view&& one) {
+  boost::asio::post(threads_.home(), [this, from = one.from] {
+    turn([from](node::control& machine, time_point now, node::control::outbox& out) {
+      machine.on_newer_view(now, from, out);
+    });
+  });
+}
+
+inline void runtime::carry(lane_slot& in, node::load_here&& one) {
+  const auto done = [self = shared_from_this(), &in, rid = one.rid](node::loader_outcome&& result) {
+    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+      machine.on_loaded_here(now, rid, std::move(result), out);
+    });
+  };
+  const bool posted = workers_.post([hooks = hooks_of(one.cache), key = std::move(one.key), done] {
+    done(hooks != nullptr ? hooks->load(key) : node::loader_outcome{replica::not_found{}, {}});
+  });
+  if (posted) return;
+  counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
+  done({replica::load_failure{"too many loads wait"}, {}});
+}
+
+inline void runtime::carry(lane_slot& in, replica::run_load&& one) {
+  const auto done = [self = shared_from_this(), &in,
+                     ticket = one.ticket](replica::load_result&& result) {
+    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+      machine.on_load_done(now, ticket, std::move(result), out);
+    });
+  };
+  const bool posted = workers_.post([hooks = hooks_of(one.cache), key = std::move(one.key), done] {
+    done(hooks != nullptr ? hooks->load(key).result : replica::load_result{replica::not_found{}});
+  });
+  if (posted) return;
+  counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
+  done(replica::load_failure{"too many loads wait"});
+}
+
+inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
+  const auto done = [self = shared_from_this(), &in,
+                     ticket = one.ticket](replica::processor_result&& result) {
+    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+      machine.on_processor_done(now, ticket, std::move(result), out);
+    });
+  };
+  const bool posted = workers_.post([hooks = hooks_of(one.cache), job = std::move(one), done] {
+    done(hooks != nullptr ? hooks->process(job)
+                          : replica::processor_result{replica::processor_unknown{}});
+  });
+  if (posted) return;
+  counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
+  done(replica::processor_failure{"too many processors wait"});
+}
+
+}  // namespace kith::net

@@ -1,0 +1,168 @@
+// How a runtime begins and ends (runtime.hpp).
+#pragma once
+
+#include <kith/net/runtime.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <sys/random.h>
+
+#include <chrono>
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <utility>
+
+namespace kith::net {
+
+/// Chance from the system: for identities and salts, which must differ between processes.
+[[nodiscard]] inline std::uint64_t system_random() {
+  std::uint64_t drawn = 0;
+  KITH_ASSERT(::getrandom(&drawn, sizeof drawn, 0) == sizeof drawn);
+  return drawn;
+}
+
+inline std::shared_ptr<runtime> runtime::make(runtime_options options) {
+  return std::shared_ptr<runtime>{new runtime{std::move(options)}};
+}
+
+inline runtime::runtime(runtime_options options)
+    : options_{std::move(options)},
+      log_{options_.log},
+      threads_{options_.io_threads},
+      listener_{std::make_shared<listener>(threads_.home(), options_.listen)},
+      membership_{membership_options()},
+      workers_{options_.workers},
+      links_{threads_, make_link_options(), *this},
+      control_{membership_, random_source{system_random()}},
+      control_wake_{std::make_shared<alarm>(threads_.home(), [this] {
+        on_control_due();
+        return control_.next_timeout();
+      })} {
+  make_lanes();
+}
+
+inline cluster::membership_options runtime::membership_options() const {
+  cluster::membership_options made = options_.membership;
+  made.self.id = {system_random(), system_random() | 1, 1};
+  made.self.address = options_.advertise.value_or(listener_->local());
+  return made;
+}
+
+inline link_options runtime::make_link_options() const {
+  link_options made = options_.links;
+  made.self = membership_.self.id;
+  made.cluster_hash = stable_hash(as_bytes(options_.cluster));
+  made.config_hash = stable_hash_combine(
+      stable_hash_combine(stable_hash_word(partition_count), node::lane_count),
+      static_cast<std::uint64_t>(membership_.quorum));
+  return made;
+}
+
+inline void runtime::make_lanes() {
+  for (std::uint32_t i = 0; i < node::lane_count; ++i) {
+    node::lane_options lane = options_.lane;
+    lane.replica.lane = lane.near.lane = i;
+    lane.replica.lanes = lane.near.lanes = node::lane_count;
+    lane.replica.salt = system_random();
+    lanes_.push_back(std::make_unique<lane_slot>(i, membership_.self.id, gates_, lane));
+    lane_slot& made = *lanes_.back();
+    made.wake = std::make_shared<alarm>(threads_.at(i % threads_.size()), [this, &made] {
+      drive(made, [](node::lane& machine, time_point now, node::lane::outbox& out) {
+        machine.on_timeout(now, out);
+      });
+      return never;  // drive() has armed it
+    });
+  }
+}
+
+inline runtime::~runtime() { stop(); }
+
+inline void runtime::start() {
+  KITH_ASSERT(!started_);
+  started_ = true;
+  boost::asio::post(threads_.home(), [this] {
+    links_.accept_from(listener_);
+    turn([](node::control& machine, time_point now, node::control::outbox& out) {
+      machine.start(now, out);
+    });
+  });
+}
+
+template <class Function>
+bool runtime::wait_at_home(Function&& function, duration limit) {
+  const auto done = std::make_shared<std::promise<void>>();
+  std::future<void> over = done->get_future();
+  boost::asio::post(threads_.home(), [done, run = std::forward<Function>(function)]() mutable {
+    run();
+    done->set_value();
+  });
+  return over.wait_for(limit) == std::future_status::ready;
+}
+
+template <class Visit>
+void runtime::with_control(Visit&& visit) {
+  KITH_ASSERT(!on_serving_thread());
+  std::promise<void> done;
+  boost::asio::post(threads_.home(), [this, &visit, &done] {
+    visit(std::as_const(control_));
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+inline void runtime::stop() {
+  if (closing_.exchange(true)) return;
+  if (on_serving_thread() || workers_.on_one_of_them()) {
+    assertion_failed("a member is not stopped on one of its own threads", __FILE__, __LINE__);
+  }
+  if (started_) leave();
+  end_lanes();
+  const std::size_t hanging = workers_.stop(options_.worker_time);
+  if (hanging > 0) {
+    log_.write({log_level::warning, "loader left behind", {{"threads", std::to_string(hanging)}}});
+  }
+  end_links();
+  threads_.stop();
+  std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks;
+  const mutex_lock lock{hooks_mutex_};
+  hooks.swap(hooks_);  // they end after the lock
+}
+
+inline void runtime::leave() {
+  std::future<void> left = left_.get_future();
+  boost::asio::post(threads_.home(), [this] {
+    fail_opens();
+    turn([](node::control& machine, time_point now, node::control::outbox& out) {
+      machine.leave(now, out);
+    });
+  });
+  if (left.wait_for(options_.leave_time) == std::future_status::ready) return;
+  log_.write({log_level::warning, "left without the others' consent", {}});
+}
+
+inline void runtime::end_lanes() {
+  for (const auto& each : lanes_) {
+    node::lane::outbox effects;
+    {
+      const mutex_lock lock{each->mutex};
+      each->machine.fail_all(now(), errc::closed, effects);
+      each->stopped = true;
+    }
+    run_rest(*each, effects);
+  }
+}
+
+inline void runtime::end_links() {
+  const auto done = std::make_shared<std::promise<void>>();
+  std::future<void> over = done->get_future();
+  boost::asio::post(threads_.home(), [this, done] {
+    links_.stop([done] { done->set_value(); });
+    if (!started_) listener_->stop();
+  });
+  over.wait_for(options_.drain_time);
+  // Handlers of users that were posted to this context before run before this.
+  static_cast<void>(wait_at_home([] {}, options_.drain_time));
+}
+
+}  // namespace kith::net

@@ -1,0 +1,44 @@
+// What the real driver of a node is told, beside the machines' own options.
+#pragma once
+
+#include <kith/core/endpoint.hpp>
+#include <kith/core/log.hpp>
+#include <kith/core/time.hpp>
+#include <kith/net/links.hpp>
+#include <kith/net/listener.hpp>
+#include <kith/net/worker_pool.hpp>
+#include <kith/node/control.hpp>
+#include <kith/node/lane.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace kith::net {
+
+struct runtime_options {
+  /// Members of different clusters never speak to each other.
+  std::string cluster = "kith";
+  /// The member's id and address are the runtime's to fill in.
+  cluster::membership_options membership = {};
+  node::lane_options lane = {};
+  listen_options listen = {};
+  /// What others dial; absent: where it listens.
+  std::optional<endpoint> advertise = std::nullopt;
+  /// Bounds of connections and dials. Identity and hashes are the runtime's to fill in.
+  link_options links = {};
+  std::size_t io_threads = 1;
+  worker_limits workers = {};
+  /// How long open() waits for the cluster's agreement.
+  duration open_time = std::chrono::seconds{10};
+  /// How long stop() waits: for the others to let this member go, for connections to drain, for
+  /// loaders to end.
+  duration leave_time = std::chrono::seconds{11};
+  duration drain_time = std::chrono::seconds{2};
+  std::chrono::milliseconds worker_time{1000};
+  std::function<void(const log_record&)> log = {};
+};
+
+}  // namespace kith::net

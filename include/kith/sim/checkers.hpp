@@ -1,0 +1,267 @@
+// The promises of an eventual cache, checked against what clients were told. Each rule has a number
+// that failures cite.
+//
+//   E1 staleness  a read returns nothing older than what was acknowledged max_staleness before it
+//                 was invoked, on the reader's line of views
+//   E2 presence   a read finds what was acknowledged by then, unless it was erased, or its epoch
+//                 is over (this version keeps no backups)
+//   E3 session    one member reads a key in versions that never fall within an epoch, its own
+//                 writes included
+//   E4 once       sums of one counter in one epoch are all different, and no sum is higher than the
+//                 number of additions that were invoked
+//   E5 database   a read-through value is not older than the row whose erase was acknowledged
+//                 max_staleness before the read
+//   I12, I13      views of one key are equal; a life's view numbers only grow
+#pragma once
+
+#include <kith/cluster/view.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/sim/cluster.hpp>
+#include <kith/sim/history.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kith::sim {
+
+class checker {
+ public:
+  checker(cluster& watched, duration max_staleness)
+      : cluster_{watched}, max_staleness_{max_staleness} {}
+
+  /// After every event: views.
+  void look();
+
+  void invoked_add(std::uint32_t key) { ++adds_invoked_[key]; }
+  /// An answered operation on a register or a counter.
+  void check(const record& op);
+  /// A row of the database was written and the erase of its key acknowledged.
+  void wrote_row(const record& erase, std::int64_t row);
+  void check_row(const record& read);
+
+  /// The epoch of the key's partition, as the member knows it.
+  [[nodiscard]] std::optional<epoch> epoch_at(std::size_t member, std::uint32_t key) const {
+    const kith::cluster::view* view = view_of(member);
+    if (view == nullptr) return std::nullopt;
+    return view->epoch_of(partition_of_key(key));
+  }
+  void invoked_erase(std::uint32_t key) { erase_invoked_[key] = cluster_.time().now(); }
+
+  [[nodiscard]] const std::vector<violation>& violations() const { return violations_; }
+  [[nodiscard]] std::uint64_t checks() const { return checks_; }
+  [[nodiscard]] std::uint64_t views_seen() const { return hashes_.size(); }
+  [[nodiscard]] std::size_t lost_epochs() const { return judged_lost_; }
+
+ private:
+  struct acknowledged {
+    time_point at;
+    kith::version version;
+    /// Nothing that was erased is owed.
+    bool present = true;
+    std::int64_t value = 0;
+  };
+
+  void fail(const std::string& rule, const record& op, const std::string& more);
+  void check_read(const record& op);
+  void check_session(const record& op);
+  void check_sum(const record& op);
+  void acknowledge(const record& op);
+  /// What the reader's line of views owes it: acknowledged by `by`, comparable with the reader.
+  [[nodiscard]] std::optional<acknowledged> owed(const std::vector<acknowledged>& all,
+                                                 const record& read) const;
+  [[nodiscard]] const kith::cluster::view* view_of(std::size_t member) const;
+  [[nodiscard]] bool same_line(const epoch& wrote, std::size_t reader) const;
+  [[nodiscard]] static kith::cluster::view_key key_of(const epoch& e) {
+    return {e.view, e.branch};
+  }
+  [[nodiscard]] static partition_id partition_of_key(std::uint32_t key);
+
+  cluster& cluster_;
+  duration max_staleness_;
+  lineage lineage_;
+  std::map<kith::cluster::view_key, std::uint64_t> hashes_;
+  std::map<std::size_t, std::pair<member_id, kith::cluster::view_key>> installed_;
+  std::map<std::uint32_t, std::vector<acknowledged>> registers_;
+  std::map<std::uint32_t, std::vector<acknowledged>> rows_;
+  /// When an erase of a key that may still land was invoked last.
+  std::map<std::uint32_t, time_point> erase_invoked_;
+  /// By time of the answer.
+  std::map<std::pair<member_id, std::uint32_t>, std::vector<acknowledged>> seen_;
+  std::map<std::pair<std::uint32_t, epoch>, std::set<std::int64_t>> sums_;
+  std::map<std::uint32_t, std::int64_t> adds_invoked_;
+  std::vector<violation> violations_;
+  std::uint64_t checks_ = 0;
+  std::size_t judged_lost_ = 0;
+};
+
+// --- implementation ---
+
+inline partition_id checker::partition_of_key(std::uint32_t key) {
+  return partition_of(key_hash<std::uint32_t>(key));
+}
+
+inline const kith::cluster::view* checker::view_of(std::size_t member) const {
+  sim::host& host = cluster_.host(member);
+  return host.running() ? host.control().membership().current().get() : nullptr;
+}
+
+inline void checker::look() {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    const kith::cluster::view* view = view_of(i);
+    if (view == nullptr) continue;
+    auto& [self, last] = installed_[i];
+    const member_id now_self = cluster_.host(i).control().self();
+    if (self == now_self && last == view->key) continue;
+    const auto [known, fresh] = hashes_.emplace(view->key, view->hash);
+    if (!fresh && known->second != view->hash) {
+      violations_.push_back({"I12: two views of number " +
+                             std::to_string(view->key.number.value()) + " differ"});
+    }
+    if (self == now_self) {
+      if (view->key.number <= last.number) {
+        violations_.push_back({"I13: a member's view number fell"});
+      }
+      lineage_.follow(last, view->key);
+    }
+    self = now_self;
+    last = view->key;
+  }
+}
+
+inline void checker::fail(const std::string& rule, const record& op, const std::string& more) {
+  const auto ms = [](time_point t) {
+    return std::to_string(t.time_since_epoch().count() / 1'000'000);
+  };
+  violations_.push_back({rule + ": key " + std::to_string(op.key) + " member " +
+                         std::to_string(op.member) + " invoked " + ms(op.invoked) +
+                         " ms answered " + ms(op.answered) + " ms version " +
+                         std::to_string(op.version.epoch.view.value()) + "/" +
+                         std::to_string(op.version.seq.value()) + " value " +
+                         std::to_string(op.value) + ": " + more});
+}
+
+/// Two sides of a cluster that was cut in two owe each other nothing. A reader that lags behind its
+/// own line does owe, unless its coordinator is alive and lags with it: then they are a side.
+inline bool checker::same_line(const epoch& wrote, std::size_t reader) const {
+  const kith::cluster::view* view = view_of(reader);
+  if (view == nullptr) return false;
+  if (lineage_.leads(key_of(wrote), view->key)) return true;
+  if (!lineage_.leads(view->key, key_of(wrote))) return false;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    const kith::cluster::view* other = view_of(i);
+    if (other == nullptr || other->key != view->key) continue;
+    if (cluster_.host(i).control().self() == view->oldest().id) return false;
+  }
+  return true;
+}
+
+inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,
+                                                          const record& read) const {
+  const time_point by = read.invoked - max_staleness_;
+  std::optional<acknowledged> newest;
+  for (const acknowledged& one : all) {
+    if (one.at >= by || !same_line(one.version.epoch, read.member)) continue;
+    if (!newest || one.version > newest->version) newest = one;
+  }
+  return newest;
+}
+
+inline void checker::check_read(const record& op) {
+  ++checks_;
+  const auto found = registers_.find(op.key);
+  if (found == registers_.end()) return;
+  const std::optional<acknowledged> must = owed(found->second, op);
+  if (!must) return;
+  if (op.yes) {
+    if (op.version < must->version) {
+      fail("E1", op, "acknowledged was version " +
+                         std::to_string(must->version.epoch.view.value()) + "/" +
+                         std::to_string(must->version.seq.value()));
+    }
+    return;
+  }
+  const kith::cluster::view* view = view_of(op.member);
+  if (!must->present || view == nullptr) return;
+  if (view->epoch_of(partition_of_key(op.key)) != must->version.epoch) {
+    ++judged_lost_;
+    return;
+  }
+  const auto erased = erase_invoked_.find(op.key);
+  if (erased != erase_invoked_.end() && erased->second + std::chrono::seconds{10} > must->at) return;
+  fail("E2", op, "absent, though a put was acknowledged");
+}
+
+inline void checker::check_session(const record& op) {
+  std::vector<acknowledged>& seen = seen_[{op.self, op.key}];
+  if (op.kind == operation_kind::read) {
+    // Only what was answered before this read began binds it.
+    for (const acknowledged& one : seen) {
+      if (one.at >= op.invoked || one.version.epoch != op.version.epoch) continue;
+      if (op.version < one.version) {
+        return fail("E3", op, "this member had seen sequence " +
+                                  std::to_string(one.version.seq.value()));
+      }
+    }
+  }
+  seen.push_back({op.answered, op.version, true, op.value});
+}
+
+inline void checker::check_sum(const record& op) {
+  if (!sums_[{op.key, op.version.epoch}].insert(op.value).second) {
+    fail("E4", op, "this sum was given twice");
+  }
+  if (op.value > adds_invoked_[op.key]) {
+    fail("E4", op, "only " + std::to_string(adds_invoked_[op.key]) + " additions were invoked");
+  }
+}
+
+inline void checker::acknowledge(const record& op) {
+  registers_[op.key].push_back(
+      {op.answered, op.version, op.kind != operation_kind::erase, op.value});
+}
+
+inline void checker::check(const record& op) {
+  if (op.failed) return;
+  switch (op.kind) {
+    case operation_kind::read:
+      check_read(op);
+      if (op.yes) check_session(op);
+      break;
+    case operation_kind::write:
+    case operation_kind::erase:
+      acknowledge(op);
+      check_session(op);
+      break;
+    case operation_kind::add: check_sum(op); break;
+    case operation_kind::put_if_absent: break;
+  }
+}
+
+inline void checker::wrote_row(const record& erase, std::int64_t row) {
+  if (!erase.failed) rows_[erase.key].push_back({erase.answered, erase.version, true, row});
+}
+
+inline void checker::check_row(const record& read) {
+  if (read.failed || !read.yes) return;
+  ++checks_;
+  const auto found = rows_.find(read.key);
+  if (found == rows_.end()) return;
+  const time_point by = read.invoked - max_staleness_;
+  for (const acknowledged& one : found->second) {
+    if (one.at < by && one.value > read.value && same_line(one.version.epoch, read.member)) {
+      fail("E5", read, "row " + std::to_string(one.value) + " was acknowledged");
+      return;
+    }
+  }
+}
+
+}  // namespace kith::sim

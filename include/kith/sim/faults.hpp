@@ -1,0 +1,278 @@
+// What goes wrong in a simulated run, and when: drawn from the seed, one class at a time, so that
+// turning one class off leaves the draws of the others as they are.
+//
+// Classes are numbered as in docs/testing.md. Reordering (7) needs no switch: connections know no
+// order among each other.
+#pragma once
+
+#include <kith/core/random.hpp>
+#include <kith/core/time.hpp>
+#include <kith/sim/cluster.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kith::sim {
+
+enum class fault : std::uint8_t {
+  crash,
+  silent_crash,
+  pause,
+  partition,
+  one_way_loss,
+  clog,
+  duplicate_connection,
+  reset,
+  slow_reader,
+  late_ticks,
+};
+inline constexpr std::size_t fault_count = 10;
+
+[[nodiscard]] constexpr std::string_view to_string(fault which) {
+  constexpr std::array<std::string_view, fault_count> names{
+      "crash", "silent_crash", "pause", "partition", "one_way_loss",
+      "clog",  "duplicate",    "reset", "slow_reader", "late_ticks"};
+  return names[static_cast<std::size_t>(which)];
+}
+
+struct fault_plan {
+  std::array<bool, fault_count> enabled{};
+  /// Mean time between two faults of one class.
+  duration interval = std::chrono::seconds{8};
+
+  [[nodiscard]] bool has(fault which) const { return enabled[static_cast<std::size_t>(which)]; }
+  [[nodiscard]] std::string describe() const;
+};
+
+/// Each class with probability one half.
+[[nodiscard]] fault_plan draw_plan(random_source& random);
+[[nodiscard]] fault_plan all_faults();
+
+class fault_injector {
+ public:
+  fault_injector(cluster& on, const fault_plan& plan, std::uint64_t seed);
+
+  /// Schedules faults until `end`.
+  void start(time_point end);
+  /// Ends every fault and starts every member that is down.
+  void stop();
+
+  [[nodiscard]] const std::array<std::uint64_t, fault_count>& counts() const { return counts_; }
+
+ private:
+  void schedule(fault which);
+  void strike(fault which);
+  void crash(bool silently);
+  void pause();
+  void partition();
+  void one_way();
+  void clog();
+  void duplicate();
+  void reset();
+  void slow_reader();
+
+  [[nodiscard]] random_source& random(fault which) {
+    return randoms_[static_cast<std::size_t>(which)];
+  }
+  [[nodiscard]] std::size_t any_member(fault which) {
+    return random(which).below(cluster_.size());
+  }
+  [[nodiscard]] duration between(fault which, std::int64_t least_ms, std::int64_t most_ms);
+  /// Runs `what` later, unless the faults were stopped.
+  void after(duration delay, std::function<void()> what);
+
+  cluster& cluster_;
+  fault_plan plan_;
+  std::vector<random_source> randoms_;
+  time_point end_{};
+  std::uint64_t round_ = 0;
+  std::array<std::uint64_t, fault_count> counts_{};
+};
+
+// --- implementation ---
+
+inline std::string fault_plan::describe() const {
+  std::string text;
+  for (std::size_t i = 0; i < fault_count; ++i) {
+    if (!enabled[i]) continue;
+    if (!text.empty()) text += ',';
+    text += to_string(static_cast<fault>(i));
+  }
+  return text.empty() ? "none" : text;
+}
+
+inline fault_plan draw_plan(random_source& random) {
+  fault_plan plan;
+  for (bool& on : plan.enabled) on = random.below(2) == 0;
+  return plan;
+}
+
+inline fault_plan all_faults() {
+  fault_plan plan;
+  plan.enabled.fill(true);
+  return plan;
+}
+
+inline fault_injector::fault_injector(cluster& on, const fault_plan& plan, std::uint64_t seed)
+    : cluster_{on}, plan_{plan} {
+  random_source root{seed};
+  for (std::size_t i = 0; i < fault_count; ++i) randoms_.push_back(root.fork());
+}
+
+inline duration fault_injector::between(fault which, std::int64_t least_ms, std::int64_t most_ms) {
+  const auto ms = random(which).between(static_cast<std::uint64_t>(least_ms),
+                                        static_cast<std::uint64_t>(most_ms));
+  return std::chrono::milliseconds{static_cast<std::int64_t>(ms)};
+}
+
+inline void fault_injector::after(duration delay, std::function<void()> what) {
+  cluster_.time().after(delay, [this, round = round_, what = std::move(what)] {
+    if (round == round_) what();
+  });
+}
+
+inline void fault_injector::start(time_point end) {
+  end_ = end;
+  for (std::size_t i = 0; i < fault_count; ++i) {
+    if (plan_.enabled[i]) schedule(static_cast<fault>(i));
+  }
+  if (plan_.has(fault::late_ticks)) {
+    for (std::size_t i = 0; i < cluster_.size(); ++i) {
+      cluster_.host(i).set_tick_delay([this]() -> duration {
+        random_source& random_of = random(fault::late_ticks);
+        if (random_of.below(200) != 0) return {};
+        ++counts_[static_cast<std::size_t>(fault::late_ticks)];
+        return duration{static_cast<std::int64_t>(random_of.below(2'000'000'000))};
+      });
+    }
+  }
+}
+
+inline void fault_injector::schedule(fault which) {
+  if (which == fault::late_ticks) return;
+  const auto mean = static_cast<std::uint64_t>(plan_.interval.count());
+  const duration wait{static_cast<std::int64_t>(random(which).below(2 * mean))};
+  if (cluster_.time().now() + wait >= end_) return;
+  after(wait, [this, which] {
+    ++counts_[static_cast<std::size_t>(which)];
+    strike(which);
+    schedule(which);
+  });
+}
+
+inline void fault_injector::strike(fault which) {
+  switch (which) {
+    case fault::crash: return crash(false);
+    case fault::silent_crash: return crash(true);
+    case fault::pause: return pause();
+    case fault::partition: return partition();
+    case fault::one_way_loss: return one_way();
+    case fault::clog: return clog();
+    case fault::duplicate_connection: return duplicate();
+    case fault::reset: return reset();
+    case fault::slow_reader: return slow_reader();
+    case fault::late_ticks: return;
+  }
+}
+
+inline void fault_injector::crash(bool silently) {
+  const fault which = silently ? fault::silent_crash : fault::crash;
+  const std::size_t victim = any_member(which);
+  const duration down = between(which, 100, silently ? 15'000 : 8'000);
+  if (!cluster_.host(victim).running()) return;
+  silently ? cluster_.crash_silently(victim) : cluster_.crash(victim);
+  after(down, [this, victim] {
+    if (!cluster_.host(victim).running()) cluster_.start(victim);
+  });
+}
+
+inline void fault_injector::pause() {
+  const std::size_t victim = any_member(fault::pause);
+  // Near the limits of the protocol as often as anywhere.
+  constexpr std::array<std::int64_t, 4> limits_ms{3000, 4000, 5000, 6000};
+  duration length = between(fault::pause, 10, 12'000);
+  if (random(fault::pause).below(2) == 0) {
+    const std::int64_t limit = limits_ms[random(fault::pause).below(limits_ms.size())];
+    length = between(fault::pause, limit * 9 / 10, limit * 11 / 10);
+  }
+  cluster_.pause(victim, length);
+}
+
+inline void fault_injector::partition() {
+  random_source& draw = random(fault::partition);
+  const std::size_t n = cluster_.size();
+  std::vector<bool> side(n);
+  // Halves, one member alone, or a bridge: one member that both sides reach.
+  const std::uint64_t shape = draw.below(3);
+  const std::size_t chosen = draw.below(n);
+  for (std::size_t i = 0; i < n; ++i) side[i] = shape == 1 ? i == chosen : draw.below(2) == 0;
+  const std::size_t bridge = shape == 2 ? chosen : n;
+  std::vector<std::pair<host_index, host_index>> cut;
+  for (host_index a = 0; a < n; ++a) {
+    for (host_index b = 0; b < n; ++b) {
+      if (side[a] != side[b] && a != bridge && b != bridge) cut.emplace_back(a, b);
+    }
+  }
+  const duration length = between(fault::partition, 500, 20'000);
+  for (const auto& [a, b] : cut) cluster_.network().cut(a, b);
+  // Healed even when the faults are over: a partition has an end of its own.
+  cluster_.time().after(length, [this, cut] {
+    for (const auto& [a, b] : cut) cluster_.network().uncut(a, b);
+  });
+}
+
+inline void fault_injector::one_way() {
+  random_source& draw = random(fault::one_way_loss);
+  const auto from = static_cast<host_index>(draw.below(cluster_.size()));
+  const auto to = static_cast<host_index>(draw.below(cluster_.size()));
+  const duration length = between(fault::one_way_loss, 300, 15'000);
+  if (from == to) return;
+  cluster_.network().cut(from, to);
+  cluster_.time().after(length, [this, from, to] { cluster_.network().uncut(from, to); });
+}
+
+inline void fault_injector::clog() {
+  random_source& draw = random(fault::clog);
+  const auto from = static_cast<host_index>(draw.below(cluster_.size()));
+  const auto to = static_cast<host_index>(draw.below(cluster_.size()));
+  const duration more = between(fault::clog, 1, 3'000);
+  const duration length = between(fault::clog, 300, 10'000);
+  if (from == to) return;
+  cluster_.network().clog(from, to, more);
+  cluster_.time().after(length, [this, from, to] { cluster_.network().clog(from, to, {}); });
+}
+
+inline void fault_injector::duplicate() {
+  const std::size_t a = any_member(fault::duplicate_connection);
+  const std::size_t b = any_member(fault::duplicate_connection);
+  if (a != b && cluster_.host(a).running()) cluster_.host(a).dial_again(cluster_.address_of(b));
+  if (a != b && cluster_.host(b).running()) cluster_.host(b).dial_again(cluster_.address_of(a));
+}
+
+inline void fault_injector::reset() {
+  const auto victim = static_cast<host_index>(any_member(fault::reset));
+  const auto all = cluster_.network().connections_of(victim);
+  if (!all.empty()) cluster_.network().reset(all[random(fault::reset).below(all.size())]);
+}
+
+inline void fault_injector::slow_reader() {
+  const auto victim = static_cast<host_index>(any_member(fault::slow_reader));
+  cluster_.network().slow_reader(victim, between(fault::slow_reader, 1, 200));
+  const duration length = between(fault::slow_reader, 300, 8'000);
+  cluster_.time().after(length, [this, victim] { cluster_.network().slow_reader(victim, {}); });
+}
+
+inline void fault_injector::stop() {
+  ++round_;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    cluster_.host(i).set_tick_delay([]() -> duration { return {}; });
+    if (!cluster_.host(i).running()) cluster_.start(i);
+  }
+}
+
+}  // namespace kith::sim

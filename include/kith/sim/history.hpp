@@ -1,0 +1,64 @@
+// What the clients of a simulated run asked and were told, for the checkers.
+#pragma once
+
+#include <kith/cluster/view.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kith::sim {
+
+enum class operation_kind : std::uint8_t { read, write, erase, add, put_if_absent };
+
+/// One operation of one client, from its start to its answer. Times are the simulation's.
+struct record {
+  operation_kind kind = operation_kind::read;
+  std::size_t member = 0;
+  /// Which life of the member: sessions end with it.
+  member_id self;
+  std::uint32_t key = 0;
+  time_point invoked;
+  time_point answered;
+  bool failed = false;
+  /// Of a read: something was found. Of a put_if_absent: it was put.
+  bool yes = false;
+  kith::version version;
+  /// What was read, written, or the sum.
+  std::int64_t value = 0;
+};
+
+/// How views follow each other: each view has one predecessor, whoever installs it.
+class lineage {
+ public:
+  /// A member went from `before` to `after`.
+  void follow(const kith::cluster::view_key& before, const kith::cluster::view_key& after) {
+    parents_.emplace(after, before);
+  }
+  /// True when `older` is `newer` or one of its predecessors.
+  [[nodiscard]] bool leads(const kith::cluster::view_key& older,
+                           kith::cluster::view_key newer) const {
+    while (newer.number > older.number) {
+      const auto found = parents_.find(newer);
+      if (found == parents_.end()) return false;
+      newer = found->second;
+    }
+    return newer == older;
+  }
+
+ private:
+  std::map<kith::cluster::view_key, kith::cluster::view_key> parents_;
+};
+
+/// A broken promise, in words.
+struct violation {
+  std::string what;
+};
+
+}  // namespace kith::sim

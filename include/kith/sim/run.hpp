@@ -1,0 +1,169 @@
+// One simulated run: a cluster, clients and faults drawn from a seed, every promise checked, and
+// then everything healed and quiet, when all must agree. The same seed gives the same run; `digest`
+// proves it.
+#pragma once
+
+#include <kith/core/random.hpp>
+#include <kith/core/time.hpp>
+#include <kith/sim/checkers.hpp>
+#include <kith/sim/cluster.hpp>
+#include <kith/sim/faults.hpp>
+#include <kith/sim/history.hpp>
+#include <kith/sim/workload.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kith::sim {
+
+struct run_options {
+  std::uint64_t seed = 1;
+  /// Absent: 3 to 7, drawn.
+  std::optional<std::size_t> members;
+  /// Absent: each class with probability one half.
+  std::optional<fault_plan> faults;
+  /// How long clients work under faults.
+  duration length = std::chrono::seconds{30};
+};
+
+/// Branches that must not stay unvisited over a range of seeds.
+using branch_counts = std::vector<std::pair<std::string, std::uint64_t>>;
+
+struct run_report {
+  std::uint64_t seed = 0;
+  std::size_t members = 0;
+  std::string faults;
+  std::uint64_t digest = 0;
+  std::uint64_t events = 0;
+  workload_counters operations;
+  std::uint64_t views = 0;
+  std::uint64_t checks = 0;
+  std::array<std::uint64_t, fault_count> fault_counts{};
+  network_counters network;
+  branch_counts branches;
+  std::vector<violation> violations;
+};
+
+[[nodiscard]] run_report run_seed(const run_options& options);
+
+// --- implementation ---
+
+/// The counters of one life of one member, before it ends.
+inline void add_branches(branch_counts& into, const branch_counts& more) {
+  if (into.empty()) {
+    into = more;
+    return;
+  }
+  for (std::size_t i = 0; i < into.size(); ++i) into[i].second += more[i].second;
+}
+
+/// What the machines of one host counted in this life.
+[[nodiscard]] inline branch_counts branches_of(host& of) {
+  branch_counts counts;
+  const auto sum = [&](const char* name, auto&& of_lane) {
+    std::uint64_t total = 0;
+    for (const auto& lane : of.lanes()) total += of_lane(*lane);
+    counts.emplace_back(name, total);
+  };
+  using node::lane;
+  sum("fills_installed", [](const lane& l) { return l.near().counters().installs; });
+  sum("fills_joined", [](const lane& l) { return l.near().counters().joins; });
+  sum("followers_served", [](const lane& l) { return l.near().counters().followers_served; });
+  sum("followers_reissued", [](const lane& l) { return l.near().counters().followers_reissued; });
+  sum("fills_poisoned", [](const lane& l) { return l.near().counters().fills_poisoned; });
+  sum("invalidations", [](const lane& l) { return l.near().counters().invalidations_applied; });
+  sum("stream_resumes", [](const lane& l) { return l.near().counters().resumes; });
+  sum("stream_resets", [](const lane& l) { return l.near().counters().resets; });
+  sum("disconnects", [](const lane& l) { return l.near().counters().suspicions_by_disconnect; });
+  sum("flushes", [](const lane& l) { return l.near().counters().generation_flushes; });
+  sum("replies_of_other_epoch",
+      [](const lane& l) { return l.near().counters().replies_of_other_epoch; });
+  sum("owner_hits", [](const lane& l) { return l.owned().counters().hits; });
+  sum("owner_not_fresh", [](const lane& l) { return l.owned().counters().not_fresh; });
+  sum("wrong_epoch", [](const lane& l) { return l.owned().counters().wrong_epoch; });
+  sum("operations_deduplicated",
+      [](const lane& l) { return l.owned().counters().retries_answered; });
+  sum("loads_outrun", [](const lane& l) { return l.owned().counters().loads_outrun; });
+  sum("loads_joined", [](const lane& l) { return l.owned().counters().loads_joined; });
+  sum("late_waiters", [](const lane& l) { return l.owned().counters().late_waiters; });
+  sum("call_retries", [](const lane& l) { return l.calls().counters().retries; });
+  sum("calls_timed_out", [](const lane& l) { return l.calls().counters().timed_out; });
+  const auto& views = of.control().membership().counters();
+  counts.emplace_back("takeovers", views.takeovers);
+  counts.emplace_back("kicked", views.kicked);
+  counts.emplace_back("merges", views.merges_dissolved);
+  counts.emplace_back("views_pulled", views.pull_view);
+  return counts;
+}
+
+inline run_report run_seed(const run_options& options) {
+  random_source random{options.seed};
+  run_report report;
+  report.seed = options.seed;
+  report.members = options.members.value_or(3 + random.below(5));
+  const fault_plan drawn = draw_plan(random);
+  const fault_plan plan = options.faults.value_or(drawn);
+  report.faults = plan.describe();
+
+  cluster_options of;
+  of.members = report.members;
+  of.seed = random.next();
+  of.network.delay_mean = std::chrono::microseconds{50 << random.below(8)};
+  of.network.split_per_million = random.below(2) == 0 ? 200'000 : 0;
+  if (plan.has(fault::reset)) of.network.reset_per_million = 200;
+  cluster members{of};
+  workload_options work;
+  checker judge{members, work.max_staleness};
+  workload clients{members, judge, random.next(), work};
+  fault_injector faults{members, plan, random.next()};
+  members.on_end_of_life([&](host& over) { add_branches(report.branches, branches_of(over)); });
+  members.after_each_event([&] { judge.look(); });
+
+  try {
+    members.run_until_stable();
+    clients.open_missing();
+    const time_point end = members.time().now() + options.length;
+    faults.start(end);
+    while (members.time().now() < end) {
+      clients.open_missing();
+      clients.start_clients();
+      members.run_for(std::chrono::milliseconds{200});
+    }
+    clients.stop();
+    faults.stop();
+    // The longest partition, pause or slow reader is over by then.
+    members.run_for(std::chrono::seconds{25});
+    members.run_until_stable();
+    if (!members.run_until([&] { return clients.pending() == 0; }, std::chrono::seconds{30})) {
+      report.violations.push_back({"liveness: " + std::to_string(clients.pending()) +
+                                   " operations have no answer"});
+    }
+    members.run_for(std::chrono::seconds{3});
+    clients.open_missing();
+    for (violation& wrong : clients.converged()) report.violations.push_back(std::move(wrong));
+  } catch (const std::exception& failed) {
+    report.violations.push_back({std::string{"liveness: "} + failed.what()});
+  }
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (members.host(i).running()) add_branches(report.branches, branches_of(members.host(i)));
+  }
+  members.on_end_of_life({});
+  report.digest = members.time().digest();
+  report.events = members.time().events();
+  report.operations = clients.counters();
+  report.views = judge.views_seen();
+  report.checks = judge.checks();
+  report.fault_counts = faults.counts();
+  report.network = members.network().counters();
+  for (const violation& wrong : judge.violations()) report.violations.push_back(wrong);
+  return report;
+}
+
+}  // namespace kith::sim

@@ -1,0 +1,328 @@
+// The clients of a simulated run: each does one operation after the other through its member's
+// handles, and remembers what it asked and was told.
+//
+// Three caches: registers (reads, writes, erases, conditional writes), counters (additions), and
+// rows (read through a loader from a database that clients write before they erase the key).
+#pragma once
+
+#include <kith/cache.hpp>
+#include <kith/core/random.hpp>
+#include <kith/core/time.hpp>
+#include <kith/sim/checkers.hpp>
+#include <kith/sim/cluster.hpp>
+#include <kith/sim/history.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace kith::sim {
+
+struct workload_options {
+  std::uint32_t keys = 6;
+  std::size_t clients_per_member = 2;
+  duration think_most = std::chrono::milliseconds{60};
+  duration max_staleness = std::chrono::seconds{3};
+  duration timeout = std::chrono::seconds{5};
+};
+
+struct workload_counters {
+  std::uint64_t started = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t near_hits = 0;
+};
+
+class workload {
+ public:
+  workload(cluster& on, checker& judge, std::uint64_t seed, workload_options options);
+
+  /// Opens the caches of members that run and have none open. Lets virtual time pass.
+  void open_missing();
+  /// Starts clients of members that have handles and none running; until stop().
+  void start_clients();
+  void stop() { stopped_ = true; }
+  /// Operations that were started and not answered.
+  [[nodiscard]] std::uint64_t pending() const { return counters_.started - counters_.answered; }
+
+  /// What every member reads now, after everything is quiet: all the same, and the database's rows.
+  /// Returns what is wrong.
+  [[nodiscard]] std::vector<violation> converged();
+
+  [[nodiscard]] const workload_counters& counters() const { return counters_; }
+
+ private:
+  using register_cache = cache<std::uint32_t, std::int64_t>;
+  struct handles {
+    member_id self;
+    register_cache registers;
+    register_cache counters;
+    register_cache rows;
+    std::size_t clients = 0;
+  };
+
+  void next(std::size_t member, std::shared_ptr<handles> with);
+  void later(std::size_t member, std::shared_ptr<handles> with);
+  [[nodiscard]] record begin(operation_kind kind, std::size_t member, const handles& with,
+                             std::uint32_t key);
+  void end(record& op, const error_code& code);
+
+  void read(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void read_many(std::size_t member, std::shared_ptr<handles> with);
+  void write(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void erase(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void put_if_absent(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void add(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void read_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void write_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+
+  cluster& cluster_;
+  checker& checker_;
+  random_source random_;
+  workload_options options_;
+  std::map<std::size_t, std::shared_ptr<handles>> open_;
+  std::map<std::uint32_t, std::int64_t> database_;
+  std::int64_t last_value_ = 0;
+  bool stopped_ = false;
+  workload_counters counters_;
+};
+
+// --- implementation ---
+
+inline workload::workload(cluster& on, checker& judge, std::uint64_t seed,
+                          workload_options options)
+    : cluster_{on}, checker_{judge}, random_{seed}, options_{options} {
+  for (std::uint32_t key = 0; key < options_.keys; ++key) database_[key] = ++last_value_;
+}
+
+inline void workload::open_missing() {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (!cluster_.host(i).running()) continue;
+    const auto port = cluster_.port_of(i);
+    const auto known = open_.find(i);
+    if (known != open_.end() && known->second != nullptr && known->second->clients > 0) continue;
+    using options_type = cache_options<std::uint32_t, std::int64_t>;
+    options_type plain;
+    plain.near.max_staleness = options_.max_staleness;
+    plain.timeout = options_.timeout;
+    options_type loading = plain;
+    loading.load = [this](const std::uint32_t& key) -> std::optional<std::int64_t> {
+      const auto row = database_.find(key);
+      if (row == database_.end()) return std::nullopt;
+      return row->second;
+    };
+    try {
+      open_[i] = std::make_shared<handles>(handles{
+          {},
+          cluster_.cache<std::uint32_t, std::int64_t>(i, "registers", plain),
+          cluster_.cache<std::uint32_t, std::int64_t>(i, "counters", plain),
+          cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading)});
+    } catch (const error&) {
+      open_.erase(i);  // it crashed meanwhile, or found nobody to agree with: later again
+    }
+  }
+}
+
+inline void workload::start_clients() {
+  for (const auto& [member, with] : open_) {
+    if (!cluster_.host(member).running() || with->clients > 0) continue;
+    with->self = cluster_.host(member).control().self();
+    for (std::size_t c = 0; c < options_.clients_per_member; ++c) {
+      ++with->clients;
+      later(member, with);
+    }
+  }
+}
+
+inline void workload::later(std::size_t member, std::shared_ptr<handles> with) {
+  const auto most = static_cast<std::uint64_t>(options_.think_most.count());
+  cluster_.time().after(duration{static_cast<std::int64_t>(random_.below(most))},
+                        [this, member, with] { next(member, with); });
+}
+
+inline void workload::next(std::size_t member, std::shared_ptr<handles> with) {
+  if (stopped_ || cluster_.port_of(member)->closed() || open_[member] != with) {
+    --with->clients;
+    return;
+  }
+  if (cluster_.host(member).paused()) return later(member, with);
+  const auto key = static_cast<std::uint32_t>(random_.below(options_.keys));
+  // Half of the keys are never erased, so that what was put there has to be found.
+  const std::uint32_t erasable = options_.keys / 2 + key / 2;
+  const std::uint64_t draw = random_.below(100);
+  if (draw < 52) return read(member, with, key);
+  if (draw < 68) return write(member, with, key);
+  if (draw < 72) return erase(member, with, erasable);
+  if (draw < 76) return put_if_absent(member, with, key);
+  if (draw < 84) return add(member, with, key);
+  if (draw < 94) return read_row(member, with, key);
+  if (draw < 97) return write_row(member, with, key);
+  read_many(member, with);
+}
+
+inline record workload::begin(operation_kind kind, std::size_t member, const handles& with,
+                              std::uint32_t key) {
+  ++counters_.started;
+  record op;
+  op.kind = kind;
+  op.member = member;
+  op.self = with.self;
+  op.key = key;
+  op.invoked = cluster_.time().now();
+  return op;
+}
+
+inline void workload::end(record& op, const error_code& code) {
+  ++counters_.answered;
+  op.failed = static_cast<bool>(code);
+  if (op.failed) ++counters_.failed;
+  op.answered = cluster_.time().now();
+  cluster_.time().note(static_cast<std::uint64_t>(op.value) ^ op.version.seq.value() << 20);
+}
+
+inline void workload::read(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
+  record op = begin(operation_kind::read, member, *with, key);
+  with->registers.async_get(
+      key, [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
+        op.yes = static_cast<bool>(found);
+        op.version = found.version();
+        op.value = found ? *found : 0;
+        end(op, code);
+        checker_.check(op);
+        later(member, with);
+      });
+}
+
+inline void workload::read_many(std::size_t member, std::shared_ptr<handles> with) {
+  std::vector<std::uint32_t> keys;
+  std::vector<record> ops;
+  for (std::uint32_t key = 0; key < options_.keys; ++key) {
+    keys.push_back(key);
+    ops.push_back(begin(operation_kind::read, member, *with, key));
+  }
+  with->registers.async_get_many(
+      keys, [this, member, with, ops](error_code code,
+                                      std::vector<register_cache::pair_type> found) mutable {
+        for (record& op : ops) {
+          for (const auto& [key, value] : found) {
+            if (key != op.key) continue;
+            op.yes = true;
+            op.version = value.version();
+            op.value = *value;
+          }
+          end(op, code);
+          checker_.check(op);
+        }
+        later(member, with);
+      });
+}
+
+inline void workload::write(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
+  record op = begin(operation_kind::write, member, *with, key);
+  op.value = ++last_value_;
+  with->registers.async_put(key, op.value,
+                            [this, member, with, op](error_code code, version at) mutable {
+                              op.version = at;
+                              end(op, code);
+                              checker_.check(op);
+                              later(member, with);
+                            });
+}
+
+inline void workload::erase(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
+  record op = begin(operation_kind::erase, member, *with, key);
+  checker_.invoked_erase(key);
+  with->registers.async_erase(key, [this, member, with, op](error_code code, version at) mutable {
+    op.version = at;
+    end(op, code);
+    checker_.invoked_erase(op.key);
+    checker_.check(op);
+    later(member, with);
+  });
+}
+
+inline void workload::put_if_absent(std::size_t member, std::shared_ptr<handles> with,
+                                    std::uint32_t key) {
+  record op = begin(operation_kind::put_if_absent, member, *with, key);
+  op.value = ++last_value_;
+  with->registers.async_put_if_absent(key, op.value,
+                                      [this, member, with, op](error_code code, bool put) mutable {
+                                        op.yes = put;
+                                        end(op, code);
+                                        checker_.check(op);
+                                        later(member, with);
+                                      });
+}
+
+inline void workload::add(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
+  record op = begin(operation_kind::add, member, *with, key);
+  checker_.invoked_add(key);
+  const std::optional<epoch> before = checker_.epoch_at(member, key);
+  with->counters.async_add(
+      key, 1, [this, member, with, op, before](error_code code, std::int64_t sum) mutable {
+        op.value = sum;
+        end(op, code);
+        // Only within one epoch, as this member knows it, are two sums comparable.
+        const std::optional<epoch> after = checker_.epoch_at(op.member, op.key);
+        if (before && after && *before == *after) {
+          op.version.epoch = *before;
+          checker_.check(op);
+        }
+        later(member, with);
+      });
+}
+
+inline void workload::read_row(std::size_t member, std::shared_ptr<handles> with,
+                               std::uint32_t key) {
+  record op = begin(operation_kind::read, member, *with, key);
+  with->rows.async_get(key,
+                       [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
+                         op.yes = static_cast<bool>(found);
+                         op.version = found.version();
+                         op.value = found ? *found : 0;
+                         end(op, code);
+                         checker_.check_row(op);
+                         later(member, with);
+                       });
+}
+
+/// The database first, then the key: a load that began before cannot bring the old row back.
+inline void workload::write_row(std::size_t member, std::shared_ptr<handles> with,
+                                std::uint32_t key) {
+  record op = begin(operation_kind::erase, member, *with, key);
+  const std::int64_t row = database_[key] = ++last_value_;
+  with->rows.async_erase(key, [this, member, with, op, row](error_code code, version at) mutable {
+    op.version = at;
+    end(op, code);
+    checker_.wrote_row(op, row);
+    later(member, with);
+  });
+}
+
+inline std::vector<violation> workload::converged() {
+  std::vector<violation> wrong;
+  for (std::uint32_t key = 0; key < options_.keys; ++key) {
+    std::optional<std::optional<std::int64_t>> first;
+    for (const auto& [member, with] : open_) {
+      const ref<std::int64_t> value = with->registers.get(key);
+      const std::optional<std::int64_t> seen = value ? std::optional{*value} : std::nullopt;
+      if (!first) first = seen;
+      if (*first != seen) {
+        wrong.push_back({"O6: members read key " + std::to_string(key) + " differently"});
+      }
+      const ref<std::int64_t> row = with->rows.get(key);
+      if (!row || *row != database_[key]) {
+        wrong.push_back({"O5: row " + std::to_string(key) + " is not the database's"});
+      }
+    }
+  }
+  return wrong;
+}
+
+}  // namespace kith::sim

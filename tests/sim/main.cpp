@@ -1,0 +1,178 @@
+// Runs seeds of the simulator: kith_sim --seeds A:B [--members N] [--faults all|none|LIST]
+//                              [--length SECONDS] [--quiet]
+//
+// One line a seed, with what happened in it. A violation prints the seed, what was broken, and the
+// command that replays it. Over a range of 200 seeds or more, a fault or a rare branch that never
+// happened is a failure too: what was not visited was not tested.
+#include <kith/sim/run.hpp>
+
+#include <chrono>
+#include <charconv>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace {
+
+using namespace kith::sim;
+
+struct settings {
+  std::uint64_t first = 1;
+  std::uint64_t last = 100;
+  bool quiet = false;
+  run_options run;
+  std::string replay;  // the options that are not the seeds
+};
+
+[[noreturn]] void usage(const char* wrong) {
+  std::fprintf(stderr,
+               "kith_sim: %s\n"
+               "usage: kith_sim --seeds A:B [--members N] [--faults all|none|NAME,NAME...]\n"
+               "                [--length SECONDS] [--quiet]\n",
+               wrong);
+  std::exit(2);
+}
+
+std::uint64_t number(std::string_view text, const char* what) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) usage(what);
+  return value;
+}
+
+fault_plan plan_of(std::string_view list) {
+  if (list == "all") return all_faults();
+  fault_plan plan;
+  if (list == "none") return plan;
+  while (!list.empty()) {
+    const std::string_view name = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), name.size() + 1));
+    bool known = false;
+    for (std::size_t i = 0; i < fault_count; ++i) {
+      if (to_string(static_cast<fault>(i)) != name) continue;
+      plan.enabled[i] = known = true;
+    }
+    if (!known) usage("--faults names a fault that there is not");
+  }
+  return plan;
+}
+
+settings parse(int argc, char** argv) {
+  settings chosen;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view name = argv[i];
+    if (name == "--quiet") {
+      chosen.quiet = true;
+      continue;
+    }
+    if (i + 1 == argc) usage("an option has no value");
+    const std::string_view value = argv[++i];
+    if (name == "--seeds") {
+      const std::size_t colon = value.find(':');
+      chosen.first = number(value.substr(0, colon), "--seeds takes A:B");
+      chosen.last = colon == std::string_view::npos
+                        ? chosen.first
+                        : number(value.substr(colon + 1), "--seeds takes A:B");
+      continue;
+    }
+    chosen.replay += ' ' + std::string{name} + ' ' + std::string{value};
+    if (name == "--members") {
+      chosen.run.members = number(value, "--members takes a number");
+      if (*chosen.run.members < 1) usage("--members takes a number from 1");
+    } else if (name == "--faults") {
+      chosen.run.faults = plan_of(value);
+    } else if (name == "--length") {
+      chosen.run.length = std::chrono::seconds{number(value, "--length takes seconds")};
+    } else {
+      usage("an option is not known");
+    }
+  }
+  return chosen;
+}
+
+void print(const run_report& report) {
+  std::printf("seed %" PRIu64 " members %zu faults %s: operations %" PRIu64 " failed %" PRIu64
+              " views %" PRIu64 " checks %" PRIu64 " bytes %" PRIu64 " events %" PRIu64
+              " digest %016" PRIx64 "\n",
+              report.seed, report.members, report.faults.c_str(), report.operations.answered,
+              report.operations.failed, report.views, report.checks, report.network.bytes,
+              report.events, report.digest);
+  std::printf("  faults");
+  for (std::size_t i = 0; i < fault_count; ++i) {
+    if (report.fault_counts[i] == 0) continue;
+    std::printf(" %s %" PRIu64, std::string{to_string(static_cast<fault>(i))}.c_str(),
+                report.fault_counts[i]);
+  }
+  std::printf("\n  branches");
+  for (const auto& [name, count] : report.branches) {
+    if (count > 0) std::printf(" %s %" PRIu64, name.c_str(), count);
+  }
+  std::printf("\n");
+}
+
+struct totals {
+  std::uint64_t seeds = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t operations = 0;
+  std::array<std::uint64_t, fault_count> faults{};
+  std::array<bool, fault_count> enabled{};
+  branch_counts branches;
+};
+
+/// What should have happened over the range and did not.
+int unvisited(const totals& all) {
+  int missing = 0;
+  for (std::size_t i = 0; i < fault_count; ++i) {
+    if (!all.enabled[i] || all.faults[i] > 0) continue;
+    std::printf("never happened: fault %s\n",
+                std::string{to_string(static_cast<fault>(i))}.c_str());
+    ++missing;
+  }
+  for (const auto& [name, count] : all.branches) {
+    if (count > 0) continue;
+    std::printf("never visited: branch %s\n", name.c_str());
+    ++missing;
+  }
+  return missing;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const settings chosen = parse(argc, argv);
+  totals all;
+  const auto began = std::chrono::steady_clock::now();
+  for (std::uint64_t seed = chosen.first; seed <= chosen.last; ++seed) {
+    run_options options = chosen.run;
+    options.seed = seed;
+    const run_report report = run_seed(options);
+    ++all.seeds;
+    all.operations += report.operations.answered;
+    for (std::size_t i = 0; i < fault_count; ++i) {
+      all.faults[i] += report.fault_counts[i];
+      all.enabled[i] |=
+          report.faults.find(to_string(static_cast<fault>(i))) != std::string::npos;
+    }
+    add_branches(all.branches, report.branches);
+    if (!chosen.quiet || !report.violations.empty()) print(report);
+    if (report.violations.empty()) continue;
+    ++all.failed;
+    for (std::size_t i = 0; i < report.violations.size() && i < 10; ++i) {
+      std::printf("  VIOLATION %s\n", report.violations[i].what.c_str());
+    }
+    std::printf("  replay: %s --seeds %" PRIu64 ":%" PRIu64 "%s\n", argv[0], seed, seed,
+                chosen.replay.c_str());
+    std::fflush(stdout);
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  std::printf("%" PRIu64 " seeds, %" PRIu64 " failed, %" PRIu64
+              " operations, %.1f seeds a second\n",
+              all.seeds, all.failed, all.operations,
+              static_cast<double>(all.seeds) / took.count());
+  const bool wide = all.seeds >= 200;
+  const int missing = wide ? unvisited(all) : 0;
+  return all.failed > 0 || missing > 0 ? 1 : 0;
+}
