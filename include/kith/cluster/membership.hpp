@@ -4,9 +4,10 @@
 // The driver pushes inputs and carries out the effects, in order. The machine has no clock, socket
 // or thread. The parts do the work; this class joins them:
 //
-//   bootstrap   how a member without a view gets one        consensus   the decision on the next view
-//   authority   promises, fences, freshness                 coordinator what the next view will hold
-//   detector, cut filter   who is gone                      merge       two clusters that meet
+//   bootstrap   how a member without a view gets one        consensus   the decision on the next
+//   view authority   promises, fences, freshness                 coordinator what the next view
+//   will hold detector, cut filter   who is gone                      merge       two clusters that
+//   meet
 //
 // Invariants (docs/membership.md): two members' views of one key are equal (I12); the number of a
 // member's views only grows (I13); a fence lies within the authority of one coordinator (I15).
@@ -152,8 +153,7 @@ class membership {
   void on_merge_confirm(time_point now, const member_id& from, const wire::merge_confirm& m,
                         outbox& out);
   void probe(time_point now, outbox& out);
-  void on_open_cache(time_point now, const member_id& from, const wire::open_cache& m,
-                     outbox& out);
+  void on_open_cache(time_point now, const member_id& from, const wire::open_cache& m, outbox& out);
   void on_cache_refused(const wire::cache_refused& m, outbox& out);
   void settle_caches(time_point now, outbox& out);
 
@@ -178,7 +178,7 @@ class membership {
   void stabilise(time_point now, outbox& out);
   [[nodiscard]] bool counts_itself() const { return decision_.promised_to() == 0; }
 
-  // membership_decisions.hpp: proposing, voting, installing, catching up.
+  // membership_decisions.hpp and membership_views.hpp: proposing, voting; installing, catching up.
   [[nodiscard]] bool same_view(time_point now, const member_id& from, const view_key& key,
                                outbox& out);
   [[nodiscard]] bool known_past(const view_key& key) const;
@@ -289,6 +289,7 @@ class membership {
 #include <kith/cluster/membership_decisions.hpp>
 #include <kith/cluster/membership_links.hpp>
 #include <kith/cluster/membership_liveness.hpp>
+#include <kith/cluster/membership_views.hpp>
 
 namespace kith::cluster {
 

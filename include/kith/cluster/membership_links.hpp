@@ -106,8 +106,8 @@ inline void membership::on_join(time_point now, const member_id& from, const wir
   }
 }
 
-inline void membership::on_redirect(time_point now, const member_id& from,
-                                    const wire::redirect& m, outbox& out) {
+inline void membership::on_redirect(time_point now, const member_id& from, const wire::redirect& m,
+                                    outbox& out) {
   if (bootstrap_.active()) return bootstrap_.on_redirect(now, from, m, out);
   // A stranger's follower names its coordinator: there the merge is to be offered.
   if (!coordinating() || majority() || view_->contains(m.coordinator)) return;
@@ -128,8 +128,8 @@ inline void membership::on_kick(time_point now, const member_id& from, const wir
             (majority() || by_coordinator || !allegiance_.bound(now));
   }
   // With a side of its own it is no lost member but the other half of a merge.
-  const bool leads = coordinating() && !majority() &&
-                     authority_.fresh(now) + options_.timers.fence > now;
+  const bool leads =
+      coordinating() && !majority() && authority_.fresh(now) + options_.timers.fence > now;
   if (!valid || leads) return;
   std::vector<endpoint> hints;
   if (m.refuge.port != 0) hints.push_back(m.refuge);
@@ -162,8 +162,7 @@ inline void membership::on_link_up(time_point now, const member_id& peer,
   consider(now, out);
 }
 
-inline void membership::on_link_down(time_point now, const member_id& peer, loss how,
-                                     outbox& out) {
+inline void membership::on_link_down(time_point now, const member_id& peer, loss how, outbox& out) {
   std::erase(links_, peer);
   if (bootstrap_.active()) {
     bootstrap_.on_link_down(now, peer, out);
