@@ -93,7 +93,7 @@ TEST_CASE("runtime: three members share a cache, and one that leaves is missed b
   for (int i = 0; i < 200; ++i) {
     const std::string key = "key" + std::to_string(i);
     caches[0].put(key, "again");
-    CHECK(*caches[2].get(key) == "again");
+    CHECK(*caches[2].get(key, {.read = kith::read::owner}) == "again");
   }
   CHECK_THROWS_AS(caches[1].put("key", "late"), kith::error);
 }
@@ -208,8 +208,8 @@ TEST_CASE("runtime: members started at once form one cluster") {
     std::vector<kith::endpoint> ports;
     {
       // Free ports, known before anybody starts.
-      std::vector<std::shared_ptr<kith::net::listener>> held;
       boost::asio::io_context context;
+      std::vector<std::shared_ptr<kith::net::listener>> held;
       for (int i = 0; i < 5; ++i) {
         held.push_back(
             std::make_shared<kith::net::listener>(context, kith::net::listen_options{}));

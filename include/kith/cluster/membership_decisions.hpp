@@ -51,6 +51,8 @@ inline std::vector<member_id> membership::credible_cut(time_point now) const {
 }
 
 inline void membership::consider_as_coordinator(time_point now, outbox& out) {
+  // The others left while this one waited for them: nobody is there to agree any more.
+  if (leaving_ && view_->size() == 1) return go_left(out);
   std::vector<member_id> cut = credible_cut(now);
   const bool idle = decision_.proposing() == consensus::stage::idle;
   if (!idle && !outdated(cut)) return;
@@ -61,7 +63,6 @@ inline void membership::consider_as_coordinator(time_point now, outbox& out) {
   if (cut_healed) desk_.ask_for_next_view();
   std::optional<change_plan> plan = desk_.plan(now, *view_, cut);
   if (!plan) return;
-  if (leaving_ && view_->size() == 1) return go_left(out);
   attempt_cut_ = std::move(cut);
   attempt(now, std::move(*plan), out);
 }
