@@ -59,7 +59,7 @@ ROOMS = {
     "handle": (BELOW_NODE, PURE | TOKENS),
     "cache": ({"core", "vocabulary", "codec_boost", "near", "node", "handle"}, PURE | TOKENS),
     "sim": (BELOW_NODE | {"handle", "cache", "codec_boost"}, PURE | TOKENS | EXECUTOR),
-    "net": ({"core", "vocabulary", "wire", "node"}, PURE | IO),
+    "net": (BELOW_NODE, PURE | IO),
     "facade": (BELOW_NODE | {"handle", "cache", "codec_boost", "net"}, PURE | IO),
     "umbrella": (BELOW_NODE | {"cache", "codec_boost", "net", "facade"}, set()),
 }
