@@ -69,6 +69,7 @@ TOP = {
     "kith.hpp": "umbrella",
     "fwd.hpp": "umbrella",
     "member.hpp": "facade",
+    "member_port.hpp": "facade",
     "prometheus.hpp": "facade",
     "cache.hpp": "cache",
     "codec_boost.hpp": "codec_boost",
