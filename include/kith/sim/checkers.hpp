@@ -157,7 +157,8 @@ inline void checker::fail(const std::string& rule, const record& op, const std::
 }
 
 /// Two sides of a cluster that was cut in two owe each other nothing. A reader that lags behind its
-/// own line does owe, unless its coordinator is alive and lags with it: then they are a side.
+/// own line does owe, unless its coordinator is alive and lags with it, or went on to another line:
+/// then they are a side.
 inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t reader) const {
   const kith::cluster::view* view = view_of(reader);
   if (view == nullptr) return false;
@@ -165,8 +166,9 @@ inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t
   if (!lineage_.leads(view->key, wrote)) return false;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     const kith::cluster::view* other = view_of(i);
-    if (other == nullptr || other->key != view->key) continue;
-    if (cluster_.host(i).control().self() == view->oldest().id) return false;
+    if (other == nullptr || cluster_.host(i).control().self() != view->oldest().id) continue;
+    if (other->key == view->key) return false;
+    return lineage_.leads(wrote, other->key) || lineage_.leads(other->key, wrote);
   }
   return true;
 }
