@@ -66,8 +66,8 @@ inline void membership::consider_as_coordinator(time_point now, outbox& out) {
   attempt(now, std::move(*plan), out);
 }
 
-inline std::optional<change_plan> membership::coordinator_plan(
-    time_point now, const std::vector<member_id>& cut) {
+inline std::optional<change_plan> membership::coordinator_plan(time_point now,
+                                                               const std::vector<member_id>& cut) {
   std::optional<change_plan> plan = desk_.plan(now, *view_, cut);
   if (!plan || !majority()) return plan;
   std::vector<member_id> failed;
