@@ -73,6 +73,7 @@ class checker {
     kith::version version;
     /// The owner's view when it acknowledged: the side on which the write counts.
     kith::cluster::view_key side;
+    member_id owner;
     /// Nothing that was erased is owed.
     bool present = true;
     std::int64_t value = 0;
@@ -89,7 +90,8 @@ class checker {
   [[nodiscard]] const kith::cluster::view* view_of(std::size_t member) const;
   [[nodiscard]] bool same_line(const kith::cluster::view_key& wrote, std::size_t reader) const;
   [[nodiscard]] bool owes(const acknowledged& write, const record& read) const;
-  [[nodiscard]] kith::cluster::view_key side_of(const record& op) const;
+  /// Sets the owner of the key as the writer knows it, and the view in which that owner is.
+  void set_side(const record& op, acknowledged& write) const;
   [[nodiscard]] static partition_id partition_of_key(std::uint32_t key);
 
   cluster& cluster_;
@@ -137,7 +139,7 @@ inline void checker::look() {
       if (view->key.number <= last.number) {
         violations_.push_back({"I13: a member's view number fell"});
       }
-      lineage_.follow(last, view->key);
+      lineage_.follow(cluster_.time().now(), last, view->key);
     }
     self = now_self;
     last = view->key;
@@ -174,23 +176,30 @@ inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t
 }
 
 /// The view of the owner that the writer knows, or the writer's own.
-inline kith::cluster::view_key checker::side_of(const record& op) const {
+inline void checker::set_side(const record& op, acknowledged& write) const {
   const kith::cluster::view* view = view_of(op.member);
-  if (view == nullptr) return {};
+  if (view == nullptr) return;
+  write.side = view->key;
   const auto* owner = view->owner_of(partition_of_key(op.key));
-  for (std::size_t i = 0; owner != nullptr && i < cluster_.size(); ++i) {
+  if (owner == nullptr) return;
+  write.owner = owner->id;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
     const kith::cluster::view* other = view_of(i);
-    if (other != nullptr && cluster_.host(i).control().self() == owner->id) return other->key;
+    if (other != nullptr && cluster_.host(i).control().self() == owner->id) write.side = other->key;
   }
-  return view->key;
 }
 
 /// A read that began on one side and ended on the other, after a merge, may have been answered on
 /// either.
 inline bool checker::owes(const acknowledged& write, const record& read) const {
-  const bool from_start = lineage_.leads(write.side, read.asked_in) ||
-                          lineage_.leads(read.asked_in, write.side);
-  return from_start && same_line(write.side, read.member);
+  const bool from_start =
+      lineage_.leads(write.side, read.asked_in) || lineage_.leads(read.asked_in, write.side);
+  if (!from_start || !same_line(write.side, read.member)) return false;
+  // Acknowledged in a view that the reader's line had left: by an owner that lags, or by those who
+  // stayed behind as another side.
+  const kith::cluster::view* view = view_of(read.member);
+  const std::optional<time_point> left = lineage_.left(write.side, view->key);
+  return !left || write.at < *left || view->contains(write.owner);
 }
 
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,
@@ -242,7 +251,7 @@ inline void checker::check_session(const record& op) {
       }
     }
   }
-  seen.push_back({op.answered, op.version, {}, true, op.value});
+  seen.push_back({op.answered, op.version, {}, {}, true, op.value});
 }
 
 inline void checker::check_sum(const record& op) {
@@ -256,7 +265,8 @@ inline void checker::check_sum(const record& op) {
 
 inline void checker::acknowledge(const record& op) {
   registers_[op.key].push_back(
-      {op.answered, op.version, side_of(op), op.kind != operation_kind::erase, op.value});
+      {op.answered, op.version, {}, {}, op.kind != operation_kind::erase, op.value});
+  set_side(op, registers_[op.key].back());
 }
 
 inline void checker::check(const record& op) {
@@ -277,8 +287,9 @@ inline void checker::check(const record& op) {
 }
 
 inline void checker::wrote_row(const record& erase, std::int64_t row) {
-  if (!erase.failed)
-    rows_[erase.key].push_back({erase.answered, erase.version, side_of(erase), true, row});
+  if (erase.failed) return;
+  rows_[erase.key].push_back({erase.answered, erase.version, {}, {}, true, row});
+  set_side(erase, rows_[erase.key].back());
 }
 
 inline void checker::check_row(const record& read) {
@@ -302,7 +313,10 @@ inline std::int64_t checker::row_owed(std::size_t member, std::uint32_t key) con
   const auto found = rows_.find(key);
   if (found == rows_.end()) return newest;
   for (const acknowledged& one : found->second) {
-    if (same_line(one.side, member)) newest = std::max(newest, one.value);
+    record now;
+    now.member = member;
+    now.asked_in = view_key_of(member);
+    if (owes(one, now)) newest = std::max(newest, one.value);
   }
   return newest;
 }
