@@ -55,6 +55,9 @@ class coordinator {
 
   /// It is of no use where it is: in another branch, or out of reach of this coordinator.
   void on_strayed(const member_id& member) { insert_id(strayed_, member); }
+  [[nodiscard]] bool strayed(const member_id& member) const {
+    return std::binary_search(strayed_.begin(), strayed_.end(), member);
+  }
 
   void on_ack(time_point now, std::uint16_t member);
   [[nodiscard]] bool may_be_stable(time_point now, time_point removed_until) const;

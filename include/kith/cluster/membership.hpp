@@ -181,6 +181,7 @@ class membership {
   // membership_decisions.hpp and membership_views.hpp: proposing, voting; installing, catching up.
   [[nodiscard]] bool same_view(time_point now, const member_id& from, const view_key& key,
                                outbox& out);
+  void note_strayed(time_point now, const member_id& member);
   [[nodiscard]] bool known_past(const view_key& key) const;
   [[nodiscard]] bool bound(time_point now, std::uint16_t rank) const;
   void consider(time_point now, outbox& out);

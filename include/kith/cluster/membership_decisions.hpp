@@ -84,7 +84,9 @@ inline void membership::consider_as_heir(time_point now, outbox& out) {
   if (idle && attempt_at_ != never && now < attempt_at_) return;
   std::vector<member_id> cut = credible_cut(now);
   if (!idle && !outdated(cut)) return;
-  const auto gone = [&](const member_id& id) { return std::ranges::binary_search(cut, id); };
+  const auto gone = [&](const member_id& id) {
+    return std::ranges::binary_search(cut, id) || desk_.strayed(id);
+  };
   bool heir = !gone(self_.id);
   for (std::uint16_t i = 0; heir && i < self_index_; ++i) heir = gone(view_->members[i].id);
   if (!heir) {

@@ -209,6 +209,7 @@ inline void membership::probe(time_point now, outbox& out) {
 inline void membership::on_merge_offer(time_point now, const member_id& from,
                                        const wire::merge_offer& m, outbox& out) {
   if (!view_ || majority() || leaving_) return;
+  if (view_->contains(from) && m.mine.branch != view_->key.branch) note_strayed(now, from);
   if (!coordinating()) {
     return post(out, from, wire::redirect{view_->oldest().id, view_->oldest().address});
   }

@@ -123,7 +123,7 @@ inline void membership::watch(time_point now, outbox& out) {
   ask_observers(now, out);
 }
 
-/// To the three oldest that this member does not suspect itself; to more of them the longer the
+/// To the three oldest that this member does not miss itself; to more of them the longer the
 /// coordinator is silent, since those three may be dead too.
 inline void membership::send_alerts(time_point now, outbox& out) {
   std::size_t wanted = 3;
@@ -132,7 +132,11 @@ inline void membership::send_alerts(time_point now, outbox& out) {
     wanted += static_cast<std::size_t>(silence / options_.timers.fence) * 3;
   }
   for (std::uint16_t i = 0; i < view_->size() && wanted > 0; ++i) {
-    if (std::ranges::find(alerts_, i, &wire::alert_item::subject) != alerts_.end()) continue;
+    // A suspect that is heard again may have to propose: alerts about it cannot be taken back.
+    const bool silent = now - contacts_[i] > 2 * options_.timers.heartbeat;
+    if (silent && std::ranges::find(alerts_, i, &wire::alert_item::subject) != alerts_.end()) {
+      continue;
+    }
     --wanted;
     if (i == self_index_) continue;
     ++counters_.alerts_sent;

@@ -13,6 +13,12 @@ inline bool membership::known_past(const view_key& key) const {
   return std::ranges::any_of(past_, [&](const past_view& past) { return past.key == key; });
 }
 
+/// `member` has gone on in another branch. It cannot vouch for anybody in this one.
+inline void membership::note_strayed(time_point now, const member_id& member) {
+  desk_.on_strayed(member);
+  cut_->on_unheard(now, member);
+}
+
 /// True when `key` is this member's view. Otherwise one of the two lags, or they are of different
 /// sides; what that calls for is started here.
 inline bool membership::same_view(time_point now, const member_id& from, const view_key& key,
@@ -35,14 +41,14 @@ inline bool membership::same_view(time_point now, const member_id& from, const v
     pull(now, from, out);
     return false;
   }
-  // Another branch. Who still hears its coordinator stays with it.
-  if (coordinating()) {
-    if (member) {
-      desk_.on_strayed(from);
-    } else {
-      post(out, from, wire::merge_offer{view_->key, view_->size()});
-    }
-  } else if (!allegiance_.bound(now) && key.number > view_->key.number) {
+  // Another branch. A member of this view that speaks of it is none any more.
+  if (member) {
+    note_strayed(now, from);
+  } else if (coordinating()) {
+    post(out, from, wire::merge_offer{view_->key, view_->size()});
+  }
+  // Who still hears its coordinator stays with it.
+  if (!coordinating() && !allegiance_.bound(now) && key.number > view_->key.number) {
     pull(now, from, out);
   }
   return false;

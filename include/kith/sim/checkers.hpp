@@ -22,6 +22,7 @@
 #include <kith/sim/history.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -124,8 +125,8 @@ inline void checker::look() {
     if (self == now_self && last == view->key) continue;
     const auto [known, fresh] = hashes_.emplace(view->key, view->hash);
     if (!fresh && known->second != view->hash) {
-      violations_.push_back({"I12: two views of number " +
-                             std::to_string(view->key.number.value()) + " differ"});
+      violations_.push_back(
+          {"I12: two views of number " + std::to_string(view->key.number.value()) + " differ"});
     }
     if (self == now_self) {
       if (view->key.number <= last.number) {
@@ -196,9 +197,9 @@ inline void checker::check_read(const record& op) {
   if (!must) return;
   if (op.yes) {
     if (op.version < must->version) {
-      fail("E1", op, "acknowledged was version " +
-                         std::to_string(must->version.epoch.view.value()) + "/" +
-                         std::to_string(must->version.seq.value()));
+      fail("E1", op,
+           "acknowledged was version " + std::to_string(must->version.epoch.view.value()) + "/" +
+               std::to_string(must->version.seq.value()));
     }
     return;
   }
@@ -209,7 +210,8 @@ inline void checker::check_read(const record& op) {
     return;
   }
   const auto erased = erase_invoked_.find(op.key);
-  if (erased != erase_invoked_.end() && erased->second + std::chrono::seconds{10} > must->at) return;
+  if (erased != erase_invoked_.end() && erased->second + std::chrono::seconds{10} > must->at)
+    return;
   fail("E2", op, "absent, though a put was acknowledged");
 }
 
@@ -220,8 +222,8 @@ inline void checker::check_session(const record& op) {
     for (const acknowledged& one : seen) {
       if (one.at >= op.invoked || one.version.epoch != op.version.epoch) continue;
       if (op.version < one.version) {
-        return fail("E3", op, "this member had seen sequence " +
-                                  std::to_string(one.version.seq.value()));
+        return fail("E3", op,
+                    "this member had seen sequence " + std::to_string(one.version.seq.value()));
       }
     }
   }
@@ -260,7 +262,8 @@ inline void checker::check(const record& op) {
 }
 
 inline void checker::wrote_row(const record& erase, std::int64_t row) {
-  if (!erase.failed) rows_[erase.key].push_back({erase.answered, erase.version, side_of(erase), true, row});
+  if (!erase.failed)
+    rows_[erase.key].push_back({erase.answered, erase.version, side_of(erase), true, row});
 }
 
 inline void checker::check_row(const record& read) {

@@ -142,8 +142,8 @@ inline run_report run_seed(const run_options& options) {
     members.run_for(std::chrono::seconds{25});
     members.run_until_stable();
     if (!members.run_until([&] { return clients.pending() == 0; }, std::chrono::seconds{30})) {
-      report.violations.push_back({"liveness: " + std::to_string(clients.pending()) +
-                                   " operations have no answer"});
+      report.violations.push_back(
+          {"liveness: " + std::to_string(clients.pending()) + " operations have no answer"});
     }
     members.run_for(std::chrono::seconds{3});
     clients.open_missing();

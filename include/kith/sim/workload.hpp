@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -95,8 +96,7 @@ class workload {
 
 // --- implementation ---
 
-inline workload::workload(cluster& on, checker& judge, std::uint64_t seed,
-                          workload_options options)
+inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workload_options options)
     : cluster_{on}, checker_{judge}, random_{seed}, options_{options} {
   for (std::uint32_t key = 0; key < options_.keys; ++key) database_[key] = ++last_value_;
 }
@@ -118,11 +118,11 @@ inline void workload::open_missing() {
       return row->second;
     };
     try {
-      open_[i] = std::make_shared<handles>(handles{
-          {},
-          cluster_.cache<std::uint32_t, std::int64_t>(i, "registers", plain),
-          cluster_.cache<std::uint32_t, std::int64_t>(i, "counters", plain),
-          cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading)});
+      open_[i] = std::make_shared<handles>(
+          handles{{},
+                  cluster_.cache<std::uint32_t, std::int64_t>(i, "registers", plain),
+                  cluster_.cache<std::uint32_t, std::int64_t>(i, "counters", plain),
+                  cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading)});
     } catch (const error&) {
       open_.erase(i);  // it crashed meanwhile, or found nobody to agree with: later again
     }
