@@ -21,7 +21,7 @@ std::int64_t now_ns() {
 }
 
 /// Reads its near copy without pause. The first read that finds the next value began when the copy
-/// was gone: says when. That read also fetched the new copy.
+/// was gone: says when, as soon as the new copy answers reads.
 int run_reader(const std::string& cluster, const std::string& port) {
   kith::member member{bench::apart(cluster, static_cast<std::uint16_t>(std::stoi(port)), 0)};
   bench::wait_for_members(member, 2);
@@ -32,6 +32,8 @@ int run_reader(const std::string& cluster, const std::string& port) {
     const auto found = cache.get(key);
     if (!found || found->id == seen) continue;
     seen = found->id;
+    const std::uint64_t hits = cache.stats().near_hits;
+    while (cache.stats().near_hits == hits) (void)cache.get(key);
     bench::say(began);
   }
 }
@@ -59,14 +61,20 @@ int run(int argc, char** argv) {
   for (int warm = 0; warm < 20; ++warm) (void)put_and_wait();
 
   bench::latencies bare, gone;
+  std::size_t torn = 0;
   const auto until = std::chrono::steady_clock::now() +
                      std::chrono::milliseconds{bench::is_quick(argc, argv) ? 300 : 8000};
   while (std::chrono::steady_clock::now() < until) {
     bare.time(10, [&] { floor.call(); });
-    for (int i = 0; i < 10; ++i) gone.add(put_and_wait());
+    for (int i = 0; i < 10; ++i) {
+      const double us = put_and_wait();
+      if (us > 0) gone.add(us);
+      if (us <= 0) ++torn;
+    }
   }
   bare.print("ping-pong");
   gone.print("near copy gone");
+  std::printf("%zu puts left out: the reader was interrupted in the read that saw the end\n", torn);
   report.figure("put_invalidate_p50", gone.at(0.5) / bare.at(0.5), "x");
   report.figure("put_invalidate_p99", gone.at(0.99) / bare.at(0.5), "x");
   return report.finish();

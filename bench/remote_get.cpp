@@ -17,9 +17,10 @@ namespace {
 int run(int argc, char** argv) {
   bench::report report{argc, argv,
                        "remote_get: cache::get of a key that another process owns, no near cache, "
-                       "loopback, against\na blocking TCP ping-pong (51 bytes there, 150 back, as kith's get; "
-                       "TCP_NODELAY) between two processes, and\nGET of redis by a blocking client that "
-                       "decodes the value too. Rounds of 100 calls turn about; over all calls."};
+                       "loopback, against\na blocking TCP ping-pong between two processes (51 "
+                       "bytes there, 150 back, as the get; TCP_NODELAY)\nand GET of redis by a "
+                       "blocking client that decodes the value too.\nRounds of 100 calls turn "
+                       "about; percentiles over all calls."};
   bench::ping_pong floor;
   const std::unique_ptr<bench::redis> redis = bench::redis::start_if_installed();
   bench::remote_pair pair{"bench-remote-get-" + std::to_string(::getpid())};
