@@ -23,6 +23,8 @@ struct record {
   std::size_t member = 0;
   /// Which life of the member: sessions end with it.
   member_id self;
+  /// Which identity the member had when it began: one that lost a merge has another.
+  member_id as;
   std::uint32_t key = 0;
   /// The member's view when it asked.
   kith::cluster::view_key asked_in;
