@@ -56,6 +56,10 @@ class checker {
     if (view == nullptr) return std::nullopt;
     return view->epoch_of(partition_of_key(key));
   }
+  [[nodiscard]] kith::cluster::view_key view_key_of(std::size_t member) const {
+    const kith::cluster::view* view = view_of(member);
+    return view == nullptr ? kith::cluster::view_key{} : view->key;
+  }
   void invoked_erase(std::uint32_t key) { erase_invoked_[key] = cluster_.time().now(); }
 
   [[nodiscard]] const std::vector<violation>& violations() const { return violations_; }
@@ -84,6 +88,7 @@ class checker {
                                                  const record& read) const;
   [[nodiscard]] const kith::cluster::view* view_of(std::size_t member) const;
   [[nodiscard]] bool same_line(const kith::cluster::view_key& wrote, std::size_t reader) const;
+  [[nodiscard]] bool owes(const acknowledged& write, const record& read) const;
   [[nodiscard]] kith::cluster::view_key side_of(const record& op) const;
   [[nodiscard]] static partition_id partition_of_key(std::uint32_t key);
 
@@ -152,7 +157,8 @@ inline void checker::fail(const std::string& rule, const record& op, const std::
 }
 
 /// Two sides of a cluster that was cut in two owe each other nothing. A reader that lags behind its
-/// own line does owe, unless its coordinator is alive and lags with it: then they are a side.
+/// own line does owe, unless its coordinator is alive and lags with it, or went on to another line:
+/// then they are a side.
 inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t reader) const {
   const kith::cluster::view* view = view_of(reader);
   if (view == nullptr) return false;
@@ -160,8 +166,9 @@ inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t
   if (!lineage_.leads(view->key, wrote)) return false;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     const kith::cluster::view* other = view_of(i);
-    if (other == nullptr || other->key != view->key) continue;
-    if (cluster_.host(i).control().self() == view->oldest().id) return false;
+    if (other == nullptr || cluster_.host(i).control().self() != view->oldest().id) continue;
+    if (other->key == view->key) return false;
+    return lineage_.leads(wrote, other->key) || lineage_.leads(other->key, wrote);
   }
   return true;
 }
@@ -178,12 +185,20 @@ inline kith::cluster::view_key checker::side_of(const record& op) const {
   return view->key;
 }
 
+/// A read that began on one side and ended on the other, after a merge, may have been answered on
+/// either.
+inline bool checker::owes(const acknowledged& write, const record& read) const {
+  const bool from_start = lineage_.leads(write.side, read.asked_in) ||
+                          lineage_.leads(read.asked_in, write.side);
+  return from_start && same_line(write.side, read.member);
+}
+
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,
                                                           const record& read) const {
   const time_point by = read.invoked - max_staleness_;
   std::optional<acknowledged> newest;
   for (const acknowledged& one : all) {
-    if (one.at >= by || !same_line(one.side, read.member)) continue;
+    if (one.at >= by || !owes(one, read)) continue;
     if (!newest || one.version > newest->version) newest = one;
   }
   return newest;
@@ -273,7 +288,7 @@ inline void checker::check_row(const record& read) {
   if (found == rows_.end()) return;
   const time_point by = read.invoked - max_staleness_;
   for (const acknowledged& one : found->second) {
-    if (one.at < by && one.value > read.value && same_line(one.side, read.member)) {
+    if (one.at < by && one.value > read.value && owes(one, read)) {
       fail("E5", read, "row " + std::to_string(one.value) + " was acknowledged");
       return;
     }

@@ -24,6 +24,8 @@ struct record {
   /// Which life of the member: sessions end with it.
   member_id self;
   std::uint32_t key = 0;
+  /// The member's view when it asked.
+  kith::cluster::view_key asked_in;
   time_point invoked;
   time_point answered;
   bool failed = false;

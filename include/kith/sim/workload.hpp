@@ -174,6 +174,7 @@ inline record workload::begin(operation_kind kind, std::size_t member, const han
   op.member = member;
   op.self = with.self;
   op.key = key;
+  op.asked_in = checker_.view_key_of(member);
   op.invoked = cluster_.time().now();
   return op;
 }
