@@ -22,6 +22,7 @@
 #include <kith/sim/history.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
