@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Shows that the simulator sees what it is for. Each patch in tests/mutants breaks one rule in a copy
-of the headers; the simulator, built with that copy, must report a violation.
+"""Shows that the simulator sees what it is for. Each patch in tests/mutants breaks one rule in a
+copy of the headers; the simulator, built with that copy, must report a violation.
 
 Without options each mutant runs the seed that tests/mutants/table.txt has for it, and the unbroken
 headers must pass the same seed. With --search each mutant runs from seed 1 on until it is caught,
