@@ -4,6 +4,7 @@
 #include "processes.hpp"
 
 #include <string>
+#include <utility>
 
 using namespace process_test;
 
@@ -106,6 +107,9 @@ TEST_CASE("faults: a process that was stopped for 10 s comes back and answers no
     ++rounds;
   }
   REQUIRE(all_ended(busy, words));
+  processes awake;
+  for (int i = 0; i < 3; ++i) awake.push_back(std::move(run.all[static_cast<std::size_t>(i)]));
+  REQUIRE(wait_until([&] { return share_a_view(awake, 3); }));
   MESSAGE(rounds << " rounds of " << words << " puts during the stop");
   CHECK(rounds > 1);
   // Written again just now, which is what the waking one must not be older than: max_staleness
@@ -119,9 +123,10 @@ TEST_CASE("faults: a process that was stopped for 10 s comes back and answers no
   CHECK(tallied(sleeper, "before") == 0);
   CHECK(tallied(sleeper, "during") + tallied(sleeper, "absent") + refused(sleeper) == words);
 
-  REQUIRE(wait_until([&] { return share_a_view(run.all, 4); }, 60s));
+  REQUIRE(wait_until([&] { return share_a_view(awake, 4); }, 60s));
+  REQUIRE(wait_until([&] { return sleeper.ask("view") == awake[0]->ask("view"); }, 60s));
   run.put_all(sleeper, "after");
-  for (const auto& each : run.all) {
+  for (const auto& each : awake) {
     CHECK(wait_until([&] { return each->ask("get w0") == "value after"; }));
   }
 }

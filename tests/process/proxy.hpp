@@ -60,6 +60,8 @@ class proxy {
     wake();
   }
   [[nodiscard]] std::size_t resets() const { return resets_; }
+  /// That pass through now.
+  [[nodiscard]] std::size_t connections() const { return open_; }
 
  private:
   /// One way of a connection: what was read and not yet written.
@@ -116,6 +118,7 @@ class proxy {
         return each.over;
       });
       if (waits.size() > 1 && (waits[1].revents & POLLIN) != 0) accept();
+      open_ = connections_.size();
     }
   }
   void reset_all() {
@@ -160,6 +163,7 @@ class proxy {
   std::atomic<bool> still_{false};
   std::atomic<bool> resets_wanted_{false};
   std::atomic<std::size_t> resets_{0};
+  std::atomic<std::size_t> open_{0};
   std::list<connection> connections_;  // of the thread
   std::thread thread_;
 };
