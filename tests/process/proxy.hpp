@@ -1,5 +1,5 @@
-// A TCP proxy in the test's process, in front of one member: what passes through it can be reset, or
-// stopped as by a peer that reads nothing, while the member itself is well.
+// A TCP proxy in the test's process, in front of one member: what passes through it can be reset,
+// or stopped as by a peer that reads nothing, while the member itself is well.
 #pragma once
 
 #include <doctest/doctest.h>

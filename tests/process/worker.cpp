@@ -3,8 +3,8 @@
 //
 //   worker CLUSTER [port=N] [advertise=N] [seed=N]... [weight=N] [timeout_ms=N]
 //
-// With a seed it looks for others there only, else on the ports of the loopback. Its first lines are
-// "at PORT" and, when its caches are open, "ready". Then it takes:
+// With a seed it looks for others there only, else on the ports of the loopback. Its first lines
+// are "at PORT" and, when its caches are open, "ready". Then it takes:
 //
 //   put KEY VALUE | get KEY | own KEY | add KEY N | sum KEY
 //                               what it says, blocking: "ok", "value V", "absent", "error WHY"
