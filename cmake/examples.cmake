@@ -1,4 +1,5 @@
-# Each file in examples/ is one program and one test: it checks itself and ends when its input does.
+# Each file in examples/ is one program and one test: it checks itself, ends when its input does,
+# and prints what examples/expected/ has under its name.
 # A folder with a CMakeLists.txt is an example of several programs.
 file(GLOB examples CONFIGURE_DEPENDS examples/*.cpp)
 foreach(example IN LISTS examples)
@@ -8,7 +9,9 @@ foreach(example IN LISTS examples)
   set_target_properties(example_${name} PROPERTIES
     OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
   add_test(NAME example/${name}
-    COMMAND sh -c "exec \"$0\" </dev/null" $<TARGET_FILE:example_${name}>)
+    COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:example_${name}>
+      -DEXPECTED=${PROJECT_SOURCE_DIR}/examples/expected/${name}.txt
+      -P ${PROJECT_SOURCE_DIR}/cmake/run_example.cmake)
   # Members that run at the same time would find each other on the loopback and form one cluster.
   set_tests_properties(example/${name} PROPERTIES
     LABELS example TIMEOUT 60 RESOURCE_LOCK loopback_discovery)

@@ -68,7 +68,7 @@ class member_port final : public handle::port {
       return states_.emplace(name, std::pair{types, make()}).first->second.second;
     }
     if (known->second.first != types) {
-      throw error{errc::config_mismatch, "the cache " + name + " was opened with other types"};
+      throw error{errc::config_mismatch, "key or value: others than when " + name + " was opened"};
     }
     return known->second.second;
   }

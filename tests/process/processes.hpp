@@ -1,5 +1,5 @@
 // Worker processes (worker.cpp) as seen by a test: started, asked, killed, stopped, continued. Each
-// is ended by its own process id. Every wait is for an event and has a bound: a failure ends too.
+// is ended by its own process id. Every wait is for an event, and bounded so that a failure ends.
 #pragma once
 
 #include <doctest/doctest.h>
