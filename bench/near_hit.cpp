@@ -52,10 +52,9 @@ double throughput(std::size_t threads, std::size_t calls, One&& one) {
     for (std::size_t i = 0; i < calls; ++i) one(i + self * order_size / 2);
     ends[self] = std::chrono::steady_clock::now();
   };
-  std::vector<std::thread> others;
-  for (std::size_t t = 1; t < threads; ++t) others.emplace_back(body, t);
-  body(0);
-  for (std::thread& other : others) other.join();
+  std::vector<std::thread> readers;
+  for (std::size_t t = 0; t < threads; ++t) readers.emplace_back(body, t);
+  for (std::thread& reader : readers) reader.join();
   const std::chrono::duration<double> spent =
       *std::max_element(ends.begin(), ends.end()) - *std::min_element(starts.begin(), starts.end());
   return static_cast<double>(threads * calls) / spent.count();
@@ -113,7 +112,8 @@ void measure(const subjects& on, bool quick, bench::report& report) {
   const std::uint64_t hits = after.near_hits - before.near_hits;
   const std::uint64_t missed = after.owner_hits - before.owner_hits;
   std::printf("one thread: bare find %.1f ns, near hit %.1f ns\n", ns[0], ns[1]);
-  std::printf("two threads: the bare map scales %.2f x on this machine now\n", two.bare_spread);
+  std::printf("two threads: the bare map scales %.2f x on this machine now, load %.1f\n",
+              two.bare_spread, bench::machine_load());
   std::printf("%llu near hits, %llu reads went to the owner\n",
               static_cast<unsigned long long>(hits), static_cast<unsigned long long>(missed));
   report.figure("near_hit_1t", ns[1] / ns[0], "x");
