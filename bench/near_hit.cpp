@@ -46,8 +46,7 @@ double throughput(std::size_t threads, std::size_t calls, One&& one) {
   std::vector<std::chrono::steady_clock::time_point> starts(threads), ends(threads);
   const auto body = [&](std::size_t self) {
     waiting.fetch_sub(1);
-    while (waiting.load() != 0) {
-    }
+    while (waiting.load() != 0) std::this_thread::yield();
     starts[self] = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < calls; ++i) one(i + self * order_size / 2);
     ends[self] = std::chrono::steady_clock::now();
@@ -66,7 +65,7 @@ struct scaling {
   double bare_spread = 0;
 };
 
-scaling measure_scaling(const subjects& on, std::size_t rounds) {
+scaling measure_scaling(const subjects& on, std::chrono::milliseconds time) {
   constexpr std::size_t calls = 40000;
   constexpr std::size_t bare_calls = 5 * calls;  // about the same time a round
   const auto spread = [&](std::size_t i) {
@@ -82,7 +81,8 @@ scaling measure_scaling(const subjects& on, std::size_t rounds) {
     bench::keep(id);
   };
   std::vector<double> seen[6];
-  for (std::size_t round = 0; round < rounds; ++round) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < until) {
     for (std::size_t threads : {1U, 2U}) {
       seen[threads - 1].push_back(throughput(threads, calls, spread));
       seen[threads + 1].push_back(throughput(threads, calls, hot));
@@ -107,7 +107,7 @@ void measure(const subjects& on, bool quick, bench::report& report) {
         std::uint64_t id = read_near(on.cache, on.key(i * 31));
         bench::keep(id);
       });
-  const scaling two = measure_scaling(on, quick ? 10 : 150);
+  const scaling two = measure_scaling(on, std::chrono::milliseconds{quick ? 500 : 8000});
   const auto after = on.cache.stats();
   const std::uint64_t hits = after.near_hits - before.near_hits;
   const std::uint64_t missed = after.owner_hits - before.owner_hits;
