@@ -70,6 +70,7 @@ int run(int argc, char** argv) {
   }
   std::printf("%zu starts alone, %zu as the second, %zu as the tenth\n", times.alone.size(),
               times.second.size(), times.tenth.size());
+  std::printf("load of the machine: %.1f\n", bench::machine_load());
   report.figure("join_alone_ms", bench::median(times.alone), "ms");
   report.figure("join_second_ms", bench::median(times.second), "ms");
   report.figure("join_tenth_ms", bench::median(times.tenth), "ms");

@@ -46,16 +46,14 @@ double throughput(std::size_t threads, std::size_t calls, One&& one) {
   std::vector<std::chrono::steady_clock::time_point> starts(threads), ends(threads);
   const auto body = [&](std::size_t self) {
     waiting.fetch_sub(1);
-    while (waiting.load() != 0) {
-    }
+    while (waiting.load() != 0) std::this_thread::yield();
     starts[self] = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < calls; ++i) one(i + self * order_size / 2);
     ends[self] = std::chrono::steady_clock::now();
   };
-  std::vector<std::thread> others;
-  for (std::size_t t = 1; t < threads; ++t) others.emplace_back(body, t);
-  body(0);
-  for (std::thread& other : others) other.join();
+  std::vector<std::thread> readers;
+  for (std::size_t t = 0; t < threads; ++t) readers.emplace_back(body, t);
+  for (std::thread& reader : readers) reader.join();
   const std::chrono::duration<double> spent =
       *std::max_element(ends.begin(), ends.end()) - *std::min_element(starts.begin(), starts.end());
   return static_cast<double>(threads * calls) / spent.count();
@@ -67,7 +65,7 @@ struct scaling {
   double bare_spread = 0;
 };
 
-scaling measure_scaling(const subjects& on, std::size_t rounds) {
+scaling measure_scaling(const subjects& on, std::chrono::milliseconds time) {
   constexpr std::size_t calls = 40000;
   constexpr std::size_t bare_calls = 5 * calls;  // about the same time a round
   const auto spread = [&](std::size_t i) {
@@ -83,7 +81,8 @@ scaling measure_scaling(const subjects& on, std::size_t rounds) {
     bench::keep(id);
   };
   std::vector<double> seen[6];
-  for (std::size_t round = 0; round < rounds; ++round) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < until) {
     for (std::size_t threads : {1U, 2U}) {
       seen[threads - 1].push_back(throughput(threads, calls, spread));
       seen[threads + 1].push_back(throughput(threads, calls, hot));
@@ -108,12 +107,13 @@ void measure(const subjects& on, bool quick, bench::report& report) {
         std::uint64_t id = read_near(on.cache, on.key(i * 31));
         bench::keep(id);
       });
-  const scaling two = measure_scaling(on, quick ? 10 : 150);
+  const scaling two = measure_scaling(on, std::chrono::milliseconds{quick ? 500 : 8000});
   const auto after = on.cache.stats();
   const std::uint64_t hits = after.near_hits - before.near_hits;
   const std::uint64_t missed = after.owner_hits - before.owner_hits;
   std::printf("one thread: bare find %.1f ns, near hit %.1f ns\n", ns[0], ns[1]);
-  std::printf("two threads: the bare map scales %.2f x on this machine now\n", two.bare_spread);
+  std::printf("two threads: the bare map scales %.2f x on this machine now, load %.1f\n",
+              two.bare_spread, bench::machine_load());
   std::printf("%llu near hits, %llu reads went to the owner\n",
               static_cast<unsigned long long>(hits), static_cast<unsigned long long>(missed));
   report.figure("near_hit_1t", ns[1] / ns[0], "x");

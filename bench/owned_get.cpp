@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
       "owner's store\n",
       ns[0], ns[1], static_cast<unsigned long long>(after.near_hits - before.near_hits),
       static_cast<unsigned long long>(after.owner_hits - before.owner_hits));
+  std::printf("load of the machine: %.1f\n", bench::machine_load());
   report.figure("owned_get", ns[1] / ns[0], "x");
   return report.finish();
 }

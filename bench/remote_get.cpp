@@ -61,6 +61,7 @@ int run(int argc, char** argv) {
   bare.print("ping-pong");
   kith_get.print("remote get");
   if (redis) redis_get.print("redis GET");
+  std::printf("load of the machine: %.1f\n", bench::machine_load());
   report.figure("remote_get_p50", kith_get.at(0.5) / bare.at(0.5), "x");
   report.figure("remote_get_p99", kith_get.at(0.99) / bare.at(0.5), "x");
   if (redis) report.figure("remote_get_vs_redis", kith_get.at(0.5) / redis_get.at(0.5), "x");

@@ -138,6 +138,7 @@ int run(int argc, char** argv) {
   std::printf("%.0f gets a second, %.0f calls a second with one in ten a put\n", ops,
               bench::median(mixed));
   if (other) std::printf("redis: %.0f GET a second\n", bench::median(redis_gets));
+  std::printf("load of the machine: %.1f\n", bench::machine_load());
   report.figure("remote_pipeline_ops", ops, "1/s");
   report.figure("remote_pipeline_puts", bench::median(mixed) / ops, "x");
   if (other) report.figure("remote_pipeline_vs_redis", ops / bench::median(redis_gets), "x");

@@ -61,6 +61,13 @@ inline bool is_quick(int argc, char** argv) {
                      [](const char* one) { return std::string_view{one} == "--quick"; });
 }
 
+/// Threads of the whole machine that wanted to run in the last minute. Above the number of
+/// processors, figures of two threads and 99th percentiles say little.
+inline double machine_load() {
+  double load = 0;
+  return ::getloadavg(&load, 1) == 1 ? load : 0;
+}
+
 /// A member that knows only `seed`, if any: other clusters of this machine are not asked.
 inline kith::member_options apart(std::string cluster, std::uint16_t seed = 0,
                                   std::uint32_t weight = 100) {
