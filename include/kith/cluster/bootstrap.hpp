@@ -87,7 +87,7 @@ class bootstrap {
 
   peer& peer_of(const member_id& id);
   [[nodiscard]] bool linked(const member_id& id) const;
-  void dial_candidates(outbox& out);
+  void dial_candidates(time_point now, outbox& out);
   void ask(const member_id& other, outbox& out) const;
   void mark(const endpoint& where, place state);
   [[nodiscard]] bool found_cluster(time_point now) const;
@@ -252,10 +252,13 @@ inline void bootstrap::on_redirect(time_point now, const member_id& from,
   out.push_back(dial{answer.address});
 }
 
-inline void bootstrap::dial_candidates(outbox& out) {
-  for (candidate& c : candidates_) {
-    if (c.state == place::linked) continue;
-    if (c.state == place::absent || c.state == place::unreachable) out.push_back(dial{c.where});
+inline void bootstrap::dial_candidates(time_point now, outbox& out) {
+  // By then the driver must have given a dial up; a link may also have ended before it was
+  // reported.
+  const bool overdue = now - started_ > 2 * timers_.discover;
+  for (const candidate& c : candidates_) {
+    if (c.state == place::linked || (c.state == place::dialled && !overdue)) continue;
+    out.push_back(dial{c.where});
   }
 }
 
@@ -264,7 +267,7 @@ inline void bootstrap::on_timeout(time_point now, outbox& out) {
   if (!active_ || now < retry_at_) return;
   followed_.clear();
   if (target_.nobody()) {
-    dial_candidates(out);
+    dial_candidates(now, out);
     for (const peer& p : peers_) ask(p.id, out);
   } else {
     ask(target_, out);

@@ -55,6 +55,11 @@ class coordinator {
 
   /// It is of no use where it is: in another branch, or out of reach of this coordinator.
   void on_strayed(const member_id& member) { insert_id(strayed_, member); }
+  /// They were too many to be removed: look again later.
+  void forget_strayed(time_point now) {
+    strayed_.clear();
+    ack_deadline_ = now + timers_.ack_timeout;
+  }
   [[nodiscard]] bool strayed(const member_id& member) const {
     return std::binary_search(strayed_.begin(), strayed_.end(), member);
   }
@@ -71,9 +76,10 @@ class coordinator {
   [[nodiscard]] change_plan takeover_plan(const view& current,
                                           std::span<const member_id> cut) const;
 
-  /// A tick came late: the members' acknowledgements may be waiting unread.
+  /// A tick came late: what the members sent meanwhile may be waiting unread.
   void on_late_tick(time_point now) {
     ack_deadline_ = std::max(ack_deadline_, now + timers_.fence);
+    for (time_point& heard : heard_) heard = now;
   }
   /// Forgets deadlines that have passed and mean nothing more.
   void on_tick(time_point now) {

@@ -152,6 +152,8 @@ class membership {
                       outbox& out);
   void on_merge_confirm(time_point now, const member_id& from, const wire::merge_confirm& m,
                         outbox& out);
+  void greet_stranger(const member_id& peer, outbox& out);
+  [[nodiscard]] bool forlorn(time_point now) const;
   void probe(time_point now, outbox& out);
   void on_open_cache(time_point now, const member_id& from, const wire::open_cache& m, outbox& out);
   void on_cache_refused(const wire::cache_refused& m, outbox& out);
@@ -191,6 +193,8 @@ class membership {
   [[nodiscard]] std::vector<member_id> sorted_cut() const;
   [[nodiscard]] std::vector<member_id> credible_cut(time_point now) const;
   [[nodiscard]] bool leaves_a_quorum(const std::vector<member_id>& cut) const;
+  [[nodiscard]] std::optional<change_plan> coordinator_plan(time_point now,
+                                                            const std::vector<member_id>& cut);
   [[nodiscard]] bool outdated(const std::vector<member_id>& cut) const;
   void begin_prepare(time_point now, outbox& out);
   void begin_accept(time_point now, view_change value, outbox& out);

@@ -61,10 +61,24 @@ inline void membership::consider_as_coordinator(time_point now, outbox& out) {
   const bool cut_healed =
       majority() && !leaves_a_quorum(sorted_cut()) && authority_.until(now, counts_itself()) > now;
   if (cut_healed) desk_.ask_for_next_view();
-  std::optional<change_plan> plan = desk_.plan(now, *view_, cut);
+  std::optional<change_plan> plan = coordinator_plan(now, cut);
   if (!plan) return;
   attempt_cut_ = std::move(cut);
   attempt(now, std::move(*plan), out);
+}
+
+inline std::optional<change_plan> membership::coordinator_plan(time_point now,
+                                                               const std::vector<member_id>& cut) {
+  std::optional<change_plan> plan = desk_.plan(now, *view_, cut);
+  if (!plan || !majority()) return plan;
+  std::vector<member_id> failed;
+  for (const wire::removal& goes : plan->removed) {
+    if (goes.why == wire::departure::failed) failed.push_back(view_->members[goes.member].id);
+  }
+  std::ranges::sort(failed);
+  if (leaves_a_quorum(failed)) return plan;
+  desk_.forget_strayed(now);
+  return desk_.plan(now, *view_, cut);
 }
 
 /// Without votes a proposer waits for all that it keeps: has one of them gone meanwhile?
@@ -129,7 +143,7 @@ inline void membership::attempt(time_point now, change_plan plan, outbox& out) {
 /// After a first phase: the picture has changed since.
 inline change_plan membership::plan_anew(time_point now) {
   if (!coordinating()) return desk_.takeover_plan(*view_, attempt_cut_);
-  std::optional<change_plan> plan = desk_.plan(now, *view_, attempt_cut_);
+  std::optional<change_plan> plan = coordinator_plan(now, attempt_cut_);
   return plan ? std::move(*plan) : desk_.takeover_plan(*view_, attempt_cut_);
 }
 

@@ -156,9 +156,7 @@ inline void membership::on_link_up(time_point now, const member_id& peer,
       }
     }
   }
-  if (!majority() && coordinating() && !view_->contains(peer)) {
-    post(out, peer, wire::merge_offer{view_->key, view_->size()});
-  }
+  if (!view_->contains(peer)) greet_stranger(peer, out);
   consider(now, out);
 }
 
@@ -190,19 +188,38 @@ inline void membership::on_dial_failed(time_point now, const endpoint& where, di
 
 // --- other clusters ---
 
+/// A coordinator without quorum offers to merge. Anybody else says where it stands: who knows that
+/// view to be over answers with a kick.
+inline void membership::greet_stranger(const member_id& peer, outbox& out) {
+  if (!majority() && coordinating()) {
+    post(out, peer, wire::merge_offer{view_->key, view_->size()});
+  } else {
+    post(out, peer, wire::ping{view_->key});
+  }
+}
+
+/// Does this member know of nobody who could tell it that it is out? All others of its view may be
+/// gone, or here again under other identities.
+inline bool membership::forlorn(time_point now) const {
+  if (coordinating()) return majority() && authority_.until(now, counts_itself()) <= now;
+  return now - coordinator_heard_ > 2 * options_.timers.fence;
+}
+
 inline void membership::probe(time_point now, outbox& out) {
   const duration period = options_.timers.probe;
   const auto jitter = random_.below(static_cast<std::uint64_t>(period.count() / 4 + 1));
   probe_at_ = now + period + duration{static_cast<duration::rep>(jitter)};
+  const bool leads = coordinating() && !majority();
+  if (!leads && !forlorn(now)) return;
   for (const endpoint& where : merge_.next_probes(*view_, candidates_)) {
     if (where != self_.address) out.push_back(dial{where});
   }
-  std::size_t offers = merge::probes_at_a_time;
+  std::size_t greetings = merge::probes_at_a_time;
   for (const member_id& peer : links_) {
-    if (offers == 0) break;
+    if (greetings == 0) break;
     if (view_->contains(peer)) continue;
-    --offers;
-    post(out, peer, wire::merge_offer{view_->key, view_->size()});
+    --greetings;
+    greet_stranger(peer, out);
   }
 }
 

@@ -104,7 +104,7 @@ inline void membership::install(time_point now, view next, const arrival& how, o
   pulled_from_ = {};
   bootstrap_.stop();
   role_ = coordinating() ? member_role::coordinator : member_role::follower;
-  probe_at_ = coordinating() && !majority() ? now + options_.timers.probe / 2 : never;
+  probe_at_ = now + options_.timers.probe / 2;
   out.push_back(view_installed{view_});
   desk_.on_ack(now, self_index_);
   settle_caches(now, out);

@@ -239,7 +239,7 @@ inline void fault_injector::clog() {
   random_source& draw = random(fault::clog);
   const auto from = static_cast<host_index>(draw.below(cluster_.size()));
   const auto to = static_cast<host_index>(draw.below(cluster_.size()));
-  const duration more = between(fault::clog, 1, 3'000);
+  const duration more = between(fault::clog, 1, 5'000);
   const duration length = between(fault::clog, 300, 10'000);
   if (from == to) return;
   cluster_.network().clog(from, to, more);

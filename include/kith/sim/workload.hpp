@@ -173,6 +173,7 @@ inline record workload::begin(operation_kind kind, std::size_t member, const han
   op.kind = kind;
   op.member = member;
   op.self = with.self;
+  if (cluster_.host(member).running()) op.as = cluster_.host(member).control().self();
   op.key = key;
   op.asked_in = checker_.view_key_of(member);
   op.invoked = cluster_.time().now();
@@ -275,6 +276,7 @@ inline void workload::add(std::size_t member, std::shared_ptr<handles> with, std
           op.version.epoch = *before;
           checker_.check(op);
         }
+        checker_.answered_add(op.key);
         later(member, with);
       });
 }

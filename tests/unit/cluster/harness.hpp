@@ -336,9 +336,10 @@ class world : public observed_members {
       if (std::holds_alternative<identity_changed>(e)) trace(i, "starts over");
       if (std::holds_alternative<left>(e)) trace(i, "left");
       if (std::holds_alternative<cluster::view_stable>(e)) trace(i, "stable");
-      if (auto* l = std::get_if<log>(&e)) trace(i, l->record.event);
+      if (auto* l = std::get_if<cluster::log>(&e)) trace(i, l->record.event);
       if (auto* s = std::get_if<send>(&e); s && s->packet.code == wire::opcode::alert) {
-        trace(i, "sends alert of " + std::to_string(s->packet.payload.size()) + " bytes to " + to_string(s->to));
+        trace(i, "sends alert of " + std::to_string(s->packet.payload.size()) + " bytes to " +
+                     to_string(s->to));
       }
       if (auto* s = std::get_if<send>(&e); s && s->packet.code == wire::opcode::kick) {
         trace(i, "sends kick to " + to_string(s->to));

@@ -61,7 +61,8 @@ TEST_CASE("membership: ten members that start at once form one cluster") {
   }
 }
 
-TEST_CASE("membership: a stopped process on a candidate's port delays a founding, and splits none") {
+TEST_CASE(
+    "membership: a stopped process on a candidate's port delays a founding, and splits none") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     world_options options;
     options.seed = seed;
