@@ -135,19 +135,21 @@ sleep_until() {
 }
 
 show_change() {
-  local name=$1 text="Changed through replica 1 at $(date +%T)" n seen began
+  local name=$1 text="Changed through replica 1 at $(date +%T)" n seen reads began
   say "A change through replica 1 is read at the others: $name"
-  for n in 1 2 3 4; do note "before, replica $n: $(description_of "$n" "$name")"; done
+  for n in 1 2 3 4; do note "before it,    replica $n: $(description_of "$n" "$name")"; done
   fetch -f -X PUT --data "{\"description\":\"$text\"}" \
     "http://127.0.0.1:${ports[1]}/package/$name" || die "the change was refused"
   began=$(now_ms)
   for n in 2 3 4; do
-    seen=$(description_of "$n" "$name")
-    while [[ $seen != "$text" ]]; do
-      if (($(now_ms) - began > 10000)); then die "replica $n still shows: $seen"; fi
+    seen=''
+    for ((reads = 0; $(now_ms) - began < 10000; )); do
+      ((++reads))
       seen=$(description_of "$n" "$name")
+      if [[ $seen == "$text" ]]; then break; fi
     done
-    note "after $(($(now_ms) - began)) ms, replica $n: $seen"
+    if [[ $seen != "$text" ]]; then die "replica $n still shows: $seen"; fi
+    note "read $reads after it, replica $n: $seen"
   done
 }
 

@@ -103,7 +103,7 @@ void api::operator()(const http_request& request, const http_responder& respond)
 
 void api::read(const std::string& name, const http_responder& respond) const {
   behind_.find(name, respond.executor(),
-               [respond](read_result&& result) { respond(reply_to_read(result)); });
+               [respond](const read_result& result) { respond(reply_to_read(result)); });
 }
 
 void api::write(std::string name, const std::string& body, const http_responder& respond) const {
@@ -114,7 +114,7 @@ void api::write(std::string name, const std::string& body, const http_responder&
     return respond(refusal(http::status::bad_request, wrong.what()));
   }
   behind_.write(std::move(name), std::move(change), respond.executor(),
-                [respond](write_result&& result) { respond(reply_to_write(result)); });
+                [respond](const write_result& result) { respond(reply_to_write(result)); });
 }
 
 }  // namespace catalog

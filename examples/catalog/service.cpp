@@ -1,10 +1,15 @@
 #include "service.hpp"
 
+#include <kith/kith.hpp>
+
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
+#include <exception>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 namespace catalog {
@@ -35,37 +40,52 @@ void raise_to(counters::count& highest, std::uint64_t value) {
 
 }  // namespace
 
-service::service(const service_options& options, database& rows, counters& counted)
-    : rows_{rows},
-      counted_{counted},
-      member_{{.cluster = options.cluster}},
-      packages_{member_.cache<std::string, package>(
-          "packages", {.near = {.max_bytes = options.near_bytes, .max_staleness = staleness_max},
-                       .max_bytes = options.owned_bytes,
-                       .ttl = entry_life,
-                       .load = [&rows](const std::string& name) { return rows.find(name); }})} {}
+struct service::replica {
+  replica(const service_options& options, database& rows)
+      : member{{.cluster = options.cluster}},
+        packages{member.cache<std::string, package>(
+            "packages",
+            {.near = {.max_bytes = options.near_bytes, .max_staleness = staleness_max},
+             .max_bytes = options.owned_bytes,
+             .ttl = entry_life,
+             .load = [&rows](const std::string& name) { return rows.find(name); }})} {}
+  ~replica() { writer.join(); }
+  replica(const replica&) = delete;
+  replica& operator=(const replica&) = delete;
 
-service::~service() { writer_.join(); }
+  kith::member member;
+  kith::cache<std::string, package> packages;
+  /// Held while a read is started; see find.
+  std::mutex starting;
+  /// Writers wait for each other in the database anyhow, so one thread is enough; the threads that
+  /// serve reads never wait for the disk.
+  asio::thread_pool writer{1};
+};
+
+service::service(const service_options& options, database& rows, counters& counted)
+    : rows_{rows}, counted_{counted}, replica_{std::make_unique<replica>(options, rows)} {}
+
+service::~service() = default;
 
 // The cache counts near hits and finds them while a read is started. One read is started at a time,
 // so a count that grew meanwhile is about this one. The row says when it was read: after this
 // request came in means that the database was asked for it (or for one that came at the same time).
 void service::find(const std::string& name, const asio::any_io_executor& strand,
-                   std::function<void(read_result&&)> done) {
+                   std::function<void(const read_result&)> done) {
   const std::int64_t began = wall_clock_ns();
   const auto near = std::make_shared<bool>(false);
   auto finish = [this, began, near, done = std::move(done)](kith::error_code error,
                                                             kith::ref<package> value) {
     const bool loaded = !value || value->read_at >= began;
     const tier from = *near ? tier::near : loaded ? tier::database : tier::owner;
-    read_result result{error, from, std::move(value)};
+    const read_result result{error, from, value ? &*value : nullptr};
     count_read(result);
-    done(std::move(result));
+    done(result);
   };
-  const std::lock_guard lock{starting_};
-  const std::uint64_t before = packages_.stats().near_hits;
-  packages_.async_get(name, asio::bind_executor(strand, std::move(finish)));
-  const kith::read_stats after = packages_.stats();
+  const std::lock_guard lock{replica_->starting};
+  const std::uint64_t before = replica_->packages.stats().near_hits;
+  replica_->packages.async_get(name, asio::bind_executor(strand, std::move(finish)));
+  const kith::read_stats after = replica_->packages.stats();
   *near = after.near_hits != before;
   raise_to(counted_.oldest_near_ns, static_cast<std::uint64_t>(after.oldest_near_hit.count()));
 }
@@ -86,8 +106,8 @@ void service::count_read(const read_result& result) {
 // whoever reads next gets what the database holds then. And it comes after the write, since a read
 // between an early erase and the write would bring the old row back.
 void service::write(std::string name, package_change change, asio::any_io_executor strand,
-                    std::function<void(write_result&&)> done) {
-  asio::post(writer_, [this, name = std::move(name), change = std::move(change),
+                    std::function<void(const write_result&)> done) {
+  asio::post(replica_->writer, [this, name = std::move(name), change = std::move(change),
                        strand = std::move(strand), done = std::move(done)]() mutable {
     write_result result;
     try {
@@ -96,16 +116,16 @@ void service::write(std::string name, package_change change, asio::any_io_execut
     } catch (const std::exception& wrong) {
       result.failure = wrong.what();
       asio::post(strand, [done = std::move(done), result = std::move(result)]() mutable {
-        done(std::move(result));
+        done(result);
       });
       return;
     }
     auto finish = [done = std::move(done), result = std::move(result)](
                       kith::error_code error, kith::version) mutable {
       result.error = error;
-      done(std::move(result));
+      done(result);
     };
-    packages_.async_erase(name, asio::bind_executor(strand, std::move(finish)));
+    replica_->packages.async_erase(name, asio::bind_executor(strand, std::move(finish)));
   });
 }
 
@@ -121,8 +141,8 @@ stats service::count() {
   counted.selects = read(counted_.selects);
   counted.oldest_near_ms = to_ms(read(counted_.oldest_near_ns));
   counted.staleness_max_ms = std::chrono::milliseconds{staleness_max}.count();
-  counted.view = member_.view_number();
-  counted.members = member_.members().size();
+  counted.view = replica_->member.view_number();
+  counted.members = replica_->member.members().size();
   return counted;
 }
 

@@ -6,14 +6,13 @@
 #include "json.hpp"
 #include "package.hpp"
 
-#include <kith/kith.hpp>
+#include <kith/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <cstdint>
 #include <functional>
-#include <mutex>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,11 +24,11 @@ enum class tier : std::uint8_t { near, owner, database };
 struct read_result {
   kith::error_code error;
   tier from = tier::database;
-  kith::ref<package> value;  // empty: no such package
+  const package* value = nullptr;  // lives as long as the call that tells it; null: no such package
 };
 
 struct write_result {
-  std::string failure;    // of the database; empty: the row is written
+  std::string failure;     // of the database; empty: the row is written
   kith::error_code error;  // of the cluster; none: no cache holds the old row
   std::int64_t revision = 0;
 };
@@ -49,27 +48,24 @@ class service {
 
   /// Reads through the cache. Called on `strand`, where `done` runs later.
   void find(const std::string& name, const boost::asio::any_io_executor& strand,
-            std::function<void(read_result&&)> done);
+            std::function<void(const read_result&)> done);
 
   /// Writes the database, then takes the key out of every cache. `done` runs on `strand`.
   void write(std::string name, package_change change, boost::asio::any_io_executor strand,
-             std::function<void(write_result&&)> done);
+             std::function<void(const write_result&)> done);
 
   [[nodiscard]] std::vector<std::string> names() { return rows_.names(); }
   [[nodiscard]] stats count();
 
  private:
+  /// The member and its cache: behind a pointer, so that one file alone compiles the library.
+  struct replica;
+
   void count_read(const read_result& result);
 
   database& rows_;
   counters& counted_;
-  kith::member member_;
-  kith::cache<std::string, package> packages_;
-  /// Held while a read is started; see find.
-  std::mutex starting_;
-  /// Writers wait for each other in the database anyhow, so one thread is enough; the threads that
-  /// serve reads never wait for the disk.
-  boost::asio::thread_pool writer_{1};
+  std::unique_ptr<replica> replica_;
 };
 
 }  // namespace catalog
