@@ -26,6 +26,8 @@ struct record {
   /// Which identity the member had when it began: one that lost a merge has another.
   member_id as;
   std::uint32_t key = 0;
+  /// The epoch of the key's partition, as the member knew it then.
+  epoch began;
   time_point invoked;
   time_point answered;
   bool failed = false;

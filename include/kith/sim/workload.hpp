@@ -175,6 +175,7 @@ inline record workload::begin(operation_kind kind, std::size_t member, const han
   op.self = with.self;
   if (cluster_.host(member).running()) op.as = cluster_.host(member).control().self();
   op.key = key;
+  op.began = checker_.epoch_at(member, key).value_or(epoch{});
   op.invoked = cluster_.time().now();
   return op;
 }
