@@ -34,7 +34,7 @@ enum class errc {
   invalid_option,
   /// An argument of the call has a value that is not allowed.
   invalid_argument,
-  /// The loader failed; a loader's own exception reaches blocking callers as it was thrown.
+  /// The loader failed; the message carries what it threw.
   load_failed,
   /// The processor threw at the owner; the message carries its text.
   processor_failed,

@@ -10,8 +10,8 @@
 namespace kith {
 
 /// Wraps any callable `(const Key&) -> std::optional<Value>` or `-> Value`; empty by default.
-/// It runs on the owner's loader threads, may block, may throw (the exception reaches those who
-/// wait), and may call `get` for other keys.
+/// It runs on the owner's loader threads, may block, may throw (errc::load_failed with its words
+/// reaches those who wait), and may call `get` for other keys.
 template <class Key, class Value>
 class loader {
  public:

@@ -11,6 +11,8 @@
 //                 number of additions that were under way in that epoch
 //   E5 database   a read-through value is not older than the row whose erase was acknowledged
 //                 max_staleness before the read
+//   E6 epoch      no value is of an epoch that was over at its reader when the read was invoked, as
+//                 long as entries do not move with their partition
 //   I12, I13      views of one key are equal; a life's view numbers only grow
 #pragma once
 
@@ -90,6 +92,7 @@ class checker {
   void check_read(const record& op);
   enum class of_cache : std::uint8_t { registers, rows };
   void check_session(const record& op, of_cache in);
+  void check_epoch(const record& op);
   void check_sum(const record& op);
   void acknowledge(const record& op);
   /// What the reader's line of views owes it: acknowledged by `by`, comparable with the reader.
@@ -275,6 +278,12 @@ inline void checker::check_session(const record& op, of_cache in) {
   seen.push_back({op.answered, op.version, {}, {}, true, op.value});
 }
 
+inline void checker::check_epoch(const record& op) {
+  // What a ticket's holder loaded itself has no version.
+  if (moved(op) || op.version == version{} || op.version.epoch >= op.began) return;
+  fail("E6", op, "the epoch was " + std::to_string(op.began.view.value()) + " already");
+}
+
 inline void checker::check_sum(const record& op) {
   if (!sums_[{op.key, op.version.epoch}].insert(op.value).second) {
     fail("E4", op, "this sum was given twice");
@@ -298,7 +307,9 @@ inline void checker::check(const record& op) {
   switch (op.kind) {
     case operation_kind::read:
       check_read(op);
-      if (op.yes) check_session(op, of_cache::registers);
+      if (!op.yes) break;
+      check_session(op, of_cache::registers);
+      check_epoch(op);
       break;
     case operation_kind::write:
     case operation_kind::erase:
@@ -321,6 +332,7 @@ inline void checker::check_row(const record& read) {
   if (read.failed || !read.yes) return;
   ++checks_;
   check_session(read, of_cache::rows);
+  check_epoch(read);
   const auto found = rows_.find(read.key);
   if (found == rows_.end() || moved(read)) return;
   const time_point by = read.invoked - max_staleness_;

@@ -28,6 +28,8 @@ struct record {
   std::uint32_t key = 0;
   /// The member's view when it asked.
   kith::cluster::view_key asked_in;
+  /// The epoch of the key's partition, as the member knew it then.
+  epoch began;
   time_point invoked;
   time_point answered;
   bool failed = false;

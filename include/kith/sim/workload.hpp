@@ -176,6 +176,7 @@ inline record workload::begin(operation_kind kind, std::size_t member, const han
   if (cluster_.host(member).running()) op.as = cluster_.host(member).control().self();
   op.key = key;
   op.asked_in = checker_.view_key_of(member);
+  op.began = checker_.epoch_at(member, key).value_or(epoch{});
   op.invoked = cluster_.time().now();
   return op;
 }
