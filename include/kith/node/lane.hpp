@@ -112,8 +112,14 @@ class lane {
   void carry(time_point now, near::refuse&& one, outbox& out);
   void carry(time_point now, near::pull_view&& one, outbox& out);
 
+  /// A ticket's number has the identity under which it was given in its highest bits: each replica
+  /// counts from the beginning, and a load may end after this member has become another.
+  static constexpr unsigned life_shift = 48;
+  static constexpr std::uint64_t number_mask = (std::uint64_t{1} << life_shift) - 1;
+
   const std::uint32_t index_;
   const lane_options options_;
+  std::uint64_t life_ = 0;
   member_id self_;
   near::gates& gates_;
 
@@ -283,6 +289,7 @@ inline void lane::on_view(time_point now, const cluster::view& installed, outbox
 
 inline void lane::on_identity(time_point now, const member_id& self, outbox& out) {
   self_ = self;
+  life_ = (life_ + 1) & 0xFFFF;
   from_replica_.clear();
   from_near_.clear();
   replica_.emplace(self, options_.replica);
@@ -313,15 +320,19 @@ inline void lane::settle(time_point now, std::uint64_t rid, const near::counted_
 
 inline void lane::on_load_done(time_point now, const replica::load_ticket& ticket,
                                replica::load_result&& result, outbox& out) {
+  if (ticket.number >> life_shift != life_) return;
   replica_->set_coordinator_freshness(gates_.coordinator());
-  replica_->on_load_done(now, ticket, std::move(result), from_replica_);
+  replica_->on_load_done(now, {ticket.partition, ticket.number & number_mask}, std::move(result),
+                         from_replica_);
   run(now, out);
 }
 
 inline void lane::on_processor_done(time_point now, const replica::processor_ticket& ticket,
                                     replica::processor_result&& result, outbox& out) {
+  if (ticket.number >> life_shift != life_) return;
   replica_->set_coordinator_freshness(gates_.coordinator());
-  replica_->on_processor_done(now, ticket, std::move(result), from_replica_);
+  replica_->on_processor_done(now, {ticket.partition, ticket.number & number_mask},
+                              std::move(result), from_replica_);
   run(now, out);
 }
 
@@ -380,9 +391,11 @@ inline void lane::carry(time_point, complete&& one, outbox& out) {
 }
 inline void lane::carry(time_point, load_here&& one, outbox& out) { out.push_back(std::move(one)); }
 inline void lane::carry(time_point, replica::run_load&& one, outbox& out) {
+  one.ticket.number |= life_ << life_shift;
   out.push_back(std::move(one));
 }
 inline void lane::carry(time_point, replica::run_processor&& one, outbox& out) {
+  one.ticket.number |= life_ << life_shift;
   out.push_back(std::move(one));
 }
 inline void lane::carry(time_point, pull_view&& one, outbox& out) { out.push_back(one); }
