@@ -59,7 +59,7 @@ ROOMS = {
     "handle": (BELOW_NODE, PURE | TOKENS),
     "cache": ({"core", "vocabulary", "codec_boost", "near", "node", "handle"}, PURE | TOKENS),
     "sim": (BELOW_NODE | {"handle", "cache", "codec_boost"}, PURE | TOKENS | EXECUTOR),
-    "net": ({"core", "vocabulary", "wire", "node"}, PURE | IO),
+    "net": (BELOW_NODE, PURE | IO),
     "facade": (BELOW_NODE | {"handle", "cache", "codec_boost", "net"}, PURE | IO),
     "umbrella": (BELOW_NODE | {"cache", "codec_boost", "net", "facade"}, set()),
 }
@@ -69,6 +69,7 @@ TOP = {
     "kith.hpp": "umbrella",
     "fwd.hpp": "umbrella",
     "member.hpp": "facade",
+    "member_port.hpp": "facade",
     "prometheus.hpp": "facade",
     "cache.hpp": "cache",
     "codec_boost.hpp": "codec_boost",

@@ -50,9 +50,11 @@ prepare() {
   fi
   say "Building (a few minutes the first time)"
   if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
-  # A folder of its own: without the tests, whose framework need not be installed for this.
+  # As users build: no preset, whose warnings are errors, and no tests, whose framework need not be
+  # installed.
   build=build/demo
-  cmake --preset release -B "$build" -DKITH_BUILD_TESTS=OFF -DKITH_BUILD_BENCH=OFF >/dev/null
+  cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DKITH_BUILD_TESTS=OFF \
+    -DKITH_BUILD_BENCH=OFF >/dev/null
   cmake --build "$build" --target catalog-node catalog-load
 }
 

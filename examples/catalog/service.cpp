@@ -122,7 +122,7 @@ stats service::count() {
   counted.oldest_near_ms = to_ms(read(counted_.oldest_near_ns));
   counted.staleness_max_ms = std::chrono::milliseconds{staleness_max}.count();
   counted.view = member_.view_number();
-  counted.members = member_.member_count();
+  counted.members = member_.members().size();
   return counted;
 }
 

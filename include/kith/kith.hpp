@@ -2,8 +2,13 @@
 #pragma once
 
 // IWYU pragma: begin_exports
+#include <kith/cache.hpp>
+#include <kith/codec.hpp>
+#include <kith/codec_boost.hpp>
+#include <kith/discovery.hpp>
 #include <kith/error.hpp>
+#include <kith/loader.hpp>
+#include <kith/member.hpp>
+#include <kith/options.hpp>
 #include <kith/version.hpp>
-#include <kith/wire/decode.hpp>
-#include <kith/wire/session.hpp>
 // IWYU pragma: end_exports

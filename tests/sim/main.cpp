@@ -1,5 +1,5 @@
 // Runs seeds of the simulator: kith_sim --seeds A:B [--members N] [--faults all|none|LIST]
-//                              [--length SECONDS] [--quiet]
+//                              [--quorum none|majority] [--length SECONDS] [--quiet]
 //
 // One line a seed, with what happened in it. A violation prints the seed, what was broken, and the
 // command that replays it. Over a range of 200 seeds or more, a fault or a rare branch that never
@@ -31,7 +31,7 @@ struct settings {
   std::fprintf(stderr,
                "kith_sim: %s\n"
                "usage: kith_sim --seeds A:B [--members N] [--faults all|none|NAME,NAME...]\n"
-               "                [--length SECONDS] [--quiet]\n",
+               "                [--quorum none|majority] [--length SECONDS] [--quiet]\n",
                wrong);
   std::exit(2);
 }
@@ -84,6 +84,9 @@ settings parse(int argc, char** argv) {
       if (*chosen.run.members < 1) usage("--members takes a number from 1");
     } else if (name == "--faults") {
       chosen.run.faults = plan_of(value);
+    } else if (name == "--quorum") {
+      if (value != "none" && value != "majority") usage("--quorum takes none or majority");
+      chosen.run.quorum = value == "majority" ? kith::quorum::majority : kith::quorum::none;
     } else if (name == "--length") {
       chosen.run.length = std::chrono::seconds{number(value, "--length takes seconds")};
     } else {

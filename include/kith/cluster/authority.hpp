@@ -122,7 +122,7 @@ class authority {
     time_point granted_until{};
   };
 
-  [[nodiscard]] time_point nth_newest(time_point slot::*field, std::size_t needed) const;
+  [[nodiscard]] time_point nth_newest(time_point slot::* field, std::size_t needed) const;
 
   duration f_;
   std::vector<slot> slots_;
@@ -189,7 +189,7 @@ inline void authority::note_answer(std::uint16_t member, time_point when) {
   slots_[member].answer = std::max(slots_[member].answer, when);
 }
 
-inline time_point authority::nth_newest(time_point slot::*field, std::size_t needed) const {
+inline time_point authority::nth_newest(time_point slot::* field, std::size_t needed) const {
   if (needed + 1 > slots_.size()) return {};
   scratch_.clear();
   for (std::size_t i = 1; i < slots_.size(); ++i) scratch_.push_back(slots_[i].*field);

@@ -87,8 +87,8 @@ class bootstrap {
 
   peer& peer_of(const member_id& id);
   [[nodiscard]] bool linked(const member_id& id) const;
-  void dial_candidates(outbox& out);
-  void ask(const member_id& peer, outbox& out) const;
+  void dial_candidates(time_point now, outbox& out);
+  void ask(const member_id& other, outbox& out) const;
   void mark(const endpoint& where, place state);
   [[nodiscard]] bool found_cluster(time_point now) const;
   [[nodiscard]] bool must_wait(time_point now) const;
@@ -145,8 +145,8 @@ inline void bootstrap::start(time_point now, const member_record& self, view_num
   bound_to_.reset();
   for (const auto* list : {&std::as_const(candidates_wanted_), &hints}) {
     for (const endpoint& where : *list) {
-      const bool known = std::ranges::find(candidates_, where, &candidate::where) !=
-                         candidates_.end();
+      const bool known =
+          std::ranges::find(candidates_, where, &candidate::where) != candidates_.end();
       if (where != self_.address && !known) candidates_.push_back({where});
     }
   }
@@ -165,8 +165,8 @@ inline bool bootstrap::linked(const member_id& id) const {
   return std::ranges::binary_search(peers_, id, {}, &peer::id);
 }
 
-inline void bootstrap::ask(const member_id& peer, outbox& out) const {
-  post(out, peer, wire::join{self_, seen_});
+inline void bootstrap::ask(const member_id& other, outbox& out) const {
+  post(out, other, wire::join{self_, seen_});
 }
 
 inline void bootstrap::mark(const endpoint& where, place state) {
@@ -175,14 +175,14 @@ inline void bootstrap::mark(const endpoint& where, place state) {
   }
 }
 
-inline void bootstrap::on_link_up(time_point now, const member_id& peer,
+inline void bootstrap::on_link_up(time_point now, const member_id& other,
                                   const std::optional<endpoint>& dialled, outbox& out) {
-  peer_of(peer).heard = now;
+  peer_of(other).heard = now;
   if (dialled) {
     mark(*dialled, place::linked);
-    peer_of(peer).address = *dialled;
+    peer_of(other).address = *dialled;
   }
-  ask(peer, out);
+  ask(other, out);
 }
 
 inline void bootstrap::on_link_down(time_point now, const member_id& gone, outbox& out) {
@@ -252,10 +252,13 @@ inline void bootstrap::on_redirect(time_point now, const member_id& from,
   out.push_back(dial{answer.address});
 }
 
-inline void bootstrap::dial_candidates(outbox& out) {
-  for (candidate& c : candidates_) {
-    if (c.state == place::linked) continue;
-    if (c.state == place::absent || c.state == place::unreachable) out.push_back(dial{c.where});
+inline void bootstrap::dial_candidates(time_point now, outbox& out) {
+  // By then the driver must have given a dial up; a link may also have ended before it was
+  // reported.
+  const bool overdue = now - started_ > 2 * timers_.discover;
+  for (const candidate& c : candidates_) {
+    if (c.state == place::linked || (c.state == place::dialled && !overdue)) continue;
+    out.push_back(dial{c.where});
   }
 }
 
@@ -264,7 +267,7 @@ inline void bootstrap::on_timeout(time_point now, outbox& out) {
   if (!active_ || now < retry_at_) return;
   followed_.clear();
   if (target_.nobody()) {
-    dial_candidates(out);
+    dial_candidates(now, out);
     for (const peer& p : peers_) ask(p.id, out);
   } else {
     ask(target_, out);
@@ -351,8 +354,8 @@ inline void bootstrap::withdraw(outbox& out) {
   ++branch_;
 }
 
-inline void bootstrap::on_gather(time_point now, const member_id& from,
-                                 const wire::gather& message, outbox& out) {
+inline void bootstrap::on_gather(time_point now, const member_id& from, const wire::gather& message,
+                                 outbox& out) {
   using enum wire::gather_stage;
   peer_of(from).heard = now;
   if (message.stage == agreed) {

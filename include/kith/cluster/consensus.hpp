@@ -8,8 +8,8 @@
 // A quorum is more than half of the members, or exactly half with the oldest among them (dynamic
 // linear voting: any two such sets share a member).
 //
-// With quorum_mode::none there is no agreement to reach: a proposer commits what all members that it
-// keeps have accepted, and the promises bind nobody.
+// With quorum_mode::none there is no agreement to reach: a proposer commits what all members that
+// it keeps have accepted, and the promises bind nobody.
 #pragma once
 
 #include <kith/cluster/view.hpp>
@@ -198,8 +198,7 @@ inline void consensus::propose_unvoted(view_change value) {
   start(stage::accepting, std::move(value));
 }
 
-inline bool consensus::on_promise(std::uint16_t from, const ballot& attempt,
-                                  const ballot& accepted,
+inline bool consensus::on_promise(std::uint16_t from, const ballot& attempt, const ballot& accepted,
                                   const std::optional<view_change>& value) {
   if (stage_ != stage::preparing || attempt != attempt_) return false;
   if (value && (!inherited_ || accepted > inherited_from_)) {

@@ -55,6 +55,14 @@ class coordinator {
 
   /// It is of no use where it is: in another branch, or out of reach of this coordinator.
   void on_strayed(const member_id& member) { insert_id(strayed_, member); }
+  /// They were too many to be removed: look again later.
+  void forget_strayed(time_point now) {
+    strayed_.clear();
+    ack_deadline_ = now + timers_.ack_timeout;
+  }
+  [[nodiscard]] bool strayed(const member_id& member) const {
+    return std::binary_search(strayed_.begin(), strayed_.end(), member);
+  }
 
   void on_ack(time_point now, std::uint16_t member);
   [[nodiscard]] bool may_be_stable(time_point now, time_point removed_until) const;
@@ -68,8 +76,11 @@ class coordinator {
   [[nodiscard]] change_plan takeover_plan(const view& current,
                                           std::span<const member_id> cut) const;
 
-  /// A tick came late: the members' acknowledgements may be waiting unread.
-  void on_late_tick(time_point now) { ack_deadline_ = std::max(ack_deadline_, now + timers_.fence); }
+  /// A tick came late: what the members sent meanwhile may be waiting unread.
+  void on_late_tick(time_point now) {
+    ack_deadline_ = std::max(ack_deadline_, now + timers_.fence);
+    for (time_point& heard : heard_) heard = now;
+  }
   /// Forgets deadlines that have passed and mean nothing more.
   void on_tick(time_point now) {
     if (now >= quiet_until_) quiet_until_ = {};
@@ -101,8 +112,7 @@ class coordinator {
   void note_removed(const view* old, const view& current, commit_origin origin, bool oldest_left);
   [[nodiscard]] time_point joins_due() const;
   void take_joins(time_point now, const view& current, change_plan& plan);
-  bool take_join(time_point now, const view& current, const waiting_join& join,
-                 change_plan& plan);
+  bool take_join(time_point now, const view& current, const waiting_join& join, change_plan& plan);
   [[nodiscard]] bool silent(time_point now, std::uint16_t member) const {
     return now - heard_[member] > timers_.heartbeat * 3 / 2;
   }
@@ -131,8 +141,8 @@ class coordinator {
 
 // --- implementation ---
 
-inline void coordinator::note_removed(const view* old, const view& current,
-                                      commit_origin origin, bool oldest_left) {
+inline void coordinator::note_removed(const view* old, const view& current, commit_origin origin,
+                                      bool oldest_left) {
   if (old == nullptr) {
     // A joiner does not know who was removed before.
     removed_ = 0;
@@ -233,8 +243,8 @@ inline bool coordinator::take_join(time_point now, const view& current, const wa
     const bool older_life = member.id.same_object(join.record.id);
     if (!older_life && member.address != join.record.address) continue;
     if (older_life && member.id >= join.record.id) return false;
-    const bool goes = std::ranges::any_of(
-        plan.removed, [i](const wire::removal& r) { return r.member == i; });
+    const bool goes =
+        std::ranges::any_of(plan.removed, [i](const wire::removal& r) { return r.member == i; });
     if (goes) continue;
     // A port has one process: who holds the address now has taken the place of one that is silent.
     // One that is not silent shares the address by a mistake; the newcomer waits.
@@ -242,7 +252,9 @@ inline bool coordinator::take_join(time_point now, const view& current, const wa
     plan.removed.push_back({i, wire::departure::superseded});
     ++counters_.joins_superseding;
   }
-  const auto twin = [&](const member_record& added) { return added.address == join.record.address; };
+  const auto twin = [&](const member_record& added) {
+    return added.address == join.record.address;
+  };
   if (std::ranges::any_of(plan.added, twin)) return false;
   plan.added.push_back(join.record);
   return true;

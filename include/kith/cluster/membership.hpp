@@ -4,9 +4,10 @@
 // The driver pushes inputs and carries out the effects, in order. The machine has no clock, socket
 // or thread. The parts do the work; this class joins them:
 //
-//   bootstrap   how a member without a view gets one        consensus   the decision on the next view
-//   authority   promises, fences, freshness                 coordinator what the next view will hold
-//   detector, cut filter   who is gone                      merge       two clusters that meet
+//   bootstrap   how a member without a view gets one        consensus   the decision on the next
+//   view authority   promises, fences, freshness                 coordinator what the next view
+//   will hold detector, cut filter   who is gone                      merge       two clusters that
+//   meet
 //
 // Invariants (docs/membership.md): two members' views of one key are equal (I12); the number of a
 // member's views only grows (I13); a fence lies within the authority of one coordinator (I15).
@@ -151,9 +152,10 @@ class membership {
                       outbox& out);
   void on_merge_confirm(time_point now, const member_id& from, const wire::merge_confirm& m,
                         outbox& out);
+  void greet_stranger(const member_id& peer, outbox& out);
+  [[nodiscard]] bool forlorn(time_point now) const;
   void probe(time_point now, outbox& out);
-  void on_open_cache(time_point now, const member_id& from, const wire::open_cache& m,
-                     outbox& out);
+  void on_open_cache(time_point now, const member_id& from, const wire::open_cache& m, outbox& out);
   void on_cache_refused(const wire::cache_refused& m, outbox& out);
   void settle_caches(time_point now, outbox& out);
 
@@ -178,9 +180,10 @@ class membership {
   void stabilise(time_point now, outbox& out);
   [[nodiscard]] bool counts_itself() const { return decision_.promised_to() == 0; }
 
-  // membership_decisions.hpp: proposing, voting, installing, catching up.
+  // membership_decisions.hpp and membership_views.hpp: proposing, voting; installing, catching up.
   [[nodiscard]] bool same_view(time_point now, const member_id& from, const view_key& key,
                                outbox& out);
+  void note_strayed(time_point now, const member_id& member);
   [[nodiscard]] bool known_past(const view_key& key) const;
   [[nodiscard]] bool bound(time_point now, std::uint16_t rank) const;
   void consider(time_point now, outbox& out);
@@ -190,6 +193,8 @@ class membership {
   [[nodiscard]] std::vector<member_id> sorted_cut() const;
   [[nodiscard]] std::vector<member_id> credible_cut(time_point now) const;
   [[nodiscard]] bool leaves_a_quorum(const std::vector<member_id>& cut) const;
+  [[nodiscard]] std::optional<change_plan> coordinator_plan(time_point now,
+                                                            const std::vector<member_id>& cut);
   [[nodiscard]] bool outdated(const std::vector<member_id>& cut) const;
   void begin_prepare(time_point now, outbox& out);
   void begin_accept(time_point now, view_change value, outbox& out);
@@ -289,6 +294,7 @@ class membership {
 #include <kith/cluster/membership_decisions.hpp>
 #include <kith/cluster/membership_links.hpp>
 #include <kith/cluster/membership_liveness.hpp>
+#include <kith/cluster/membership_views.hpp>
 
 namespace kith::cluster {
 

@@ -1,4 +1,4 @@
-// The part of membership.hpp that proposes, votes, installs and catches up.
+// The part of membership.hpp that proposes, votes and commits.
 //
 // Rules (docs/membership.md 3.4): V1 and V2 are in allegiance, authority and bound(); N1 is in
 // make_value(): only the oldest continues a branch.
@@ -7,48 +7,6 @@
 #include <kith/cluster/membership.hpp>
 
 namespace kith::cluster {
-
-// --- whose view is it ---
-
-inline bool membership::known_past(const view_key& key) const {
-  if (key.branch == view_->key.branch) return key.number < view_->key.number;
-  return std::ranges::any_of(past_, [&](const past_view& past) { return past.key == key; });
-}
-
-/// True when `key` is this member's view. Otherwise one of the two lags, or they are of different
-/// sides; what that calls for is started here.
-inline bool membership::same_view(time_point now, const member_id& from, const view_key& key,
-                                  outbox& out) {
-  if (!view_) return false;
-  const auto member = view_->find(from);
-  if (key == view_->key) return member.has_value();
-  ++counters_.stale_messages;
-  if (known_past(key)) {
-    // A member that lags asks for what it lacks once it hears of it; who is out never would.
-    if (member) {
-      post(out, from, wire::pong{view_->key});
-      return false;
-    }
-    ++counters_.kicks_sent;
-    post(out, from, wire::kick{wire::kick_reason::removed, view_->key, key, {}});
-    return false;
-  }
-  if (majority() || key.branch == view_->key.branch) {
-    pull(now, from, out);
-    return false;
-  }
-  // Another branch. Who still hears its coordinator stays with it.
-  if (coordinating()) {
-    if (member) {
-      desk_.on_strayed(from);
-    } else {
-      post(out, from, wire::merge_offer{view_->key, view_->size()});
-    }
-  } else if (!allegiance_.bound(now) && key.number > view_->key.number) {
-    pull(now, from, out);
-  }
-  return false;
-}
 
 /// May this member not vote now for an attempt of the member at `rank`?
 inline bool membership::bound(time_point now, std::uint16_t rank) const {
@@ -79,9 +37,9 @@ inline bool membership::leaves_a_quorum(const std::vector<member_id>& cut) const
   return is_quorum(view_->members.size() - cut.size(), with_oldest, view_->members.size());
 }
 
-/// Whom to remove, sorted. With a quorum nobody can remove so many that the rest would be none: such
-/// a picture is of a network that was cut, and those who are heard again are not gone. Alerts cannot
-/// be taken back within a view, so they are passed over.
+/// Whom to remove, sorted. With a quorum nobody can remove so many that the rest would be none:
+/// such a picture is of a network that was cut, and those who are heard again are not gone. Alerts
+/// cannot be taken back within a view, so they are passed over.
 inline std::vector<member_id> membership::credible_cut(time_point now) const {
   std::vector<member_id> cut = sorted_cut();
   if (!majority() || cut.empty() || leaves_a_quorum(cut)) return cut;
@@ -100,24 +58,37 @@ inline void membership::consider_as_coordinator(time_point now, outbox& out) {
   if (!idle && !outdated(cut)) return;
   if (idle && attempt_at_ != never && now < attempt_at_) return;
   // Alerts that were passed over end with the view.
-  const bool cut_healed = majority() && !leaves_a_quorum(sorted_cut()) &&
-                          authority_.until(now, counts_itself()) > now;
+  const bool cut_healed =
+      majority() && !leaves_a_quorum(sorted_cut()) && authority_.until(now, counts_itself()) > now;
   if (cut_healed) desk_.ask_for_next_view();
-  std::optional<change_plan> plan = desk_.plan(now, *view_, cut);
+  std::optional<change_plan> plan = coordinator_plan(now, cut);
   if (!plan) return;
   attempt_cut_ = std::move(cut);
   attempt(now, std::move(*plan), out);
+}
+
+inline std::optional<change_plan> membership::coordinator_plan(time_point now,
+                                                               const std::vector<member_id>& cut) {
+  std::optional<change_plan> plan = desk_.plan(now, *view_, cut);
+  if (!plan || !majority()) return plan;
+  std::vector<member_id> failed;
+  for (const wire::removal& goes : plan->removed) {
+    if (goes.why == wire::departure::failed) failed.push_back(view_->members[goes.member].id);
+  }
+  std::ranges::sort(failed);
+  if (leaves_a_quorum(failed)) return plan;
+  desk_.forget_strayed(now);
+  return desk_.plan(now, *view_, cut);
 }
 
 /// Without votes a proposer waits for all that it keeps: has one of them gone meanwhile?
 inline bool membership::outdated(const std::vector<member_id>& cut) const {
   if (majority() || decision_.proposing() != consensus::stage::accepting) return false;
   const auto& removed = decision_.value().removed;
-  return std::ranges::any_of(desk_.takeover_plan(*view_, cut).removed,
-                             [&](const wire::removal& goes) {
-                               return std::ranges::find(removed, goes.member,
-                                                        &wire::removal::member) == removed.end();
-                             });
+  return std::ranges::any_of(
+      desk_.takeover_plan(*view_, cut).removed, [&](const wire::removal& goes) {
+        return std::ranges::find(removed, goes.member, &wire::removal::member) == removed.end();
+      });
 }
 
 /// The next in age after members that are all gone takes over; each one waits longer than the one
@@ -127,7 +98,9 @@ inline void membership::consider_as_heir(time_point now, outbox& out) {
   if (idle && attempt_at_ != never && now < attempt_at_) return;
   std::vector<member_id> cut = credible_cut(now);
   if (!idle && !outdated(cut)) return;
-  const auto gone = [&](const member_id& id) { return std::ranges::binary_search(cut, id); };
+  const auto gone = [&](const member_id& id) {
+    return std::ranges::binary_search(cut, id) || desk_.strayed(id);
+  };
   bool heir = !gone(self_.id);
   for (std::uint16_t i = 0; heir && i < self_index_; ++i) heir = gone(view_->members[i].id);
   if (!heir) {
@@ -135,8 +108,8 @@ inline void membership::consider_as_heir(time_point now, outbox& out) {
     return;
   }
   if (heir_at_ == never && idle) {
-    const auto jitter = random_.below(static_cast<std::uint64_t>(
-        (options_.timers.candidate_delay / 3).count()));
+    const auto jitter =
+        random_.below(static_cast<std::uint64_t>((options_.timers.candidate_delay / 3).count()));
     heir_at_ = now + options_.timers.candidate_delay * std::min<int>(self_index_ - 1, 8) +
                duration{static_cast<duration::rep>(jitter)};
   }
@@ -170,7 +143,7 @@ inline void membership::attempt(time_point now, change_plan plan, outbox& out) {
 /// After a first phase: the picture has changed since.
 inline change_plan membership::plan_anew(time_point now) {
   if (!coordinating()) return desk_.takeover_plan(*view_, attempt_cut_);
-  std::optional<change_plan> plan = desk_.plan(now, *view_, attempt_cut_);
+  std::optional<change_plan> plan = coordinator_plan(now, attempt_cut_);
   return plan ? std::move(*plan) : desk_.takeover_plan(*view_, attempt_cut_);
 }
 
@@ -203,8 +176,8 @@ inline void membership::begin_prepare(time_point now, outbox& out) {
   }
   schedule_retry(now);
   send_attempt(out, false);
-  const bool enough = decision_.on_promise(self_index_, mine, decision_.accepted(),
-                                           decision_.accepted_value());
+  const bool enough =
+      decision_.on_promise(self_index_, mine, decision_.accepted(), decision_.accepted_value());
   if (enough) begin_accept(now, make_value(plan_anew(now)), out);
 }
 
@@ -293,8 +266,8 @@ inline wire::decode_error membership::on_prepare(time_point now, const member_id
   }
   const consensus::vote vote = decision_.on_prepare(m.attempt, bound(now, rank));
   if (vote == consensus::vote::given) {
-    post(out, from, wire::promise{view_->key, m.attempt, decision_.accepted(),
-                                  decision_.accepted_value()});
+    post(out, from,
+         wire::promise{view_->key, m.attempt, decision_.accepted(), decision_.accepted_value()});
   } else {
     refuse(now, from, m.attempt, vote, out);
   }
@@ -330,8 +303,8 @@ inline wire::decode_error membership::on_accept(time_point now, const member_id&
   return wire::decode_error::none;
 }
 
-inline void membership::on_accepted(time_point now, const member_id& from,
-                                    const wire::accepted& m, outbox& out) {
+inline void membership::on_accepted(time_point now, const member_id& from, const wire::accepted& m,
+                                    outbox& out) {
   if (!same_view(now, from, m.view, out)) return;
   const std::uint16_t rank = *view_->find(from);
   if (decision_.proposing() == consensus::stage::accepting && m.attempt == decision_.attempt()) {
@@ -357,8 +330,8 @@ inline void membership::on_nack(time_point now, const member_id& from, const wir
 
 // --- the decision ---
 
-/// The view that a value makes, or nothing. Nobody votes for what it could not build; what was built
-/// for the vote is kept for the decision.
+/// The view that a value makes, or nothing. Nobody votes for what it could not build; what was
+/// built for the vote is kept for the decision.
 inline std::optional<view> membership::successor(const view_change& value) {
   const bool built = successor_ && successor_->key == value.next &&
                      successor_->hash == value.hash && value.base == view_->key;
@@ -437,115 +410,6 @@ inline wire::decode_error membership::on_commit(time_point now, const member_id&
     if (m.echo == accepted_sent_) how.echo = m.echo;
   }
   install(now, std::move(*next), how, out);
-  return wire::decode_error::none;
-}
-
-inline void membership::remember(const view_change* change, const ballot& attempt) {
-  if (!view_) return;
-  past_.push_back({view_->key, std::nullopt, attempt});
-  if (change != nullptr) past_.back().change = *change;
-  if (past_.size() > past_changes_max) past_[past_.size() - past_changes_max - 1].change.reset();
-  if (past_.size() > past_views_max) past_.pop_front();
-}
-
-inline void membership::install(time_point now, view next, const arrival& how, outbox& out) {
-  const std::shared_ptr<const view> old = view_;
-  KITH_ASSERT(!old || next.key.number > old->key.number);
-  remember(how.change, how.attempt);
-  view_ = std::make_shared<const view>(std::move(next));
-  self_index_ = *view_->find(self_.id);
-  seen_ = std::max(seen_, view_->key.number);
-  stable_ = false;
-  ++counters_.views_installed;
-
-  const bool oldest_left = how.change != nullptr && !how.change->removed.empty() &&
-                           how.change->removed.front() == wire::removal{0, wire::departure::left};
-  const bool same_coordinator = old && old->oldest().id == view_->oldest().id;
-  desk_.on_install(now, old.get(), *view_, how.origin, oldest_left);
-  merge_.on_install(old.get(), *view_);
-  allegiance_.on_install(now, same_coordinator);
-  allegiance_.note_coordinator_time(how.coordinator_time);
-  allegiance_.refresh(how.echo);
-  if (coordinating()) authority_.on_install(same_coordinator ? old.get() : nullptr, *view_);
-  decision_.on_view(options_.quorum, self_index_, view_->members.size());
-
-  std::vector<member_id> ids;
-  for (const member_record& member : view_->members) ids.push_back(member.id);
-  if (!detector_) detector_.emplace(self_.id);
-  if (!cut_) cut_.emplace(self_.id);
-  rings observers{ids};
-  detector_->on_view(now, observers);
-  cut_->on_view(now, std::move(observers));
-
-  successor_.reset();
-  alerts_.clear();
-  contacts_.assign(view_->members.size(), now);
-  attempt_cut_.clear();
-  attempt_at_ = heir_at_ = never;
-  coordinator_heard_ = now;
-  strayed_since_ = {};
-  accepted_sent_ = {};
-  pulled_from_ = {};
-  bootstrap_.stop();
-  role_ = coordinating() ? member_role::coordinator : member_role::follower;
-  probe_at_ = coordinating() && !majority() ? now + options_.timers.probe / 2 : never;
-  out.push_back(view_installed{view_});
-  desk_.on_ack(now, self_index_);
-  settle_caches(now, out);
-  beat(now, out);
-  stabilise(now, out);
-}
-
-// --- catching up ---
-
-inline void membership::pull(time_point now, const member_id& from, outbox& out) {
-  if (!pulled_from_.nobody() && now - pulled_at_ < options_.timers.pull_retry) return;
-  pulled_from_ = from;
-  pulled_at_ = now;
-  ++counters_.pull_view;
-  post(out, from, wire::pull_view{view_->key});
-}
-
-inline void membership::on_pull_view(time_point now, const member_id& from,
-                                     const wire::pull_view& m, outbox& out) {
-  if (!view_) return;
-  if (!view_->contains(from)) {
-    static_cast<void>(same_view(now, from, m.have, out));
-    return;
-  }
-  if (m.have == view_->key) return;
-  auto step = std::ranges::find(past_, m.have, &past_view::key);
-  const bool whole = step != past_.end() &&
-                     std::all_of(step, past_.end(),
-                                 [](const past_view& past) { return past.change.has_value(); });
-  if (!whole) return send_full_view(now, from, out);
-  ++counters_.chain_sent;
-  for (; step != past_.end(); ++step) {
-    post(out, from, wire::commit{step->key, step->attempt, step->change->hash, now, {},
-                                 step->change});
-  }
-  if (coordinating()) authority_.note_sent(*view_->find(from), now);
-}
-
-inline void membership::send_full_view(time_point now, const member_id& to, outbox& out) {
-  ++counters_.full_view_sent;
-  post(out, to, wire::full_view{*view_, view_->hash, now, stable_});
-  const auto index = view_->find(to);
-  if (coordinating() && index) authority_.note_sent(*index, now);
-}
-
-inline wire::decode_error membership::on_full_view(time_point now, const member_id& from,
-                                                   const wire::full_view& m, outbox& out) {
-  const bool expected = view_ ? pulled_from_ == from && m.body.key.number > view_->key.number
-                              : bootstrap_.active();
-  if (!expected) return wire::decode_error::none;
-  std::optional<view> next = make_view(m.body);
-  if (!next || next->hash != m.hash) return wire::decode_error::out_of_range;
-  if (!next->contains(self_.id)) return wire::decode_error::none;
-  arrival how;
-  if (next->oldest().id == from) how.coordinator_time = m.sent_at;
-  install(now, std::move(*next), how, out);
-  if (m.stable && !coordinating()) become_stable(out);
   return wire::decode_error::none;
 }
 

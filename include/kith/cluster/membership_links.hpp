@@ -106,8 +106,8 @@ inline void membership::on_join(time_point now, const member_id& from, const wir
   }
 }
 
-inline void membership::on_redirect(time_point now, const member_id& from,
-                                    const wire::redirect& m, outbox& out) {
+inline void membership::on_redirect(time_point now, const member_id& from, const wire::redirect& m,
+                                    outbox& out) {
   if (bootstrap_.active()) return bootstrap_.on_redirect(now, from, m, out);
   // A stranger's follower names its coordinator: there the merge is to be offered.
   if (!coordinating() || majority() || view_->contains(m.coordinator)) return;
@@ -128,8 +128,8 @@ inline void membership::on_kick(time_point now, const member_id& from, const wir
             (majority() || by_coordinator || !allegiance_.bound(now));
   }
   // With a side of its own it is no lost member but the other half of a merge.
-  const bool leads = coordinating() && !majority() &&
-                     authority_.fresh(now) + options_.timers.fence > now;
+  const bool leads =
+      coordinating() && !majority() && authority_.fresh(now) + options_.timers.fence > now;
   if (!valid || leads) return;
   std::vector<endpoint> hints;
   if (m.refuge.port != 0) hints.push_back(m.refuge);
@@ -156,14 +156,11 @@ inline void membership::on_link_up(time_point now, const member_id& peer,
       }
     }
   }
-  if (!majority() && coordinating() && !view_->contains(peer)) {
-    post(out, peer, wire::merge_offer{view_->key, view_->size()});
-  }
+  if (!view_->contains(peer)) greet_stranger(peer, out);
   consider(now, out);
 }
 
-inline void membership::on_link_down(time_point now, const member_id& peer, loss how,
-                                     outbox& out) {
+inline void membership::on_link_down(time_point now, const member_id& peer, loss how, outbox& out) {
   std::erase(links_, peer);
   if (bootstrap_.active()) {
     bootstrap_.on_link_down(now, peer, out);
@@ -191,25 +188,45 @@ inline void membership::on_dial_failed(time_point now, const endpoint& where, di
 
 // --- other clusters ---
 
+/// A coordinator without quorum offers to merge. Anybody else says where it stands: who knows that
+/// view to be over answers with a kick.
+inline void membership::greet_stranger(const member_id& peer, outbox& out) {
+  if (!majority() && coordinating()) {
+    post(out, peer, wire::merge_offer{view_->key, view_->size()});
+  } else {
+    post(out, peer, wire::ping{view_->key});
+  }
+}
+
+/// Does this member know of nobody who could tell it that it is out? All others of its view may be
+/// gone, or here again under other identities.
+inline bool membership::forlorn(time_point now) const {
+  if (coordinating()) return majority() && authority_.until(now, counts_itself()) <= now;
+  return now - coordinator_heard_ > 2 * options_.timers.fence;
+}
+
 inline void membership::probe(time_point now, outbox& out) {
   const duration period = options_.timers.probe;
   const auto jitter = random_.below(static_cast<std::uint64_t>(period.count() / 4 + 1));
   probe_at_ = now + period + duration{static_cast<duration::rep>(jitter)};
+  const bool leads = coordinating() && !majority();
+  if (!leads && !forlorn(now)) return;
   for (const endpoint& where : merge_.next_probes(*view_, candidates_)) {
     if (where != self_.address) out.push_back(dial{where});
   }
-  std::size_t offers = merge::probes_at_a_time;
+  std::size_t greetings = merge::probes_at_a_time;
   for (const member_id& peer : links_) {
-    if (offers == 0) break;
+    if (greetings == 0) break;
     if (view_->contains(peer)) continue;
-    --offers;
-    post(out, peer, wire::merge_offer{view_->key, view_->size()});
+    --greetings;
+    greet_stranger(peer, out);
   }
 }
 
 inline void membership::on_merge_offer(time_point now, const member_id& from,
                                        const wire::merge_offer& m, outbox& out) {
   if (!view_ || majority() || leaving_) return;
+  if (view_->contains(from) && m.mine.branch != view_->key.branch) note_strayed(now, from);
   if (!coordinating()) {
     return post(out, from, wire::redirect{view_->oldest().id, view_->oldest().address});
   }

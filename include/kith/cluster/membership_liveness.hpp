@@ -37,8 +37,8 @@ inline void membership::beat(time_point now, outbox& out) {
 /// Its removal is proposed or will be: it gets no further fence.
 inline bool membership::about_to_go(time_point now, std::uint16_t index) const {
   const auto& value = decision_.accepted_value();
-  if (value && std::ranges::find(value->removed, index, &wire::removal::member) !=
-                   value->removed.end()) {
+  if (value &&
+      std::ranges::find(value->removed, index, &wire::removal::member) != value->removed.end()) {
     return true;
   }
   return std::ranges::binary_search(credible_cut(now), view_->members[index].id);
@@ -102,18 +102,18 @@ inline void membership::watch(time_point now, outbox& out) {
   std::vector<detector_effect> effects;
   detector_->on_timeout(now, effects);
   bool more = false;
-  for (const detector_effect& effect : effects) {
-    if (const auto* ping = std::get_if<send_ping>(&effect)) {
+  for (const detector_effect& wanted : effects) {
+    if (const auto* ping = std::get_if<send_ping>(&wanted)) {
       post(out, ping->member, wire::ping{view_->key});
-    } else if (const auto* again = std::get_if<redial>(&effect)) {
+    } else if (const auto* again = std::get_if<redial>(&wanted)) {
       if (const auto index = view_->find(again->member)) {
         out.push_back(dial{view_->members[*index].address});
       }
-    } else if (const auto* suspected = std::get_if<suspect>(&effect)) {
+    } else if (const auto* suspected = std::get_if<suspect>(&wanted)) {
       const auto index = view_->find(suspected->member);
       if (!index) continue;
-      const auto kind = suspected->why == suspicion::down ? wire::alert_kind::down
-                                                          : wire::alert_kind::refused;
+      const auto kind =
+          suspected->why == suspicion::down ? wire::alert_kind::down : wire::alert_kind::refused;
       alerts_.push_back({*index, kind});
       cut_->on_alert(now, self_.id, suspected->member);
       more = true;
@@ -123,7 +123,7 @@ inline void membership::watch(time_point now, outbox& out) {
   ask_observers(now, out);
 }
 
-/// To the three oldest that this member does not suspect itself; to more of them the longer the
+/// To the three oldest that this member does not miss itself; to more of them the longer the
 /// coordinator is silent, since those three may be dead too.
 inline void membership::send_alerts(time_point now, outbox& out) {
   std::size_t wanted = 3;
@@ -132,7 +132,11 @@ inline void membership::send_alerts(time_point now, outbox& out) {
     wanted += static_cast<std::size_t>(silence / options_.timers.fence) * 3;
   }
   for (std::uint16_t i = 0; i < view_->size() && wanted > 0; ++i) {
-    if (std::ranges::find(alerts_, i, &wire::alert_item::subject) != alerts_.end()) continue;
+    // A suspect that is heard again may have to propose: alerts about it cannot be taken back.
+    const bool silent = now - contacts_[i] > 2 * options_.timers.heartbeat;
+    if (silent && std::ranges::find(alerts_, i, &wire::alert_item::subject) != alerts_.end()) {
+      continue;
+    }
     --wanted;
     if (i == self_index_) continue;
     ++counters_.alerts_sent;

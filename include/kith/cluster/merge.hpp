@@ -1,11 +1,12 @@
-// How two clusters of one name become one again, with quorum = none: after two foundings, or after a
-// network that was cut. OFFER, YIELD, CONFIRM, each naming both exact views (rule N2):
+// How two clusters of one name become one again, with quorum = none: after two foundings, or after
+// a network that was cut. OFFER, YIELD, CONFIRM, each naming both exact views (rule N2):
 //
 //   1. A coordinator that finds a stranger offers it a merge.
 //   2. The side that loses (fewer members, then the younger branch, then the higher id) yields.
 //   3. The other confirms, while it is still in the view that was named, and from then on does not
 //      dissolve itself until its next view.
-//   4. The loser dissolves if it is still in the view that it named and has confirmed nothing in it.
+//   4. The loser dissolves if it is still in the view that it named and has confirmed nothing in
+//   it.
 //   5. A side that confirmed and whose loser went elsewhere asks for a view with nothing new in it,
 //      or it could never yield itself.
 //
@@ -54,7 +55,8 @@ class merge {
   [[nodiscard]] reply on_offer(time_point now, const merge_side& mine, const member_id& from,
                                const wire::merge_offer& offer) const;
   /// True: send CONFIRM.
-  [[nodiscard]] bool on_yield(time_point now, const merge_side& mine, const wire::merge_yield& yield);
+  [[nodiscard]] bool on_yield(time_point now, const merge_side& mine,
+                              const wire::merge_yield& yield);
   /// True: this side dissolves into that of the sender.
   [[nodiscard]] bool on_confirm(const merge_side& mine, const wire::merge_confirm& confirm) const;
 

@@ -122,8 +122,7 @@ namespace parts {
 }
 
 /// Members and caches after the change; rows with positions brought up to date.
-[[nodiscard]] inline wire::view_body without_rows_changed(const view& base,
-                                                          const view_key& next,
+[[nodiscard]] inline wire::view_body without_rows_changed(const view& base, const view_key& next,
                                                           const std::vector<wire::removal>& removed,
                                                           const std::vector<member_record>& added,
                                                           const std::vector<cache_record>& caches) {
@@ -186,7 +185,9 @@ inline std::optional<view> make_view(wire::view_body body) {
   const auto id_of = [&made](std::uint16_t i) -> const member_id& { return made.members[i].id; };
   std::ranges::sort(made.by_id, {}, id_of);
   // Two lives of one member object count as double: the older life must go first.
-  const auto same = [&](std::uint16_t a, std::uint16_t b) { return id_of(a).same_object(id_of(b)); };
+  const auto same = [&](std::uint16_t a, std::uint16_t b) {
+    return id_of(a).same_object(id_of(b));
+  };
   if (std::ranges::adjacent_find(made.by_id, same) != made.by_id.end()) return std::nullopt;
   if (id_of(made.by_id.front()).nobody()) return std::nullopt;
   made.hash = stable_hash(wire::encoded(static_cast<const wire::view_body&>(made)));
@@ -195,8 +196,8 @@ inline std::optional<view> make_view(wire::view_body body) {
 
 inline std::optional<view> apply(const view& base, const view_change& change) {
   if (!parts::fits(base, change)) return std::nullopt;
-  wire::view_body body = parts::without_rows_changed(base, change.next, change.removed,
-                                                     change.added, change.caches);
+  wire::view_body body =
+      parts::without_rows_changed(base, change.next, change.removed, change.added, change.caches);
   for (const wire::row_change& row : change.rows) parts::change_row(body, row);
   std::optional<view> next = make_view(std::move(body));
   if (next && next->hash != change.hash) next.reset();
@@ -205,10 +206,15 @@ inline std::optional<view> apply(const view& base, const view_change& change) {
 
 inline std::pair<view_change, view> make_change(const view& base, change_plan plan) {
   std::ranges::sort(plan.removed, {}, &wire::removal::member);
-  wire::view_body body = parts::without_rows_changed(base, plan.next, plan.removed, plan.added,
-                                                     plan.caches);
-  view_change change{base.key, plan.next, std::move(plan.removed), std::move(plan.added), {},
-                     std::move(plan.caches), 0};
+  wire::view_body body =
+      parts::without_rows_changed(base, plan.next, plan.removed, plan.added, plan.caches);
+  view_change change{base.key,
+                     plan.next,
+                     std::move(plan.removed),
+                     std::move(plan.added),
+                     {},
+                     std::move(plan.caches),
+                     0};
   std::vector<std::uint16_t> previous;
   std::vector<std::uint32_t> weights;
   for (const partition_row& row : body.rows) previous.push_back(row.owner);

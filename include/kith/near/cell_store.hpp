@@ -82,6 +82,9 @@ class cell_store : public table {
   using engine = store::shard<const cell*, counted_cell, same_key>;
   /// Cells that were unlinked under the mutex.
   using leavers = absl::InlinedVector<counted_cell, 4>;
+  /// One type for both of its uses: of two capacities, g++ 12 folds the functions into one and then
+  /// warns of its own result.
+  using handles = absl::InlinedVector<store::handle, 32>;
   /// Living entries of one partition.
   struct population {
     std::uint32_t generation = 0;
@@ -227,7 +230,7 @@ inline void cell_store::erase_older(std::uint64_t key_hash, version bound) {
   leavers gone;
   {
     mutex_lock held{mutex_};
-    absl::InlinedVector<store::handle, 4> older;
+    handles older;
     index_.for_each(key_hash, [&](const cell& seen) {
       if (seen.version < bound) older.push_back(seen.place.at);
     });
@@ -270,7 +273,7 @@ inline bool cell_store::reclaim(time_point now, std::uint32_t slots_max) {
 
 inline void cell_store::sweep(std::uint32_t slots_max, leavers& gone) {
   if (!sweep_at_) return;
-  absl::InlinedVector<store::handle, 32> dead;
+  handles dead;
   const store::handle next =
       engine_.scan(*sweep_at_, slots_max, [&](store::handle at, const engine::entry_type& seen) {
         if (!visible(*seen.value())) dead.push_back(at);

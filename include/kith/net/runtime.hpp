@@ -1,9 +1,9 @@
 // The real driver of a node: threads, sockets, timers and loaders around the machines of node/.
 //
 //   lanes     each behind its own lock. Who has an input takes the lock and drives: a reader of
-//             a connection, a caller, a loader, a timer. What the lane sends is queued with
-//             the connections before the lock is let go, so it leaves in the order in which it was
-//             emitted; it is written after, and completions and jobs run after.
+//             a connection, a caller, a loader's thread, a timer. What the lane sends is queued
+//             with the connections before the lock is let go, so it leaves in the order in which it
+//             was emitted; it is written after, and completions and jobs run after.
 //   control   on the home thread, which is its strand. What others want of it is posted there.
 //   loaders   on the worker pool, with no lock.
 //

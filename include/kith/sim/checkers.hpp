@@ -8,7 +8,7 @@
 //   E3 session    one member reads a key in versions that never fall within an epoch, its own
 //                 writes included
 //   E4 once       sums of one counter in one epoch are all different, and no sum is higher than the
-//                 number of additions that were invoked
+//                 number of additions that were under way in that epoch
 //   E5 database   a read-through value is not older than the row whose erase was acknowledged
 //                 max_staleness before the read
 //   I12, I13      views of one key are equal; a life's view numbers only grow
@@ -22,12 +22,14 @@
 #include <kith/sim/history.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -42,17 +44,28 @@ class checker {
   void look();
 
   void invoked_add(std::uint32_t key) { ++adds_invoked_[key]; }
+  /// Whatever the answer was. Behind check(): an epoch that begins in the event of the answer may
+  /// hold the addition already.
+  void answered_add(std::uint32_t key) {
+    look();
+    ++adds_answered_[key];
+  }
   /// An answered operation on a register or a counter.
   void check(const record& op);
   /// A row of the database was written and the erase of its key acknowledged.
   void wrote_row(const record& erase, std::int64_t row);
   void check_row(const record& read);
+  [[nodiscard]] std::int64_t row_owed(std::size_t member, std::uint32_t key) const;
 
   /// The epoch of the key's partition, as the member knows it.
   [[nodiscard]] std::optional<epoch> epoch_at(std::size_t member, std::uint32_t key) const {
     const kith::cluster::view* view = view_of(member);
     if (view == nullptr) return std::nullopt;
     return view->epoch_of(partition_of_key(key));
+  }
+  [[nodiscard]] kith::cluster::view_key view_key_of(std::size_t member) const {
+    const kith::cluster::view* view = view_of(member);
+    return view == nullptr ? kith::cluster::view_key{} : view->key;
   }
   void invoked_erase(std::uint32_t key) { erase_invoked_[key] = cluster_.time().now(); }
 
@@ -65,6 +78,9 @@ class checker {
   struct acknowledged {
     time_point at;
     kith::version version;
+    /// The owner's view when it acknowledged: the side on which the write counts.
+    kith::cluster::view_key side;
+    member_id owner;
     /// Nothing that was erased is owed.
     bool present = true;
     std::int64_t value = 0;
@@ -72,17 +88,23 @@ class checker {
 
   void fail(const std::string& rule, const record& op, const std::string& more);
   void check_read(const record& op);
-  void check_session(const record& op);
+  enum class of_cache : std::uint8_t { registers, rows };
+  void check_session(const record& op, of_cache in);
   void check_sum(const record& op);
   void acknowledge(const record& op);
   /// What the reader's line of views owes it: acknowledged by `by`, comparable with the reader.
   [[nodiscard]] std::optional<acknowledged> owed(const std::vector<acknowledged>& all,
                                                  const record& read) const;
   [[nodiscard]] const kith::cluster::view* view_of(std::size_t member) const;
-  [[nodiscard]] bool same_line(const epoch& wrote, std::size_t reader) const;
-  [[nodiscard]] static kith::cluster::view_key key_of(const epoch& e) {
-    return {e.view, e.branch};
+  /// The member went over to another cluster meanwhile: what it read is the old one's.
+  [[nodiscard]] bool moved(const record& op) const {
+    sim::host& host = cluster_.host(op.member);
+    return !host.running() || host.control().self() != op.as;
   }
+  [[nodiscard]] bool same_line(const kith::cluster::view_key& wrote, std::size_t reader) const;
+  [[nodiscard]] bool owes(const acknowledged& write, const record& read) const;
+  /// Sets the owner of the key as the writer knows it, and the view in which that owner is.
+  void set_side(const record& op, acknowledged& write) const;
   [[nodiscard]] static partition_id partition_of_key(std::uint32_t key);
 
   cluster& cluster_;
@@ -95,9 +117,12 @@ class checker {
   /// When an erase of a key that may still land was invoked last.
   std::map<std::uint32_t, time_point> erase_invoked_;
   /// By time of the answer.
-  std::map<std::pair<member_id, std::uint32_t>, std::vector<acknowledged>> seen_;
+  std::map<std::tuple<of_cache, member_id, std::uint32_t>, std::vector<acknowledged>> seen_;
   std::map<std::pair<std::uint32_t, epoch>, std::set<std::int64_t>> sums_;
   std::map<std::uint32_t, std::int64_t> adds_invoked_;
+  std::map<std::uint32_t, std::int64_t> adds_answered_;
+  /// Additions that were answered before the epoch began, and are not in its sum.
+  std::map<std::pair<std::uint32_t, epoch>, std::int64_t> adds_before_;
   std::vector<violation> violations_;
   std::uint64_t checks_ = 0;
   std::size_t judged_lost_ = 0;
@@ -122,15 +147,19 @@ inline void checker::look() {
     const member_id now_self = cluster_.host(i).control().self();
     if (self == now_self && last == view->key) continue;
     const auto [known, fresh] = hashes_.emplace(view->key, view->hash);
+    for (const auto& [key, invoked] : adds_invoked_) {
+      const epoch began = view->epoch_of(partition_of_key(key));
+      adds_before_.emplace(std::pair{key, began}, adds_answered_[key]);
+    }
     if (!fresh && known->second != view->hash) {
-      violations_.push_back({"I12: two views of number " +
-                             std::to_string(view->key.number.value()) + " differ"});
+      violations_.push_back(
+          {"I12: two views of number " + std::to_string(view->key.number.value()) + " differ"});
     }
     if (self == now_self) {
       if (view->key.number <= last.number) {
         violations_.push_back({"I13: a member's view number fell"});
       }
-      lineage_.follow(last, view->key);
+      lineage_.follow(cluster_.time().now(), last, view->key);
     }
     self = now_self;
     last = view->key;
@@ -150,26 +179,56 @@ inline void checker::fail(const std::string& rule, const record& op, const std::
 }
 
 /// Two sides of a cluster that was cut in two owe each other nothing. A reader that lags behind its
-/// own line does owe, unless its coordinator is alive and lags with it: then they are a side.
-inline bool checker::same_line(const epoch& wrote, std::size_t reader) const {
+/// own line does owe, unless its coordinator is alive and lags with it, or went on to another line:
+/// then they are a side.
+inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t reader) const {
   const kith::cluster::view* view = view_of(reader);
   if (view == nullptr) return false;
-  if (lineage_.leads(key_of(wrote), view->key)) return true;
-  if (!lineage_.leads(view->key, key_of(wrote))) return false;
+  if (lineage_.leads(wrote, view->key)) return true;
+  if (!lineage_.leads(view->key, wrote)) return false;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     const kith::cluster::view* other = view_of(i);
-    if (other == nullptr || other->key != view->key) continue;
-    if (cluster_.host(i).control().self() == view->oldest().id) return false;
+    if (other == nullptr || cluster_.host(i).control().self() != view->oldest().id) continue;
+    if (other->key == view->key) return false;
+    return lineage_.leads(wrote, other->key) || lineage_.leads(other->key, wrote);
   }
   return true;
+}
+
+/// The view of the owner that the writer knows, or the writer's own.
+inline void checker::set_side(const record& op, acknowledged& write) const {
+  const kith::cluster::view* view = view_of(op.member);
+  if (view == nullptr) return;
+  write.side = view->key;
+  const auto* owner = view->owner_of(partition_of_key(op.key));
+  if (owner == nullptr) return;
+  write.owner = owner->id;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    const kith::cluster::view* other = view_of(i);
+    if (other != nullptr && cluster_.host(i).control().self() == owner->id) write.side = other->key;
+  }
+}
+
+/// A read that began on one side and ended on the other, after a merge, may have been answered on
+/// either.
+inline bool checker::owes(const acknowledged& write, const record& read) const {
+  const bool from_start =
+      lineage_.leads(write.side, read.asked_in) || lineage_.leads(read.asked_in, write.side);
+  if (!from_start || !same_line(write.side, read.member)) return false;
+  // Acknowledged in a view that the reader's line had left: by an owner that lags, or by those who
+  // stayed behind as another side.
+  const kith::cluster::view* view = view_of(read.member);
+  const std::optional<time_point> left = lineage_.left(write.side, view->key);
+  return !left || write.at < *left || view->contains(write.owner);
 }
 
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,
                                                           const record& read) const {
   const time_point by = read.invoked - max_staleness_;
   std::optional<acknowledged> newest;
+  if (moved(read)) return newest;
   for (const acknowledged& one : all) {
-    if (one.at >= by || !same_line(one.version.epoch, read.member)) continue;
+    if (one.at >= by || !owes(one, read)) continue;
     if (!newest || one.version > newest->version) newest = one;
   }
   return newest;
@@ -183,9 +242,9 @@ inline void checker::check_read(const record& op) {
   if (!must) return;
   if (op.yes) {
     if (op.version < must->version) {
-      fail("E1", op, "acknowledged was version " +
-                         std::to_string(must->version.epoch.view.value()) + "/" +
-                         std::to_string(must->version.seq.value()));
+      fail("E1", op,
+           "acknowledged was version " + std::to_string(must->version.epoch.view.value()) + "/" +
+               std::to_string(must->version.seq.value()));
     }
     return;
   }
@@ -196,37 +255,42 @@ inline void checker::check_read(const record& op) {
     return;
   }
   const auto erased = erase_invoked_.find(op.key);
-  if (erased != erase_invoked_.end() && erased->second + std::chrono::seconds{10} > must->at) return;
+  if (erased != erase_invoked_.end() && erased->second + std::chrono::seconds{10} > must->at)
+    return;
   fail("E2", op, "absent, though a put was acknowledged");
 }
 
-inline void checker::check_session(const record& op) {
-  std::vector<acknowledged>& seen = seen_[{op.self, op.key}];
+inline void checker::check_session(const record& op, of_cache in) {
+  std::vector<acknowledged>& seen = seen_[{in, op.self, op.key}];
   if (op.kind == operation_kind::read) {
     // Only what was answered before this read began binds it.
     for (const acknowledged& one : seen) {
       if (one.at >= op.invoked || one.version.epoch != op.version.epoch) continue;
       if (op.version < one.version) {
-        return fail("E3", op, "this member had seen sequence " +
-                                  std::to_string(one.version.seq.value()));
+        return fail("E3", op,
+                    "this member had seen sequence " + std::to_string(one.version.seq.value()));
       }
     }
   }
-  seen.push_back({op.answered, op.version, true, op.value});
+  seen.push_back({op.answered, op.version, {}, {}, true, op.value});
 }
 
 inline void checker::check_sum(const record& op) {
   if (!sums_[{op.key, op.version.epoch}].insert(op.value).second) {
     fail("E4", op, "this sum was given twice");
   }
-  if (op.value > adds_invoked_[op.key]) {
-    fail("E4", op, "only " + std::to_string(adds_invoked_[op.key]) + " additions were invoked");
+  look();
+  // An epoch that began before the key's first addition has no entry: it counts them all.
+  const std::int64_t most = adds_invoked_[op.key] - adds_before_[{op.key, op.version.epoch}];
+  if (op.value > most) {
+    fail("E4", op, "only " + std::to_string(most) + " additions were under way in this epoch");
   }
 }
 
 inline void checker::acknowledge(const record& op) {
   registers_[op.key].push_back(
-      {op.answered, op.version, op.kind != operation_kind::erase, op.value});
+      {op.answered, op.version, {}, {}, op.kind != operation_kind::erase, op.value});
+  set_side(op, registers_[op.key].back());
 }
 
 inline void checker::check(const record& op) {
@@ -234,12 +298,12 @@ inline void checker::check(const record& op) {
   switch (op.kind) {
     case operation_kind::read:
       check_read(op);
-      if (op.yes) check_session(op);
+      if (op.yes) check_session(op, of_cache::registers);
       break;
     case operation_kind::write:
     case operation_kind::erase:
       acknowledge(op);
-      check_session(op);
+      check_session(op, of_cache::registers);
       break;
     case operation_kind::add: check_sum(op); break;
     case operation_kind::put_if_absent: break;
@@ -247,21 +311,40 @@ inline void checker::check(const record& op) {
 }
 
 inline void checker::wrote_row(const record& erase, std::int64_t row) {
-  if (!erase.failed) rows_[erase.key].push_back({erase.answered, erase.version, true, row});
+  if (erase.failed) return;
+  rows_[erase.key].push_back({erase.answered, erase.version, {}, {}, true, row});
+  set_side(erase, rows_[erase.key].back());
+  check_session(erase, of_cache::rows);
 }
 
 inline void checker::check_row(const record& read) {
   if (read.failed || !read.yes) return;
   ++checks_;
+  check_session(read, of_cache::rows);
   const auto found = rows_.find(read.key);
-  if (found == rows_.end()) return;
+  if (found == rows_.end() || moved(read)) return;
   const time_point by = read.invoked - max_staleness_;
   for (const acknowledged& one : found->second) {
-    if (one.at < by && one.value > read.value && same_line(one.version.epoch, read.member)) {
+    if (one.at < by && one.value > read.value && owes(one, read)) {
       fail("E5", read, "row " + std::to_string(one.value) + " was acknowledged");
       return;
     }
   }
+}
+
+/// After everything is quiet: the newest row whose erase was acknowledged on the line of views that
+/// this member is on. An erase on a side that gave way is not repeated on the other one yet.
+inline std::int64_t checker::row_owed(std::size_t member, std::uint32_t key) const {
+  std::int64_t newest = 0;
+  const auto found = rows_.find(key);
+  if (found == rows_.end()) return newest;
+  for (const acknowledged& one : found->second) {
+    record now;
+    now.member = member;
+    now.asked_in = view_key_of(member);
+    if (owes(one, now)) newest = std::max(newest, one.value);
+  }
+  return newest;
 }
 
 }  // namespace kith::sim

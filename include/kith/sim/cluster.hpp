@@ -47,6 +47,8 @@ struct cluster_options {
   /// A load takes between the two.
   duration load_least = std::chrono::microseconds{200};
   duration load_most = std::chrono::milliseconds{5};
+  /// Every other caller takes up to so long to decode what its near cache may keep.
+  duration decode_most{};
   /// False: the hosts exist but none has been started.
   bool start = true;
   /// How long run_until_stable may take.
@@ -120,6 +122,7 @@ class cluster {
   random_source ids_;
   random_source salts_;
   random_source loads_;
+  random_source decodes_;
   boost::asio::io_context handlers_;
   std::vector<std::unique_ptr<sim::host>> hosts_;
   std::vector<std::shared_ptr<member_port>> ports_;

@@ -19,7 +19,8 @@ inline cluster::cluster(const cluster_options& options)
       network_{time_, options.seed ^ 0x6E65740000000001u, options.network},
       ids_{options.seed ^ 0x6964730000000002u},
       salts_{options.seed ^ 0x73616C7400000003u},
-      loads_{options.seed ^ 0x6C6F616400000004u} {
+      loads_{options.seed ^ 0x6C6F616400000004u},
+      decodes_{options.seed ^ 0x6465636F00000005u} {
   std::vector<endpoint> all;
   for (std::size_t i = 0; i < options.members; ++i) {
     all.push_back(address_of(i));
@@ -46,11 +47,16 @@ inline cluster::cluster(const cluster_options& options)
           static_cast<std::uint64_t>((options_.load_most - options_.load_least).count());
       return options_.load_least + duration{loads_.below(span + 1)};
     };
+    each.decode_time = [this] {
+      if (options_.decode_most <= duration{} || decodes_.below(2) == 0) return duration{};
+      return duration{decodes_.below(static_cast<std::uint64_t>(options_.decode_most.count()))};
+    };
     each.tick_delay = [] { return duration{}; };
     hosts_.push_back(std::make_unique<sim::host>(time_, network_, std::move(each)));
     ports_.push_back(nullptr);
-    if (options.start) start(i);
   }
+  // All hosts are on the network before the first one dials.
+  for (std::size_t i = 0; options.start && i < options.members; ++i) start(i);
 }
 
 inline cluster::~cluster() {

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,7 @@ inline constexpr std::size_t fault_count = 10;
 
 [[nodiscard]] constexpr std::string_view to_string(fault which) {
   constexpr std::array<std::string_view, fault_count> names{
-      "crash", "silent_crash", "pause", "partition", "one_way_loss",
+      "crash", "silent_crash", "pause", "partition",   "one_way_loss",
       "clog",  "duplicate",    "reset", "slow_reader", "late_ticks"};
   return names[static_cast<std::size_t>(which)];
 }
@@ -79,9 +80,7 @@ class fault_injector {
   [[nodiscard]] random_source& random(fault which) {
     return randoms_[static_cast<std::size_t>(which)];
   }
-  [[nodiscard]] std::size_t any_member(fault which) {
-    return random(which).below(cluster_.size());
-  }
+  [[nodiscard]] std::size_t any_member(fault which) { return random(which).below(cluster_.size()); }
   [[nodiscard]] duration between(fault which, std::int64_t least_ms, std::int64_t most_ms);
   /// Runs `what` later, unless the faults were stopped.
   void after(duration delay, std::function<void()> what);
@@ -240,7 +239,7 @@ inline void fault_injector::clog() {
   random_source& draw = random(fault::clog);
   const auto from = static_cast<host_index>(draw.below(cluster_.size()));
   const auto to = static_cast<host_index>(draw.below(cluster_.size()));
-  const duration more = between(fault::clog, 1, 3'000);
+  const duration more = between(fault::clog, 1, 5'000);
   const duration length = between(fault::clog, 300, 10'000);
   if (from == to) return;
   cluster_.network().clog(from, to, more);

@@ -23,7 +23,11 @@ struct record {
   std::size_t member = 0;
   /// Which life of the member: sessions end with it.
   member_id self;
+  /// Which identity the member had when it began: one that lost a merge has another.
+  member_id as;
   std::uint32_t key = 0;
+  /// The member's view when it asked.
+  kith::cluster::view_key asked_in;
   time_point invoked;
   time_point answered;
   bool failed = false;
@@ -38,22 +42,36 @@ struct record {
 class lineage {
  public:
   /// A member went from `before` to `after`.
-  void follow(const kith::cluster::view_key& before, const kith::cluster::view_key& after) {
-    parents_.emplace(after, before);
+  void follow(time_point now, const kith::cluster::view_key& before,
+              const kith::cluster::view_key& after) {
+    parents_.emplace(after, step{before, now});
   }
   /// True when `older` is `newer` or one of its predecessors.
   [[nodiscard]] bool leads(const kith::cluster::view_key& older,
-                           kith::cluster::view_key newer) const {
+                           const kith::cluster::view_key& newer) const {
+    return left(older, newer).has_value();
+  }
+  /// When the first member on the line to `newer` went on from `older`; never when they are one.
+  /// Absent when they are not on one line.
+  [[nodiscard]] std::optional<time_point> left(const kith::cluster::view_key& older,
+                                               kith::cluster::view_key newer) const {
+    time_point when = never;
     while (newer.number > older.number) {
       const auto found = parents_.find(newer);
-      if (found == parents_.end()) return false;
-      newer = found->second;
+      if (found == parents_.end()) return std::nullopt;
+      newer = found->second.before;
+      when = found->second.when;
     }
-    return newer == older;
+    if (newer != older) return std::nullopt;
+    return when;
   }
 
  private:
-  std::map<kith::cluster::view_key, kith::cluster::view_key> parents_;
+  struct step {
+    kith::cluster::view_key before;
+    time_point when;
+  };
+  std::map<kith::cluster::view_key, step> parents_;
 };
 
 /// A broken promise, in words.

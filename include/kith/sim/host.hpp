@@ -43,6 +43,8 @@ struct host_options {
   std::function<std::optional<host_index>(const endpoint&)> find;
   /// How long a load takes, drawn for each.
   std::function<duration()> load_time;
+  /// How long a caller takes to decode what may be kept, drawn for each.
+  std::function<duration()> decode_time;
   /// How late a timer runs, drawn for each.
   std::function<duration()> tick_delay;
   /// How long the loser of two connections to one peer is still read.
@@ -163,6 +165,8 @@ class host final : public endpoint_events {
   void begin_batch() { gathered_.emplace(); }
   void end_batch();
   void carry(node::lane&, node::complete&& one);
+  /// Callers that are still decoding are done.
+  void end_decoding();
   void carry(node::lane& in, node::load_here&& one);
   void carry(node::lane& in, replica::run_load&& one);
   void carry(node::lane& in, replica::run_processor&& one);
@@ -179,6 +183,7 @@ class host final : public endpoint_events {
   /// One more at every start: what was scheduled for an earlier life does nothing.
   std::uint64_t life_ = 0;
   std::uint64_t random_seed_ = 0;
+  std::uint64_t last_decoding_ = 0;
   std::uint32_t next_sid_ = 0;
   bool paused_ = false;
   bool left_ = false;
@@ -194,6 +199,7 @@ class host final : public endpoint_events {
   std::map<member_id, endpoint> addresses_;
   std::map<std::string, node::open_answered> answers_;
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_;
+  std::map<std::uint64_t, node::complete> decoding_;
   host_counters counters_;
 };
 

@@ -166,7 +166,13 @@ inline void host::opened(std::uint64_t id) {
         if (life == life_ && connections_.erase(loser) > 0) network_.close(loser, index_);
       });
     }
-    if (older_wins) return;
+    if (older_wins) {
+      // Every dial has an answer, also one that was not needed.
+      if (!c.dialled) return;
+      node::control::outbox out;
+      control().on_link_up(now(), peer, c.dialled, out);
+      return run(out);
+    }
   }
   links_[peer] = id;
   tell_lanes_of_session(peer, c.session.sid());

@@ -56,6 +56,7 @@ inline void host::crash(bool silently) {
   paused_ = false;
   // Callers in the process are gone with it; the handles outside of the simulation are told.
   const std::unique_ptr<machines> over = std::exchange(node_, nullptr);
+  end_decoding();
   if (over == nullptr) return;
   for (const auto& lane : over->lanes) {
     node::lane::outbox out;
@@ -244,6 +245,7 @@ inline void host::carry(node::reset_lanes&& one) {
   links_.clear();
   dials_.clear();
   waiting_packets_.clear();
+  end_decoding();
   hooks_.clear();
   for (const auto& lane : node_->lanes) {
     node::lane::outbox out;
@@ -254,7 +256,24 @@ inline void host::carry(node::reset_lanes&& one) {
 
 inline void host::carry(node::lane&, node::complete&& one) {
   time_.note(static_cast<std::uint64_t>(one.result.error.value()));
-  one.done->complete(std::move(one.result));
+  const duration decoding = one.result.fill ? options_.decode_time() : duration{};
+  if (decoding <= duration{}) return one.done->complete(std::move(one.result));
+  const std::uint64_t id = ++last_decoding_;
+  decoding_.emplace(id, std::move(one));
+  time_.after(decoding, [this, life = life_, id] {
+    if (life != life_) return;
+    when_awake([this, id] {
+      const auto found = decoding_.find(id);
+      if (found == decoding_.end()) return;
+      node::complete decoded = std::move(found->second);
+      decoding_.erase(found);
+      decoded.done->complete(std::move(decoded.result));
+    });
+  });
+}
+
+inline void host::end_decoding() {
+  for (auto& [id, one] : std::exchange(decoding_, {})) one.done->complete(std::move(one.result));
 }
 
 inline void host::carry(node::lane&, node::pull_view&& one) {

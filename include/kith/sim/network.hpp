@@ -5,6 +5,7 @@
 // The network knows hosts by index and nothing of what they send.
 #pragma once
 
+#include <kith/core/assert.hpp>
 #include <kith/core/bytes.hpp>
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
@@ -186,6 +187,7 @@ inline void network::reboot(host_index host) {
 }
 
 inline std::uint64_t network::dial(host_index from, host_index to) {
+  KITH_ASSERT(from < hosts_.size() && to < hosts_.size());
   const std::uint64_t id = ++next_;
   ++counters_.dials;
   const bool cut = link(from, to).cuts > 0 || link(to, from).cuts > 0 || hosts_[to].silent;
@@ -254,9 +256,8 @@ inline void network::transmit(std::uint64_t id, int side, bytes chunk) {
   }
   // Strictly later than what was sent before: events of one instant have no order.
   way.last_arrival = std::max(way.last_arrival + duration{1}, time_.now() + delay);
-  time_.at(way.last_arrival, [this, id, side, chunk = std::move(chunk)] {
-    deliver(id, side, chunk);
-  });
+  time_.at(way.last_arrival,
+           [this, id, side, chunk = std::move(chunk)] { deliver(id, side, chunk); });
 }
 
 inline void network::deliver(std::uint64_t id, int side, const bytes& chunk) {
@@ -289,8 +290,8 @@ inline void network::close(std::uint64_t id, host_index from) {
   found->second.open[side] = false;
   const host_index to = found->second.ends[1 - side];
   if (link(from, to).cuts > 0) return;  // the other end hears nothing; its own deadlines end it
-  const time_point behind = std::max(time_.now() + draw_delay(),
-                                     found->second.pipes[side].last_arrival + duration{1});
+  const time_point behind =
+      std::max(time_.now() + draw_delay(), found->second.pipes[side].last_arrival + duration{1});
   lose(id, 1 - side, loss_kind::closed, behind - time_.now());
 }
 

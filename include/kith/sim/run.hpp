@@ -29,6 +29,7 @@ struct run_options {
   std::optional<std::size_t> members;
   /// Absent: each class with probability one half.
   std::optional<fault_plan> faults;
+  kith::quorum quorum = kith::quorum::none;
   /// How long clients work under faults.
   duration length = std::chrono::seconds{30};
 };
@@ -78,6 +79,7 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("followers_served", [](const lane& l) { return l.near().counters().followers_served; });
   sum("followers_reissued", [](const lane& l) { return l.near().counters().followers_reissued; });
   sum("fills_poisoned", [](const lane& l) { return l.near().counters().fills_poisoned; });
+  sum("installs_refused", [](const lane& l) { return l.near().counters().refused_poisoned; });
   sum("invalidations", [](const lane& l) { return l.near().counters().invalidations_applied; });
   sum("stream_resumes", [](const lane& l) { return l.near().counters().resumes; });
   sum("stream_resets", [](const lane& l) { return l.near().counters().resets; });
@@ -92,6 +94,8 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
       [](const lane& l) { return l.owned().counters().retries_answered; });
   sum("loads_outrun", [](const lane& l) { return l.owned().counters().loads_outrun; });
   sum("loads_joined", [](const lane& l) { return l.owned().counters().loads_joined; });
+  sum("overflows_collapsed",
+      [](const lane& l) { return l.owned().counters().overflows_collapsed; });
   sum("late_waiters", [](const lane& l) { return l.owned().counters().late_waiters; });
   sum("call_retries", [](const lane& l) { return l.calls().counters().retries; });
   sum("calls_timed_out", [](const lane& l) { return l.calls().counters().timed_out; });
@@ -101,6 +105,19 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   counts.emplace_back("merges", views.merges_dissolved);
   counts.emplace_back("views_pulled", views.pull_view);
   return counts;
+}
+
+/// Limits, loads and decoders that are as hard as the options allow, each in a part of the seeds.
+inline void draw_extremes(random_source& random, cluster_options& of, workload_options& work) {
+  if (random.below(4) == 0) {
+    of.lane.replica.backlog_keys = 2;
+    of.lane.replica.log_entries = 4;
+  }
+  if (random.below(4) == 0) of.load_most = std::chrono::seconds{3};
+  constexpr std::array<std::int64_t, 3> decoders_ms{0, 20, 200};
+  of.decode_most = std::chrono::milliseconds{decoders_ms[random.below(decoders_ms.size())]};
+  if (random.below(3) == 0) work.keys = 2;
+  if (random.below(3) == 0) work.think_most = std::chrono::milliseconds{15};
 }
 
 inline run_report run_seed(const run_options& options) {
@@ -118,8 +135,10 @@ inline run_report run_seed(const run_options& options) {
   of.network.delay_mean = std::chrono::microseconds{50 << random.below(8)};
   of.network.split_per_million = random.below(2) == 0 ? 200'000 : 0;
   if (plan.has(fault::reset)) of.network.reset_per_million = 200;
-  cluster members{of};
+  of.quorum = options.quorum;
   workload_options work;
+  draw_extremes(random, of, work);
+  cluster members{of};
   checker judge{members, work.max_staleness};
   workload clients{members, judge, random.next(), work};
   fault_injector faults{members, plan, random.next()};
@@ -142,8 +161,8 @@ inline run_report run_seed(const run_options& options) {
     members.run_for(std::chrono::seconds{25});
     members.run_until_stable();
     if (!members.run_until([&] { return clients.pending() == 0; }, std::chrono::seconds{30})) {
-      report.violations.push_back({"liveness: " + std::to_string(clients.pending()) +
-                                   " operations have no answer"});
+      report.violations.push_back(
+          {"liveness: " + std::to_string(clients.pending()) + " operations have no answer"});
     }
     members.run_for(std::chrono::seconds{3});
     clients.open_missing();

@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -95,8 +96,7 @@ class workload {
 
 // --- implementation ---
 
-inline workload::workload(cluster& on, checker& judge, std::uint64_t seed,
-                          workload_options options)
+inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workload_options options)
     : cluster_{on}, checker_{judge}, random_{seed}, options_{options} {
   for (std::uint32_t key = 0; key < options_.keys; ++key) database_[key] = ++last_value_;
 }
@@ -118,11 +118,11 @@ inline void workload::open_missing() {
       return row->second;
     };
     try {
-      open_[i] = std::make_shared<handles>(handles{
-          {},
-          cluster_.cache<std::uint32_t, std::int64_t>(i, "registers", plain),
-          cluster_.cache<std::uint32_t, std::int64_t>(i, "counters", plain),
-          cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading)});
+      open_[i] = std::make_shared<handles>(
+          handles{{},
+                  cluster_.cache<std::uint32_t, std::int64_t>(i, "registers", plain),
+                  cluster_.cache<std::uint32_t, std::int64_t>(i, "counters", plain),
+                  cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading)});
     } catch (const error&) {
       open_.erase(i);  // it crashed meanwhile, or found nobody to agree with: later again
     }
@@ -173,7 +173,9 @@ inline record workload::begin(operation_kind kind, std::size_t member, const han
   op.kind = kind;
   op.member = member;
   op.self = with.self;
+  if (cluster_.host(member).running()) op.as = cluster_.host(member).control().self();
   op.key = key;
+  op.asked_in = checker_.view_key_of(member);
   op.invoked = cluster_.time().now();
   return op;
 }
@@ -274,6 +276,7 @@ inline void workload::add(std::size_t member, std::shared_ptr<handles> with, std
           op.version.epoch = *before;
           checker_.check(op);
         }
+        checker_.answered_add(op.key);
         later(member, with);
       });
 }
@@ -317,8 +320,8 @@ inline std::vector<violation> workload::converged() {
         wrong.push_back({"O6: members read key " + std::to_string(key) + " differently"});
       }
       const ref<std::int64_t> row = with->rows.get(key);
-      if (!row || *row != database_[key]) {
-        wrong.push_back({"O5: row " + std::to_string(key) + " is not the database's"});
+      if (!row || *row < checker_.row_owed(member, key)) {
+        wrong.push_back({"O5: row " + std::to_string(key) + " is older than an erased one"});
       }
     }
   }

@@ -15,8 +15,8 @@
 
 namespace kith::wire {
 
-/// The name of one attempt to decide on a next view. Round 0 is the oldest member's, without a first
-/// phase; every other ballot belongs to the member of that rank (its index in the view).
+/// The name of one attempt to decide on a next view. Round 0 is the oldest member's, without a
+/// first phase; every other ballot belongs to the member of that rank (its index in the view).
 struct ballot {
   std::uint32_t round = 0;
   std::uint16_t rank = 0;
@@ -31,8 +31,8 @@ struct ballot {
 
 // --- liveness ---
 
-/// Member to coordinator. `echo` is the newest `sent_at` of the coordinator; it promises to vote for
-/// nobody else for a while. Zero: no promise.
+/// Member to coordinator. `echo` is the newest `sent_at` of the coordinator; it promises to vote
+/// for nobody else for a while. Zero: no promise.
 struct heartbeat {
   static constexpr opcode code = opcode::heartbeat;
   view_key view;

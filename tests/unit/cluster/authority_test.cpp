@@ -16,7 +16,8 @@ constexpr time_point t0{duration{1h}};
 view view_of(std::uint64_t n, std::uint64_t without = 0) {
   std::vector<member_record> members;
   for (std::uint64_t i = 1; i <= n; ++i) {
-    if (i != without) members.push_back({{i, i, 1}, {"host", static_cast<std::uint16_t>(i)}, 1, {}});
+    if (i != without)
+      members.push_back({{i, i, 1}, {"host", static_cast<std::uint16_t>(i)}, 1, {}});
   }
   return make_first_view({view_number{1}, 0}, std::move(members));
 }

@@ -9,6 +9,8 @@
 // connection is reset before.
 #pragma once
 
+#include "harness_members.hpp"
+
 #include <kith/cluster/membership.hpp>
 
 #include <algorithm>
@@ -32,62 +34,23 @@ using namespace kith;
 using namespace kith::cluster;
 using namespace std::chrono_literals;
 
-struct world_options {
-  std::uint64_t seed = 1;
-  quorum_mode quorum = quorum_mode::none;
-  std::size_t expect = 1;
-  duration delay_min = 100us;
-  duration delay_max = 2ms;
-  /// A connection is reset by this many of a million messages.
-  std::uint32_t resets = 0;
-  /// Clocks run fast or slow by up to this many of a thousand.
-  int drift = 10;
-  /// Every member dials these ports on the loopback.
-  std::uint16_t first_port = 5801;
-  std::uint16_t ports = 64;
-  bool check = true;
-  membership_timers timers;
-};
-
-class world {
+class world : public observed_members {
  public:
-  explicit world(world_options options) : options_{std::move(options)}, random_{options_.seed} {}
+  using observed_members::observed_members;
 
-  struct node {
-    std::unique_ptr<membership> machine;
-    endpoint address;
-    bool alive = false;
-    duration offset{};
-    double rate = 1;
-    time_point paused_until{};
-    std::uint64_t life = 0;
-    time_point timer_at = never;
-    std::uint64_t last_number = 0;
-    bool left = false;
-    std::vector<cache_opened> caches;
-    std::vector<member_id> identities;
-  };
-
-  [[nodiscard]] time_point now() const { return now_; }
-  [[nodiscard]] std::size_t size() const { return nodes_.size(); }
-  [[nodiscard]] node& at(std::size_t i) { return *nodes_[i]; }
-  [[nodiscard]] membership& machine(std::size_t i) { return *nodes_[i]->machine; }
-  [[nodiscard]] random_source& random() { return random_; }
   [[nodiscard]] std::uint64_t sent(wire::opcode code) const {
     const auto at = sent_.find(code);
     return at == sent_.end() ? 0 : at->second;
   }
   [[nodiscard]] std::uint64_t sent_total() const { return sent_total_; }
-  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
-
   /// Adds a member that listens on the next port and starts it.
   std::size_t add() {
     const std::size_t i = nodes_.size();
     nodes_.push_back(std::make_unique<node>());
     nodes_[i]->address = {"127.0.0.1", static_cast<std::uint16_t>(options_.first_port + i)};
     nodes_[i]->offset = duration{static_cast<duration::rep>(random_.below(1'000'000'000'000))};
-    nodes_[i]->rate = 1 + (static_cast<double>(random_.below(2001)) / 1000 - 1) *
-                              options_.drift / 1000;
+    nodes_[i]->rate =
+        1 + (static_cast<double>(random_.below(2001)) / 1000 - 1) * options_.drift / 1000;
     start(i);
     return i;
   }
@@ -120,7 +83,7 @@ class world {
     n.alive = false;
     ++n.life;
     n.timer_at = never;
-    for (const auto& [id, link] : links_of(i)) drop(id, link, i);
+    for (const auto& [id, l] : links_of(i)) drop(id, l, i);
   }
 
   void pause(std::size_t i, duration span) {
@@ -134,19 +97,19 @@ class world {
 
   void cut(std::size_t a, std::size_t b) { cuts_.insert(pair_of(a, b)); }
   void cut_groups(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) {
-    for (std::size_t x : a) for (std::size_t y : b) cut(x, y);
+    for (std::size_t x : a)
+      for (std::size_t y : b) cut(x, y);
   }
   [[nodiscard]] bool healthy() const {
-    return cuts_.empty() && std::ranges::none_of(nodes_, [this](const auto& n) {
-             return n->paused_until > now_;
-           });
+    return cuts_.empty() &&
+           std::ranges::none_of(nodes_, [this](const auto& n) { return n->paused_until > now_; });
   }
   void heal() {
     cuts_.clear();
-    for (auto& [id, link] : links_) flush(id, link);
+    for (auto& [id, l] : links_) flush(id, l);
   }
   void reset_links(std::size_t i) {
-    for (const auto& [id, link] : links_of(i)) drop(id, link, nodes_.size());
+    for (const auto& [id, l] : links_of(i)) drop(id, l, nodes_.size());
   }
 
   template <class Call>
@@ -156,7 +119,9 @@ class world {
     perform(i, out);
   }
 
-  void run_for(duration span) { run_until(now_ + span, [] { return false; }); }
+  void run_for(duration span) {
+    run_until(now_ + span, [] { return false; });
+  }
   /// True when the condition became true.
   bool run_until(time_point end, const std::function<bool()>& done) {
     while (!events_.empty() && events_.top().when <= end) {
@@ -172,48 +137,6 @@ class world {
   }
   bool run_until(duration limit, const std::function<bool()>& done) {
     return run_until(now_ + limit, done);
-  }
-
-  /// All of these members have one view, of exactly them, and it is stable.
-  [[nodiscard]] bool one_view(const std::vector<std::size_t>& members) {
-    const view* first = nullptr;
-    for (const std::size_t i : members) {
-      const node& n = *nodes_[i];
-      if (!n.alive || !n.machine->current() || !n.machine->stable()) return false;
-      const view& mine = *n.machine->current();
-      if (mine.members.size() != members.size()) return false;
-      if (first != nullptr && first->hash != mine.hash) return false;
-      first = &mine;
-    }
-    return true;
-  }
-  [[nodiscard]] std::vector<std::size_t> living() const {
-    std::vector<std::size_t> all;
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      if (nodes_[i]->alive && !nodes_[i]->left) all.push_back(i);
-    }
-    return all;
-  }
-
-  [[nodiscard]] membership_counters counters() const {
-    counter_sum sum = retired_;
-    for (const auto& n : nodes_) sum.add(n->machine->counters());
-    return sum.total;
-  }
-
-  std::string describe() {
-    std::string text = "seed " + std::to_string(options_.seed) + " at " +
-                       std::to_string(now_.time_since_epoch().count() / 1'000'000) + " ms\n";
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      const node& n = *nodes_[i];
-      text += "  " + std::to_string(i) + (n.alive ? "" : " dead") + (n.left ? " left" : "");
-      text += " role " + std::to_string(static_cast<int>(n.machine->role()));
-      if (const auto& v = n.machine->current()) {
-        text += (n.machine->stable() ? " stable " : " view ") + names(*v);
-      }
-      text += "\n";
-    }
-    return text;
   }
 
  private:
@@ -238,36 +161,18 @@ class world {
     time_point arrives[2]{};
     std::vector<message> stalled;
   };
-  struct counter_sum {
-    membership_counters total;
-    void add(const membership_counters& more) {
-      auto* into = reinterpret_cast<std::uint64_t*>(&total);
-      const auto* from = reinterpret_cast<const std::uint64_t*>(&more);
-      for (std::size_t i = 0; i < sizeof total / 8; ++i) into[i] += from[i];
-    }
-  };
   using pair = std::pair<std::size_t, std::size_t>;
 
   static pair pair_of(std::size_t a, std::size_t b) { return {std::min(a, b), std::max(a, b)}; }
   [[nodiscard]] bool is_cut(std::size_t a, std::size_t b) const {
     return cuts_.contains(pair_of(a, b));
   }
-  [[nodiscard]] time_point local(std::size_t i) const {
-    const node& n = *nodes_[i];
-    return time_point{duration{static_cast<duration::rep>(
-               static_cast<double>(now_.time_since_epoch().count()) * n.rate)}} +
-           n.offset + 1s;
-  }
-  [[nodiscard]] time_point global(std::size_t i, time_point at) const {
-    const node& n = *nodes_[i];
-    const double since = static_cast<double>((at - n.offset - 1s).time_since_epoch().count());
-    return time_point{duration{static_cast<duration::rep>(since / n.rate) + 1000}};
-  }
   void schedule(time_point when, std::function<void()> run) {
     events_.push({std::max(when, now_), ++order_, std::move(run)});
   }
   duration delay() {
-    const auto range = static_cast<std::uint64_t>((options_.delay_max - options_.delay_min).count());
+    const auto range =
+        static_cast<std::uint64_t>((options_.delay_max - options_.delay_min).count());
     return options_.delay_min + duration{static_cast<duration::rep>(random_.below(range + 1))};
   }
   /// Runs `call` on node i when it is awake, if it is still the same process.
@@ -326,9 +231,9 @@ class world {
     schedule(now_ + delay(), [this, i, target, where, life, fail] {
       if (!nodes_[i]->alive || nodes_[i]->life != life) return;
       if (!nodes_[target]->alive) return fail(delay(), dial_failure::refused);
-      if (is_cut(i, target) || now_ < nodes_[target]->paused_until) {
-        return fail(1s, dial_failure::unreachable);
-      }
+      // The kernel of a stopped process accepts; then the handshake's deadline passes.
+      if (now_ < nodes_[target]->paused_until) return fail(5s, dial_failure::unreachable);
+      if (is_cut(i, target)) return fail(1s, dial_failure::unreachable);
       connect(i, target, where);
     });
   }
@@ -349,7 +254,8 @@ class world {
     }
     at_node(i, now_ + delay(), [this, i, theirs, where] {
       if (find_link(i, theirs) == 0) return;
-      act(i, [&](membership& m, time_point t, outbox& out) { m.on_link_up(t, theirs, where, out); });
+      act(i,
+          [&](membership& m, time_point t, outbox& out) { m.on_link_up(t, theirs, where, out); });
       auto waiting = std::move(nodes_waiting_[{i, theirs}]);
       nodes_waiting_.erase({i, theirs});
       for (wire::packet& packet : waiting) transmit(i, theirs, std::move(packet));
@@ -424,34 +330,17 @@ class world {
     }
   }
 
-  /// With KITH_TRACE set, what happened, in order.
-  void trace(std::size_t i, const std::string& text) const {
-    static const bool wanted = std::getenv("KITH_TRACE") != nullptr;
-    if (!wanted) return;
-    std::printf("%8lld ms  %zu  %s\n",
-                static_cast<long long>(now_.time_since_epoch().count() / 1'000'000), i,
-                text.c_str());
-  }
-  [[nodiscard]] std::string names(const view& v) const {
-    std::string text = std::to_string(v.key.number.value()) + "/" + std::to_string(v.key.branch) +
-                       " {";
-    for (const auto& m : v.members) {
-      std::string who = "?";
-      for (std::size_t k = 0; k < nodes_.size(); ++k) {
-        if (nodes_[k]->machine->self() == m.id) who = std::to_string(k);
-      }
-      text += who + " ";
-    }
-    return text + "}";
-  }
-
   void perform(std::size_t i, outbox& out) {
     for (effect& e : out) {
       if (auto* v = std::get_if<view_installed>(&e)) trace(i, "installs " + names(*v->installed));
       if (std::holds_alternative<identity_changed>(e)) trace(i, "starts over");
       if (std::holds_alternative<left>(e)) trace(i, "left");
       if (std::holds_alternative<cluster::view_stable>(e)) trace(i, "stable");
-      if (auto* l = std::get_if<log>(&e)) trace(i, l->record.event);
+      if (auto* l = std::get_if<cluster::log>(&e)) trace(i, l->record.event);
+      if (auto* s = std::get_if<send>(&e); s && s->packet.code == wire::opcode::alert) {
+        trace(i, "sends alert of " + std::to_string(s->packet.payload.size()) + " bytes to " +
+                     to_string(s->to));
+      }
       if (auto* s = std::get_if<send>(&e); s && s->packet.code == wire::opcode::kick) {
         trace(i, "sends kick to " + to_string(s->to));
       }
@@ -506,52 +395,10 @@ class world {
     });
   }
 
-  void check_view(std::size_t i, const view& v) {
-    node& n = *nodes_[i];
-    if (!options_.check) return;
-    const std::uint64_t number = v.key.number.value();
-    const bool agreed = options_.quorum == quorum_mode::majority;
-    const auto key = std::pair{number, agreed ? 0u : v.key.branch};
-    const auto [at, fresh] = hashes_.emplace(key, v.hash);
-    if (!fresh && at->second != v.hash) {
-      violations_.push_back("I12: two views of number " + std::to_string(number));
-    }
-    if (number <= n.last_number) violations_.push_back("I13: view went back at " + std::to_string(i));
-    n.last_number = number;
-  }
-
-  void check_fences() {
-    if (options_.quorum != quorum_mode::majority) return;
-    int leaders = 0;
-    std::vector<std::size_t> acting;
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      const node& n = *nodes_[i];
-      if (!n.alive || n.left || !n.machine->current()) continue;
-      if (n.machine->fence(local(i)) <= local(i)) continue;
-      if (n.machine->role() == member_role::coordinator) ++leaders;
-      if (n.machine->stable()) acting.push_back(i);
-    }
-    if (leaders > 1) violations_.push_back("I15: two coordinators with authority");
-    if (acting.size() < 2) return;
-    for (std::uint32_t p = 0; p < partition_count; p += 61) {
-      int owners = 0;
-      for (const std::size_t i : acting) {
-        const member_record* owner =
-            nodes_[i]->machine->current()->owner_of(static_cast<partition_id>(p));
-        if (owner != nullptr && owner->id == nodes_[i]->machine->self()) ++owners;
-      }
-      if (owners > 1) violations_.push_back("I1: two owners of one partition");
-    }
-  }
-
-  world_options options_;
-  random_source random_;
-  time_point now_{};
   std::uint64_t order_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t spins_ = 0;
   std::priority_queue<event> events_;
-  std::vector<std::unique_ptr<node>> nodes_;
   std::uint64_t link_ids_ = 0;
   std::map<std::uint64_t, link> links_;
   std::map<std::pair<std::size_t, member_id>, std::uint64_t> by_peer_;
@@ -559,11 +406,8 @@ class world {
   std::set<pair> cuts_;
   /// Closed in order by an end that changed its identity: what it had sent still arrives.
   std::set<std::uint64_t> closed_;
-  std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint64_t> hashes_;
   std::map<wire::opcode, std::uint64_t> sent_;
   std::uint64_t sent_total_ = 0;
-  counter_sum retired_;
-  std::vector<std::string> violations_;
 };
 
 }  // namespace harness

@@ -45,7 +45,8 @@ void disturb(world& w, std::uint64_t kinds, quorum_mode mode) {
       if (wanted(3)) {
         for (std::size_t k = 0; k < w.size(); ++k) {
           if (random.below(2) == 0) continue;
-          for (std::size_t j = 0; j < k; ++j) if (random.below(2) == 0) w.cut(j, k);
+          for (std::size_t j = 0; j < k; ++j)
+            if (random.below(2) == 0) w.cut(j, k);
         }
       }
       break;
@@ -89,11 +90,12 @@ outcome run(std::uint64_t seed, quorum_mode mode) {
   }
   w.heal();
   if (mode == quorum_mode::none) {
-    for (std::size_t i = 0; i < n; ++i) if (!w.at(i).alive && !w.at(i).left) w.start(i);
+    for (std::size_t i = 0; i < n; ++i)
+      if (!w.at(i).alive && !w.at(i).left) w.start(i);
   }
   outcome result;
-  result.converged = w.living().empty() ||
-                     w.run_until(120s, [&] { return w.one_view(w.living()); });
+  result.converged =
+      w.living().empty() || w.run_until(120s, [&] { return w.one_view(w.living()); });
   result.violations = w.violations();
   result.picture = w.describe();
   result.counters = w.counters();

@@ -1,4 +1,5 @@
-// What a broken or hostile peer sends: refused or ignored, never obeyed, never the end of a process.
+// What a broken or hostile peer sends: refused or ignored, never obeyed, never the end of a
+// process.
 #include "harness.hpp"
 
 #include <doctest/doctest.h>

@@ -18,7 +18,6 @@ std::unique_ptr<world> cluster_of(std::size_t n, world_options options = {}) {
   return w;
 }
 
-
 void settle(world& w, duration limit = 30s) {
   const bool settled = w.run_until(limit, [&] { return w.one_view(w.living()); });
   INFO(w.describe());
@@ -52,12 +51,74 @@ TEST_CASE("membership: ten members that start at once form one cluster") {
     world w{options};
     for (int i = 0; i < 10; ++i) {
       w.add();
-      if (seed % 2 == 0) w.run_for(duration{static_cast<duration::rep>(w.random().below(100'000'000))});
+      if (seed % 2 == 0)
+        w.run_for(duration{static_cast<duration::rep>(w.random().below(100'000'000))});
     }
     const bool formed = w.run_until(5s, [&] { return w.one_view(w.living()); });
     INFO(w.describe());
     CHECK(formed);
     CHECK(w.counters().births == 1);
+  }
+}
+
+TEST_CASE(
+    "membership: a stopped process on a candidate's port delays a founding, and splits none") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    world_options options;
+    options.seed = seed;
+    world w{options};
+    w.add();
+    w.pause(0, 60s);
+    std::vector<std::size_t> others;
+    for (int i = 0; i < 10; ++i) others.push_back(w.add());
+    const bool formed = w.run_until(5s, [&] { return w.one_view(others); });
+    INFO(w.describe());
+    CHECK(formed);
+    const std::uint64_t births = w.counters().births;
+    CHECK(births == 1);
+  }
+}
+
+TEST_CASE("membership: a member that falls silent is removed within seven seconds") {
+  for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
+    world_options options;
+    options.quorum = mode;
+    auto w = cluster_of(5, options);
+    w->run_for(3s);
+    const std::size_t silent = w->machine(2).role() == member_role::coordinator ? 3 : 2;
+    std::vector<std::size_t> others;
+    for (std::size_t i = 0; i < 5; ++i) {
+      if (i != silent) others.push_back(i);
+    }
+    w->pause(silent, 60s);
+    CHECK_FALSE(w->run_until(4500ms, [&] { return w->one_view(others); }));
+    CHECK(w->run_until(2500ms, [&] { return w->one_view(others); }));
+  }
+}
+
+TEST_CASE("membership: with a quorum nothing is founded before all that are expected have met") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    world_options options;
+    options.seed = seed;
+    options.quorum = quorum_mode::majority;
+    options.expect = 3;
+    world w{options};
+    w.add();
+    w.add();
+    w.run_for(10s);
+    CHECK(w.counters().births == 0);
+    // One of them is started again, at the moment at which the third appears.
+    const std::size_t again = seed % 2;
+    w.add();
+    w.run_for(duration{static_cast<duration::rep>(w.random().below(20'000'000))});
+    if (!w.machine(again).current()) {
+      w.crash(again);
+      w.start(again);
+    }
+    settle(w, 20s);
+    CHECK(w.counters().births == 1);
+    w.add();
+    settle(w, 5s);
   }
 }
 
@@ -87,7 +148,8 @@ TEST_CASE("membership: the coordinator's death is survived") {
     w->crash(victim);
     const time_point killed = w->now();
     settle(*w, 10s);
-    MESSAGE("kill of the coordinator to stable view, ms: ", (w->now() - killed).count() / 1'000'000);
+    MESSAGE("kill of the coordinator to stable view, ms: ",
+            (w->now() - killed).count() / 1'000'000);
     CHECK(w->counters().takeovers >= 1);
   }
 }
@@ -133,7 +195,8 @@ TEST_CASE("membership: a crashed process comes back as a new member") {
   }
 }
 
-TEST_CASE("membership: a member that was stopped past its removal comes back with a new incarnation") {
+TEST_CASE(
+    "membership: a member that was stopped past its removal comes back with a new incarnation") {
   for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
     for (std::size_t victim = 0; victim < 4; ++victim) {
       world_options options;
@@ -244,7 +307,8 @@ TEST_CASE("membership: a cache is agreed once and a difference is named") {
   CHECK(w->machine(1).current()->find_cache("books") != nullptr);
 }
 
-TEST_CASE("membership: a coordinator that was stopped is not fresh until a majority answers again") {
+TEST_CASE(
+    "membership: a coordinator that was stopped is not fresh until a majority answers again") {
   for (const quorum_mode mode : {quorum_mode::none, quorum_mode::majority}) {
     world_options options;
     options.quorum = mode;

@@ -12,9 +12,7 @@ member_record member(std::uint64_t i, std::uint64_t incarnation = 1) {
   return {{i, i, incarnation}, {"host", static_cast<std::uint16_t>(i)}, 1, {}};
 }
 
-view three() {
-  return make_first_view({view_number{1}, 9}, {member(5), member(3), member(8)});
-}
+view three() { return make_first_view({view_number{1}, 9}, {member(5), member(3), member(8)}); }
 
 }  // namespace
 
@@ -27,7 +25,9 @@ TEST_CASE("view: members are found by their exact life") {
 
 TEST_CASE("view: a change applied elsewhere gives the same view") {
   const view base = three();
-  change_plan plan{{view_number{2}, 9}, {{0, wire::departure::failed}}, {member(4)},
+  change_plan plan{{view_number{2}, 9},
+                   {{0, wire::departure::failed}},
+                   {member(4)},
                    {{cache_id{1}, "books", {{"ttl", "60"}}}}};
   const auto [change, next] = make_change(base, std::move(plan));
   view_change received;
@@ -90,10 +90,8 @@ TEST_CASE("view: a body that is no view is refused") {
   CHECK(refused([](wire::view_body& b) { b.rows.pop_back(); }));
   CHECK(refused([](wire::view_body& b) { b.rows[9].owner = 3; }));
   CHECK(refused([](wire::view_body& b) { b.rows[9].backups = {5}; }));
-  CHECK(refused([](wire::view_body& b) {
-    b.caches = {{cache_id{1}, "b", {}}, {cache_id{2}, "a", {}}};
-  }));
-  CHECK(refused([](wire::view_body& b) {
-    b.caches = {{cache_id{1}, "a", {}}, {cache_id{1}, "b", {}}};
-  }));
+  CHECK(refused(
+      [](wire::view_body& b) { b.caches = {{cache_id{1}, "b", {}}, {cache_id{2}, "a", {}}}; }));
+  CHECK(refused(
+      [](wire::view_body& b) { b.caches = {{cache_id{1}, "a", {}}, {cache_id{1}, "b", {}}}; }));
 }

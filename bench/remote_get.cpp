@@ -1,0 +1,77 @@
+// How long a blocking read of another process's key takes, against a bare ping-pong of the same
+// sizes between two processes and against redis.
+
+#include "measure.hpp"
+#include "peers.hpp"
+#include "redis.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+int run(int argc, char** argv) {
+  bench::report report{argc, argv,
+                       "remote_get: cache::get of a key that another process owns, no near cache, "
+                       "loopback, against\na blocking TCP ping-pong between two processes (51 "
+                       "bytes there, 150 back, as the get; TCP_NODELAY)\nand GET of redis by a "
+                       "blocking client that decodes the value too.\nRounds of 100 calls turn "
+                       "about; percentiles over all calls."};
+  bench::ping_pong floor;
+  const std::unique_ptr<bench::redis> redis = bench::redis::start_if_installed();
+  bench::remote_pair pair{"bench-remote-get-" + std::to_string(::getpid())};
+  const auto cache = pair.open();
+  const std::vector<std::string> keys = bench::make_keys(bench::remote_keys);
+
+  std::vector<std::string> requests;
+  std::size_t value_size = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const kith::bytes value = kith::encode(bench::make_record(i));
+    value_size = value.size();
+    requests.push_back(bench::redis::get_request(keys[i]));
+    const std::string_view text{reinterpret_cast<const char*>(value.data()), value.size()};
+    bench::require(!redis || redis->put(keys[i], text), "redis did not take a value");
+  }
+
+  bench::latencies bare, kith_get, redis_get;
+  std::size_t at = 0;
+  const auto next = [&] { return at = (at + 7) % keys.size(); };
+  const std::size_t rounds = bench::is_quick(argc, argv) ? 5 : 150;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    bare.time(100, [&] { floor.call(); });
+    kith_get.time(100, [&] {
+      const std::size_t i = next();
+      const auto found = cache.get(keys[i]);
+      bench::require(found && found->id == i, "a get gave the wrong value");
+    });
+    if (!redis) continue;
+    redis_get.time(100, [&] {
+      const std::size_t i = next();
+      redis->send(requests[i]);
+      const std::string_view text = redis->receive(value_size);
+      const auto found = kith::decode<bench::record>(
+          {reinterpret_cast<const std::byte*>(text.data()), text.size()});
+      bench::require(found && found->id == i, "redis gave the wrong value");
+    });
+  }
+  bare.print("ping-pong");
+  kith_get.print("remote get");
+  if (redis) redis_get.print("redis GET");
+  report.figure("remote_get_p50", kith_get.at(0.5) / bare.at(0.5), "x");
+  report.figure("remote_get_p99", kith_get.at(0.99) / bare.at(0.5), "x");
+  if (redis) report.figure("remote_get_vs_redis", kith_get.at(0.5) / redis_get.at(0.5), "x");
+  return report.finish();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return bench::guarded([&] {
+    if (const auto done = bench::run_role(argc, argv)) return *done;
+    return run(argc, argv);
+  });
+}

@@ -1,0 +1,126 @@
+// A member: this process's part in its cluster. It owns its threads and sockets, finds the others,
+// serves its share of the partitions, and gives out handles to caches.
+//
+//   kith::member member({.cluster = "shop"});
+//   auto products = member.cache<std::string, product>("products", {.ttl = 10min});
+//
+// Its destructor leaves the cluster in order. Handles may outlive it: their calls answer `closed`.
+#pragma once
+
+#include <kith/cache.hpp>
+#include <kith/codec_boost.hpp>
+#include <kith/discovery.hpp>
+#include <kith/error.hpp>
+#include <kith/member_port.hpp>
+#include <kith/net/runtime.hpp>
+#include <kith/options.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kith {
+
+class member {
+ public:
+  /// Binds, starts the threads and begins to look for others; does not wait for them.
+  ///
+  /// Throws kith::error(invalid_option), which names the field: an address that cannot be bound, a
+  /// bind that other machines can reach without `insecure`, a number out of range.
+  explicit member(member_options options = {});
+  /// Leaves: the others take over its partitions. Not from one of the member's own threads.
+  ~member();
+  member(const member&) = delete;
+  member& operator=(const member&) = delete;
+
+  /// A handle to the cache `name`, which exists on all members once one has opened it. Opening it
+  /// again gives another handle to the same; its local options are those of the first time.
+  ///
+  /// Blocks until the cluster agreed. Throws kith::error: invalid_option (names the field),
+  /// config_mismatch (another member opened it differently; names the field), timed_out, closed,
+  /// would_deadlock.
+  template <class Key, class Value>
+  [[nodiscard]] kith::cache<Key, Value> cache(const std::string& name,
+                                              cache_options<Key, Value> options = {}) {
+    return kith::cache<Key, Value>::open(port_, name, std::move(options), net::system_random());
+  }
+
+  /// Where this member listens.
+  [[nodiscard]] const endpoint& address() const { return runtime_->local(); }
+  /// Of the newest view that this member holds; 0 before the first. No message.
+  [[nodiscard]] std::uint64_t view_number() const;
+  /// The members of that view, oldest first.
+  [[nodiscard]] std::vector<endpoint> members() const;
+
+  /// The driver, for tools and tests; not part of the stable face.
+  [[nodiscard]] net::runtime& runtime() { return *runtime_; }
+
+ private:
+  [[nodiscard]] static net::runtime_options runtime_options_of(member_options&& options);
+
+  std::shared_ptr<net::runtime> runtime_;
+  std::shared_ptr<member_port> port_;
+};
+
+// --- implementation ---
+
+inline net::runtime_options member::runtime_options_of(member_options&& options) {
+  const auto require = [](bool holds, const char* field) {
+    if (!holds) throw error{errc::invalid_option, field};
+  };
+  require(!options.cluster.empty() && options.cluster.size() <= wire::limits::name_bytes,
+          "cluster: 1 to 128 bytes");
+  require(options.io_threads >= 1 && options.io_threads <= 64, "io_threads: 1 to 64");
+  require(options.loader_threads >= 1 && options.loader_threads <= 1024,
+          "loader_threads: 1 to 1024");
+  require(options.max_pending >= node::lane_count, "max_pending: 16 or more");
+  require(options.bootstrap_expect >= 1, "bootstrap_expect: 1 or more");
+  require(options.zone.size() <= wire::limits::name_bytes, "zone: at most 128 bytes");
+
+  net::runtime_options made;
+  made.cluster = std::move(options.cluster);
+  made.membership.candidates = candidates(options.discovery);
+  made.membership.quorum = options.quorum == quorum::majority ? cluster::quorum_mode::majority
+                                                              : cluster::quorum_mode::none;
+  made.membership.bootstrap_expect = options.bootstrap_expect;
+  made.membership.self.weight = options.weight;
+  made.membership.self.zone = std::move(options.zone);
+  made.listen.host = options.bind.host;
+  made.listen.first_port = options.bind.port != 0 ? options.bind.port : loopback_first_port;
+  made.listen.last_port = options.bind.port != 0 ? options.bind.port : loopback_last_port;
+  made.listen.insecure = options.insecure;
+  made.advertise = std::move(options.advertise);
+  made.io_threads = options.io_threads;
+  made.workers.threads = options.loader_threads;
+  made.lane.router.pending_max = options.max_pending / node::lane_count;
+  made.log = std::move(options.log);
+  return made;
+}
+
+inline member::member(member_options options)
+    : runtime_{net::runtime::make(runtime_options_of(std::move(options)))},
+      port_{std::make_shared<member_port>(runtime_)} {
+  runtime_->start();
+}
+
+inline member::~member() {
+  runtime_->stop();
+  port_->forget_states();
+}
+
+inline std::uint64_t member::view_number() const {
+  const auto view = runtime_->view();
+  return view == nullptr ? 0 : view->key.number.value();
+}
+
+inline std::vector<endpoint> member::members() const {
+  std::vector<endpoint> found;
+  const auto view = runtime_->view();
+  if (view == nullptr) return found;
+  for (const cluster::member_record& one : view->members) found.push_back(one.address);
+  return found;
+}
+
+}  // namespace kith

@@ -1,0 +1,110 @@
+// How the handles of a program reach its member: blocking calls wait on the calling thread, and the
+// first handle of a cache makes what all of them share.
+#pragma once
+
+#include <kith/core/mutex.hpp>
+#include <kith/error.hpp>
+#include <kith/handle/port.hpp>
+#include <kith/net/clock.hpp>
+#include <kith/net/runtime.hpp>
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <typeindex>
+#include <utility>
+#include <vector>
+
+namespace kith {
+
+/// Blocks a thread until it is signalled.
+class thread_waiter final : public handle::waiter {
+ public:
+  void wait() override {
+    const mutex_lock lock{mutex_};
+    while (!signalled_) changed_.wait(mutex_);
+  }
+  /// Signalled under the lock: the waiting thread may destroy this as soon as it has the lock.
+  void signal() noexcept override {
+    const mutex_lock lock{mutex_};
+    signalled_ = true;
+    changed_.notify_one();
+  }
+
+ private:
+  mutex mutex_;
+  condition_variable changed_;
+  bool signalled_ KITH_GUARDED_BY(mutex_) = false;
+};
+
+class member_port final : public handle::port {
+ public:
+  explicit member_port(std::shared_ptr<net::runtime> of) : runtime_{std::move(of)} {}
+
+  [[nodiscard]] net::runtime& runtime() const { return *runtime_; }
+
+  void open(const node::open_request& request) override {
+    require_alive();
+    runtime_->open(request);
+  }
+  void submit(node::call&& what) override { runtime_->submit(std::move(what)); }
+  void submit_many(std::vector<node::call>&& calls) override {
+    runtime_->submit_many(std::move(calls));
+  }
+  void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) override {
+    runtime_->settle(p, rid, draft);
+  }
+
+  std::shared_ptr<void> shared_state(const std::string& name, std::type_index types,
+                                     const std::function<std::shared_ptr<void>()>& make) override
+      KITH_EXCLUDES(mutex_) {
+    const mutex_lock lock{mutex_};
+    const auto known = states_.find(name);
+    if (known == states_.end()) {
+      return states_.emplace(name, std::pair{types, make()}).first->second.second;
+    }
+    if (known->second.first != types) {
+      throw error{errc::config_mismatch, "the cache " + name + " was opened with other types"};
+    }
+    return known->second.second;
+  }
+
+  std::unique_ptr<handle::waiter> make_waiter() override {
+    require_alive();
+    if (runtime_->on_serving_thread()) throw error{errc::would_deadlock};
+    return std::make_unique<thread_waiter>();
+  }
+
+  boost::asio::any_io_executor executor() override {
+    return runtime_->handler_context().get_executor();
+  }
+  time_point now() const override { return net::now(); }
+  near::gates& gates() override { return runtime_->gates(); }
+  bool closed() const override { return runtime_->closed(); }
+
+  /// The states hold the port, and the port the states: the member breaks the ring at its end.
+  void forget_states() KITH_EXCLUDES(mutex_) {
+    std::map<std::string, std::pair<std::type_index, std::shared_ptr<void>>> over;
+    const mutex_lock lock{mutex_};
+    over.swap(states_);
+  }
+
+ private:
+  /// A process that forked has the parent's sockets and none of its threads: the child has no
+  /// member.
+  void require_alive() const {
+    if (runtime_->closed() || ::getpid() != process_) throw error{errc::closed};
+  }
+
+  std::shared_ptr<net::runtime> runtime_;
+  const pid_t process_ = ::getpid();
+  mutex mutex_;
+  std::map<std::string, std::pair<std::type_index, std::shared_ptr<void>>> states_
+      KITH_GUARDED_BY(mutex_);
+};
+
+}  // namespace kith

@@ -1,0 +1,178 @@
+// What a router does with answers (router.hpp): an owner's, a leader's, and its own loader's.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/error.hpp>
+#include <kith/near/coherence.hpp>
+#include <kith/node/call.hpp>
+#include <kith/node/pending.hpp>
+#include <kith/node/router.hpp>
+#include <kith/wire/data_messages.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace kith::node {
+
+inline void router::on_get_reply(time_point now, member_id from, std::uint64_t rid,
+                                 const wire::get_reply& reply, outbox& out) {
+  const store::handle at = answered(from, rid);
+  if (at == store::no_handle) return;
+  pending_call& waiting = calls_[at];
+  note_epoch(from, waiting.what.partition, reply.epoch, out);
+  const near::reply_verdict said = judge(now, from, at, reply);
+  if (said == near::reply_verdict::retry) return try_later(now, at);
+  if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
+    return not_answered(now, at, reply, out);
+  }
+  outcome result;
+  result.yes = reply.status == wire::get_status::hit;
+  result.version = reply.version;
+  result.value = to_bytes(reply.value);
+  result.tier = reply.loaded ? tier::loaded : tier::owner;
+  if (said == near::reply_verdict::deliver_and_install) {
+    result.fill = rid;
+    result.key = waiting.what.key;
+    result.key_hash = waiting.what.key_hash;
+    // From the send time: never later than the owner's own end of the entry.
+    if (reply.ttl_left) result.expires = waiting.asked_at + *reply.ttl_left;
+  }
+  finish(at, std::move(result), out);
+}
+
+/// What the near side says of an answer. It ends the fill, unless the value is to be installed.
+inline near::reply_verdict router::judge(time_point now, member_id from, store::handle at,
+                                         const wire::get_reply& reply) {
+  pending_call& waiting = calls_[at];
+  const call& what = waiting.what;
+  if (from == self_) {
+    const bool current = reply.epoch == route_of(what.partition).epoch &&
+                         reply.status != wire::get_status::wrong_epoch &&
+                         reply.status != wire::get_status::retry;
+    return current ? near::reply_verdict::deliver : near::reply_verdict::retry;
+  }
+  if (std::exchange(waiting.leads, false)) {
+    return near_->on_reply(now, from, waiting.rid, reply, from_near_);
+  }
+  return near_->on_bypass_reply(now, from, what.partition, what.cache->current_id(), what.key_hash,
+                                reply, from_near_);
+}
+
+inline void router::not_answered(time_point now, store::handle at, const wire::get_reply& reply,
+                                 outbox& out) {
+  const pending_call& waiting = calls_[at];
+  switch (reply.status) {
+    case wire::get_status::wrong_epoch:
+    case wire::get_status::retry:
+    case wire::get_status::unknown_cache: return try_later(now, at);
+    case wire::get_status::load_failed:
+      return finish(at, errc::load_failed, out, std::string{as_text(reply.value)});
+    case wire::get_status::overloaded: return finish(at, errc::overloaded, out);
+    case wire::get_status::ticket: break;
+    case wire::get_status::hit:
+    case wire::get_status::absent: return;
+  }
+  ++counters_.ticket_loads;
+  calls_[at].what.ticket = reply.ticket;
+  out.push_back(load_here{waiting.rid, waiting.what.cache->current_id(), waiting.what.key});
+}
+
+inline void router::on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
+                                   outcome&& failure, outbox& out) {
+  const store::handle at = calls_.find(rid);
+  if (at == store::no_handle) return;
+  call told;
+  const call& asked = calls_[at].what;
+  told.kind = call_kind::mutate;
+  told.cache = asked.cache;
+  told.partition = asked.partition;
+  told.key_hash = asked.key_hash;
+  told.key = asked.key;
+  told.deadline = asked.deadline;
+  told.ticket = asked.ticket;
+  told.mutation = value ? wire::mutation::fill : wire::mutation::fill_absent;
+  if (value) told.value = *value;
+
+  // The caller has its answer; the owner is told by a call that nobody waits for.
+  outcome result = std::move(failure);
+  result.yes = value.has_value();
+  if (value) result.value = std::move(*value);
+  result.tier = tier::loaded;
+  finish(at, std::move(result), out);
+  submit(now, std::move(told), out);
+}
+
+inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_t rid,
+                                    const wire::mutate_reply& reply, outbox& out) {
+  const store::handle at = answered(from, rid);
+  if (at == store::no_handle) return;
+  const call& what = calls_[at].what;
+  note_epoch(from, what.partition, reply.epoch, out);
+  std::string detail{as_text(reply.result)};
+  switch (reply.status) {
+    case wire::mutate_status::wrong_epoch:
+    case wire::mutate_status::retry:
+    case wire::mutate_status::unknown_cache: return try_later(now, at);
+    case wire::mutate_status::overloaded: return finish(at, errc::overloaded, out);
+    case wire::mutate_status::too_large: return finish(at, errc::too_large, out);
+    case wire::mutate_status::stale_operation: return finish(at, errc::timed_out, out);
+    case wire::mutate_status::unknown_processor:
+      return finish(at, errc::unknown_processor, out, std::move(detail));
+    case wire::mutate_status::processor_failed:
+      return finish(at, errc::processor_failed, out, std::move(detail));
+    case wire::mutate_status::wrong_type: return finish(at, errc::decode_failed, out);
+    case wire::mutate_status::applied:
+    case wire::mutate_status::refused: break;
+  }
+  const bool applied = reply.status == wire::mutate_status::applied;
+  // F6: what this member wrote, it never reads older again.
+  if (applied) {
+    const cache_id id = what.cache->current_id();
+    if (what.mutation == wire::mutation::clear) {
+      near_->on_clear_reply(now, what.partition, id, reply.version);
+    } else {
+      near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
+    }
+  }
+  outcome result;
+  result.yes = applied;
+  result.version = reply.version;
+  result.value = to_bytes(reply.result);
+  finish(at, std::move(result), out);
+}
+
+inline void router::on_count_reply(time_point now, member_id from, std::uint64_t rid,
+                                   const wire::count_reply& reply, outbox& out) {
+  const store::handle at = answered(from, rid);
+  if (at == store::no_handle) return;
+  note_epoch(from, calls_[at].what.partition, reply.epoch, out);
+  if (reply.status != wire::get_status::hit && reply.status != wire::get_status::unknown_cache) {
+    return try_later(now, at);
+  }
+  outcome result;
+  result.count = reply.entries;
+  finish(at, std::move(result), out);
+}
+
+inline void router::on_served(near::serve&& served, outbox& out) {
+  const store::handle at = calls_.find(served.waiter);
+  if (at == store::no_handle) return;
+  outcome result;
+  result.yes = static_cast<bool>(served.value);
+  result.version = served.version;
+  result.shared = std::move(served.value);
+  finish(at, std::move(result), out);
+}
+
+inline void router::on_refused(time_point now, near::refuse&& refused, outbox& out) {
+  const store::handle at = calls_.find(refused.waiter);
+  if (at == store::no_handle) return;
+  wire::get_reply reply;
+  reply.status = refused.status;
+  reply.value = refused.text;
+  not_answered(now, at, reply, out);
+}
+
+}  // namespace kith::node

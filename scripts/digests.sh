@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs the same seeds of the simulator under several builds, with and without address randomisation,
+# and compares the digests of their events: a simulation that depends on the compiler, on the level
+# of optimisation or on addresses is not deterministic.
+#
+# usage: scripts/digests.sh [FIRST:LAST]      (default: 1:5)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+seeds=${1:-1:5}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+libraries=(-labsl_raw_hash_set -labsl_hash -labsl_city -labsl_low_level_hash)
+
+# digests <program>...: the digest of each seed, one a line.
+digests() { "$@" --seeds "$seeds" | grep -o 'digest [0-9a-f]*'; }
+
+expected=
+check() {
+  local name=$1 found
+  shift
+  found=$(digests "$@")
+  if [[ -z $expected ]]; then expected=$found; fi
+  if [[ $found != "$expected" ]]; then
+    echo "$name: the digests differ"
+    diff <(echo "$expected") <(echo "$found") || true
+    exit 1
+  fi
+  echo "$name: the same digests"
+}
+
+for build in "g++ -O0" "g++ -O2" "clang++-19 -O1"; do
+  read -r compiler level <<<"$build"
+  if ! command -v "$compiler" >/dev/null; then
+    echo "$build: skipped, $compiler is not installed"
+    continue
+  fi
+  "$compiler" -std=c++20 "$level" -Iinclude tests/sim/main.cpp -o "$folder/sim" "${libraries[@]}"
+  check "$build" "$folder/sim"
+  check "$build, addresses not randomised" setarch "$(uname -m)" --addr-no-randomize "$folder/sim"
+done

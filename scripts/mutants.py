@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Shows that the simulator sees what it is for. Each patch in tests/mutants breaks one rule in a
+copy of the headers; the simulator, built with that copy, must report a violation.
+
+Without options each mutant runs the seed that tests/mutants/table.txt has for it, and the unbroken
+headers must pass the same seed. With --search each mutant runs from seed 1 on until it is caught,
+and the table is written anew.
+
+A patch that does not apply, a mutant that is not caught and a seed that fails without a mutation
+fail the run.
+
+usage: mutants.py [--search] [--limit SEEDS] [--build FOLDER] [--jobs N] [MUTANT...]
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+PROJECT = pathlib.Path(__file__).resolve().parent.parent
+MUTANTS = PROJECT / "tests" / "mutants"
+TABLE = MUTANTS / "table.txt"
+LIBRARIES = ["-labsl_raw_hash_set", "-labsl_hash", "-labsl_city", "-labsl_low_level_hash"]
+# So few that a range never counts as wide: a wide one fails when a rare branch was not visited.
+SEEDS_AT_A_TIME = 20
+SECONDS_MAX = 600
+
+
+@dataclasses.dataclass
+class Row:
+    """What catches one mutant: a seed, under these options of the simulator."""
+
+    name: str
+    seed: int
+    options: list
+
+
+@dataclasses.dataclass
+class Verdict:
+    seeds: int = 0
+    caught_by: str = ""
+    wrong: str = ""
+
+
+def table():
+    rows = {}
+    for line in TABLE.read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name, seed, *options = line.split()
+        rows[name] = Row(name, int(seed), options)
+    return rows
+
+
+def write_table(rows):
+    comments = [line for line in TABLE.read_text().splitlines() if line.startswith("#")]
+    lines = [" ".join([row.name, str(row.seed), *row.options]) for row in rows.values()]
+    TABLE.write_text("\n".join(comments + sorted(lines)) + "\n")
+
+
+def compiler():
+    chosen = os.environ.get("CXX", "g++").split()
+    return [*(["ccache"] if shutil.which("ccache") else []), *chosen]
+
+
+def build(folder, patch):
+    """The simulator with the headers as `patch` leaves them; None: as they are. Throws."""
+    # Always the same folder, so that the compiler's cache knows it again.
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(PROJECT / "include", folder / "include")
+    if patch is not None:
+        subprocess.run(["patch", "--strip=1", "--fuzz=0", "--silent", f"--input={patch}"],
+                       cwd=folder, check=True, capture_output=True, text=True)
+    common = ["-std=c++20", "-O1", f"-I{folder / 'include'}"]
+    subprocess.run([*compiler(), *common, "-c", str(PROJECT / "tests/sim/main.cpp"),
+                    "-o", str(folder / "main.o")], check=True, capture_output=True, text=True)
+    subprocess.run([*compiler()[-1:], str(folder / "main.o"), "-o", str(folder / "kith_sim"),
+                    *LIBRARIES], check=True, capture_output=True, text=True)
+    return folder / "kith_sim"
+
+
+def run(program, first, last, options):
+    """What the simulator reported first in these seeds: (seed, violation), or None."""
+    command = [str(program), "--seeds", f"{first}:{last}", "--quiet", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX)
+    seed = re.search(r"^seed (\d+)", done.stdout, re.MULTILINE)
+    violation = re.search(r"^  VIOLATION (.*)", done.stdout, re.MULTILINE)
+    if done.returncode == 1 and seed and violation:
+        return int(seed[1]), violation[1]
+    if done.returncode == 0:
+        return None
+    # It ended itself, and did not get to say in which seed.
+    if first < last:
+        halves = [(first, (first + last) // 2), ((first + last) // 2 + 1, last)]
+        return next(filter(None, (run(program, a, b, options) for a, b in halves)), None)
+    words = done.stderr.strip().splitlines()
+    return first, "assertion: " + (words[0] if words else f"exit {done.returncode}")
+
+
+def search(program, options, limit):
+    for first in range(1, limit + 1, SEEDS_AT_A_TIME):
+        found = run(program, first, min(first + SEEDS_AT_A_TIME - 1, limit), options)
+        if found is not None:
+            return found
+    return None
+
+
+def judge(patch, row, sound, settings):
+    """`row` may be None in a search. Returns the verdict and the row that stands now."""
+    name = patch.stem
+    try:
+        program = build(settings.build / name, patch)
+    except subprocess.CalledProcessError as failed:
+        step = "does not apply" if failed.cmd[0] == "patch" else "does not compile"
+        return Verdict(wrong=f"{step}: {(failed.stdout + failed.stderr).strip()[:400]}"), row
+    options = row.options if row else []
+    if settings.search:
+        found = search(program, options, settings.limit)
+        if found is None:
+            return Verdict(settings.limit, wrong="not caught"), row
+        row = Row(name, found[0], options)
+        seeds = found[0]
+    elif row is None:
+        return Verdict(wrong="has no line in the table"), row
+    else:
+        found = run(program, row.seed, row.seed, options)
+        seeds = row.seed
+        if found is None:
+            return Verdict(seeds, wrong=f"not caught by seed {row.seed}"), row
+    alarm = run(sound, row.seed, row.seed, options)
+    wrong = f"the seed fails without it too: {alarm[1]}" if alarm else ""
+    return Verdict(seeds, found[1], wrong), row
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--search", action="store_true")
+    parser.add_argument("--limit", type=int, default=2000)
+    parser.add_argument("--build", type=pathlib.Path, default=PROJECT / "build" / "mutants")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("mutants", nargs="*")
+    return parser.parse_args()
+
+
+def main():
+    settings = arguments()
+    settings.build = settings.build.resolve()
+    rows = table()
+    patches = sorted(MUTANTS.glob("*.patch"))
+    stale = set(rows) - {patch.stem for patch in patches}
+    if settings.mutants:
+        patches = [p for p in patches if any(p.stem.startswith(m) for m in settings.mutants)]
+    failed = len(stale)
+    for name in sorted(stale):
+        print(f"{name}: in the table, and there is no such patch")
+    sound = build(settings.build / "sound", None)
+    print(f"{'mutant':<36} {'seeds':>5}  caught by", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(settings.jobs) as pool:
+        judged = [pool.submit(judge, p, rows.get(p.stem), sound, settings) for p in patches]
+        for patch, work in zip(patches, judged):
+            verdict, row = work.result()
+            failed += bool(verdict.wrong)
+            if row is not None:
+                rows[patch.stem] = row
+            told = verdict.caught_by[:60] + (" FAILED: " + verdict.wrong if verdict.wrong else "")
+            print(f"{patch.stem:<36} {verdict.seeds:>5}  {told}", flush=True)
+    if settings.search:
+        write_table(rows)
+    print(f"{len(patches)} mutants, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+// What the tests of the façade share: members of one cluster in one process, found by their
+// addresses alone, so that runs at the same time do not meet.
+#pragma once
+
+#include <kith/kith.hpp>
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace face_test {
+
+using namespace std::chrono_literals;
+
+inline constexpr auto patience = std::chrono::seconds{30};
+
+/// Polls until `holds()`: for what has no event of its own.
+template <class Predicate>
+[[nodiscard]] bool wait_until(Predicate holds) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+[[nodiscard]] inline std::string cluster_name() {
+  static int number = 0;
+  return "face-" + std::to_string(::getpid()) + '-' + std::to_string(++number) + '-' +
+         std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
+}
+
+/// A member that looks for others at `seeds` only.
+[[nodiscard]] inline kith::member_options at(const std::string& cluster,
+                                             std::vector<kith::endpoint> seeds = {}) {
+  kith::member_options made;
+  made.cluster = cluster;
+  made.discovery = {.loopback = false, .seeds = std::move(seeds)};
+  return made;
+}
+
+class members {
+ public:
+  explicit members(std::size_t size) {
+    const std::string name = cluster_name();
+    add(at(name));
+    while (all_.size() < size) add(at(name, {all_[0]->address()}));
+    REQUIRE(wait_until([&] {
+      for (const auto& each : all_) {
+        if (each->members().size() != size) return false;
+      }
+      return true;
+    }));
+  }
+  kith::member& operator[](std::size_t i) { return *all_[i]; }
+  [[nodiscard]] std::size_t size() const { return all_.size(); }
+  void end(std::size_t i) { all_[i].reset(); }
+
+ private:
+  void add(kith::member_options options) {
+    all_.push_back(std::make_unique<kith::member>(std::move(options)));
+  }
+  std::vector<std::unique_ptr<kith::member>> all_;
+};
+
+/// The error that `call` throws; success when it throws none.
+template <class Call>
+[[nodiscard]] kith::error_code error_of(Call&& call, std::string* text = nullptr) {
+  try {
+    call();
+  } catch (const kith::error& wrong) {
+    if (text != nullptr) *text = wrong.what();
+    return wrong.code();
+  }
+  return {};
+}
+
+[[nodiscard]] inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace face_test
