@@ -87,7 +87,8 @@ class work_table {
     bool operator()(const A& a, const B& b) const {
       const name_view left = view(a);
       const name_view right = view(b);
-      if (left.cache != right.cache) return left.cache < right.cache;
+      // In parentheses: clang takes `cache <` for the template kith::cache.
+      if (left.cache != right.cache) return (left.cache) < right.cache;
       return std::ranges::lexicographical_compare(left.key, right.key);
     }
   };
