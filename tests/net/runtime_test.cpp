@@ -1,7 +1,7 @@
 // Real members in one process, over the loopback: the machines under threads, sockets and timers.
 #include <doctest/doctest.h>
 
-#include "runtime_port.hpp"
+#include "real_member.hpp"
 #include "support.hpp"
 
 #include <boost/asio/use_future.hpp>
