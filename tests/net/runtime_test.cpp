@@ -1,7 +1,7 @@
 // Real members in one process, over the loopback: the machines under threads, sockets and timers.
 #include <doctest/doctest.h>
 
-#include "runtime_port.hpp"
+#include "real_member.hpp"
 #include "support.hpp"
 
 #include <boost/asio/use_future.hpp>
@@ -201,6 +201,52 @@ TEST_CASE("runtime: a stopped member answers `closed`; blocking on its own threa
     CHECK(error.code() == kith::errc::closed);
   }
   CHECK_THROWS_AS((first.cache<std::string, std::string>("d")), kith::error);
+}
+
+// Goal: a member that asks and does not read costs the owner a bounded amount, and loses nothing.
+// Method: its thread of the network is held up while it asks for large values; the owner tells it
+// to come again; let go, it gets them all.
+TEST_CASE("runtime: a peer that does not read is put off, not forgotten") {
+  auto options = options_for("flood");
+  options.links.connection.outbox.soft_bytes = 4 << 20;
+  real_member owner{options};
+  real_member greedy{options_for("flood", {owner.runtime().local()})};
+  auto values = owner.cache<std::int64_t, std::string>("big");
+  auto same = greedy.cache<std::int64_t, std::string>("big", {.timeout = patience});
+  const auto two_members = [](real_member& one) {
+    const auto view = one.runtime().view();
+    return view && view->size() == 2;
+  };
+  while (!two_members(owner) || !two_members(greedy)) std::this_thread::yield();
+
+  const auto view = owner.runtime().view();
+  std::vector<std::int64_t> keys;
+  for (std::int64_t key = 0; keys.size() < 40; ++key) {
+    const kith::encoded_key<std::int64_t> encoded{key};
+    const auto* holder = view->owner_of(kith::partition_of(encoded.hash()));
+    if (holder->address != owner.runtime().local()) continue;
+    keys.push_back(key);
+    values.put(key, std::string(1 << 20, 'x'));
+  }
+  std::promise<void> entered;
+  std::promise<void> release;
+  boost::asio::post(greedy.runtime().handler_context(), [&] {
+    entered.set_value();
+    release.get_future().wait();
+  });
+  entered.get_future().wait();
+  std::vector<std::future<kith::ref<std::string>>> answers;
+  for (const std::int64_t key : keys) {
+    answers.push_back(same.async_get(key, boost::asio::use_future));
+  }
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (owner.runtime().counters().refused_congested == 0 &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  CHECK(owner.runtime().counters().refused_congested > 0);
+  release.set_value();
+  for (auto& each : answers) CHECK(each.get()->size() == 1 << 20);
 }
 
 TEST_CASE("runtime: members started at once form one cluster") {

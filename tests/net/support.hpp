@@ -248,11 +248,11 @@ class raw_peer {
 
   /// Goes through the handshake as the dialler `number`; false when it was refused.
   bool shake_hands(std::uint64_t number, std::uint64_t cluster_hash = cluster,
-                   std::size_t piece = 1 << 20) {
+                   std::size_t piece = 1 << 20, std::uint64_t config_hash = configuration) {
     kith::wire::session_config config;
     config.self = member(number);
     config.cluster_hash = cluster_hash;
-    config.config_hash = configuration;
+    config.config_hash = config_hash;
     session_ = std::make_unique<kith::wire::session>(config);
     while (!session_->is_open() && !session_->failed()) {
       const kith::bytes output = session_->take_output();

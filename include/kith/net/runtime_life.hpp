@@ -22,6 +22,13 @@ namespace kith::net {
   return drawn;
 }
 
+/// What two members must have alike before their first frame.
+[[nodiscard]] inline std::uint64_t config_hash(cluster::quorum_mode quorum) {
+  const std::uint64_t hash =
+      stable_hash_combine(stable_hash_word(partition_count), node::lane_count);
+  return stable_hash_combine(hash, static_cast<std::uint64_t>(quorum));
+}
+
 inline std::shared_ptr<runtime> runtime::make(runtime_options options) {
   return std::shared_ptr<runtime>{new runtime{std::move(options)}};
 }
@@ -53,9 +60,7 @@ inline link_options runtime::make_link_options() const {
   link_options made = options_.links;
   made.self = membership_.self.id;
   made.cluster_hash = stable_hash(as_bytes(options_.cluster));
-  made.config_hash = stable_hash_combine(
-      stable_hash_combine(stable_hash_word(partition_count), node::lane_count),
-      static_cast<std::uint64_t>(membership_.quorum));
+  made.config_hash = config_hash(membership_.quorum);
   return made;
 }
 
