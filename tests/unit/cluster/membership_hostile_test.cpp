@@ -80,7 +80,7 @@ TEST_CASE("membership: random bytes of every kind close the link or change nothi
   }
 }
 
-TEST_CASE("membership: an alert about nobody closes the link; one by a stranger is ignored") {
+TEST_CASE("membership: an alert about nobody closes the link, one by a stranger is ignored") {
   target t{quorum_mode::majority};
   const wire::alert bad{t.key(), {{4, wire::alert_kind::down}}};
   CHECK(t.give(t.coordinator, t.id(t.follower), bad) == wire::decode_error::out_of_range);

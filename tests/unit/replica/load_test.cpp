@@ -140,7 +140,7 @@ TEST_CASE("load: no row is an answer that may be kept, unless the key was mutate
   CHECK_FALSE(o.one<wire::get_reply>(anna).cacheable);
 }
 
-TEST_CASE("load: a failure reaches those who asked before, cleaned; later ones get another load") {
+TEST_CASE("load: a failure reaches those who asked before, cleaned, later ones get another load") {
   owner o;
   const load_ticket ticket = begin_load(o, anna);
   o.erase(self);

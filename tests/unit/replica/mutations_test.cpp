@@ -70,7 +70,7 @@ TEST_CASE("mutations: a refused mutation takes no version and is not told") {
   CHECK(o.one<wire::invalidate>(bert).entries[0].seq == sequence{2});
 }
 
-TEST_CASE("mutations: erase removes; of an absent key it still takes a version and is told") {
+TEST_CASE("mutations: erase removes, of an absent key it still takes a version and is told") {
   owner o;
   o.put(anna, "x");
   o.clear();
