@@ -180,7 +180,7 @@ TEST_CASE("runtime: what one member writes, the other's near cache drops") {
   }
 }
 
-TEST_CASE("runtime: a stopped member answers `closed`, blocking on its own thread is refused") {
+TEST_CASE("runtime: a stopped member answers closed, blocking on its own thread is refused") {
   real_member first{options_for("closing")};
   auto cache = first.cache<std::string, std::string>("c");
   std::promise<bool> refused;
