@@ -6,6 +6,7 @@
 // coordinator before may have committed, its own grants have ended too (V4).
 #pragma once
 
+#include <kith/cluster/authority.hpp>
 #include <kith/cluster/membership_counters.hpp>
 #include <kith/cluster/membership_options.hpp>
 #include <kith/cluster/view.hpp>

@@ -28,6 +28,8 @@ struct membership_counters {
   std::uint64_t pull_view = 0;
   std::uint64_t chain_sent = 0;
   std::uint64_t full_view_sent = 0;
+  /// Views of a cluster that this life was never in, not installed.
+  std::uint64_t foreign_views = 0;
   std::uint64_t kicks_sent = 0;
   std::uint64_t kicked = 0;
   std::uint64_t merges_confirmed = 0;

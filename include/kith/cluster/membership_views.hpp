@@ -158,6 +158,14 @@ inline wire::decode_error membership::on_full_view(time_point now, const member_
   std::optional<view> next = make_view(m.body);
   if (!next || next->hash != m.hash) return wire::decode_error::out_of_range;
   if (!next->contains(self_.id)) return wire::decode_error::none;
+  if (view_ && !may_follow(*view_, *next)) {
+    // A JOIN that was admitted after this member had gone elsewhere (rule N4).
+    ++counters_.foreign_views;
+    if (!coordinating() && !allegiance_.bound(now)) {
+      start_over(now, {next->oldest().address}, out);
+    }
+    return wire::decode_error::none;
+  }
   arrival how;
   if (next->oldest().id == from) how.coordinator_time = m.sent_at;
   install(now, std::move(*next), how, out);

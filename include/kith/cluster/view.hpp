@@ -73,6 +73,15 @@ struct change_plan {
 /// A first view of these members.
 [[nodiscard]] view make_first_view(view_key key, std::vector<member_record> members);
 
+/// Can one life of a member hold `next` after `mine`? Within a line of views no partition's epoch
+/// ever falls; where one does, `next` is of a cluster that this life was never in.
+[[nodiscard]] inline bool may_follow(const view& mine, const view& next) {
+  for (std::size_t p = 0; p < partition_count; ++p) {
+    if (next.rows[p].epoch < mine.rows[p].epoch) return false;
+  }
+  return true;
+}
+
 // --- implementation ---
 
 inline std::optional<std::uint16_t> view::find(const member_id& id) const {

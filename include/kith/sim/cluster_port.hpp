@@ -1,4 +1,5 @@
-// How handles reach a simulated member: blocking calls let virtual time pass.
+// How handles reach a simulated member: blocking calls let virtual time pass. Its lives, which each
+// have a port.
 #pragma once
 
 #include <kith/sim/cluster.hpp>
@@ -95,5 +96,28 @@ class cluster::member_port final : public handle::port {
 };
 
 inline std::shared_ptr<handle::port> cluster::port_of(std::size_t index) { return ports_[index]; }
+
+inline void cluster::start(std::size_t index) {
+  member_id id;
+  id.high = ids_.next();
+  id.low = ids_.next() | 1;
+  id.incarnation = 1;
+  const std::uint64_t seed = ids_.next();
+  network_.reboot(static_cast<host_index>(index));
+  ports_[index] = std::make_shared<member_port>(*this, *hosts_[index]);
+  hosts_[index]->start(id, seed);
+}
+
+inline void cluster::crash(std::size_t index) {
+  if (end_of_life_) end_of_life_(*hosts_[index]);
+  ports_[index]->close();
+  hosts_[index]->crash(false);
+}
+
+inline void cluster::crash_silently(std::size_t index) {
+  if (end_of_life_) end_of_life_(*hosts_[index]);
+  ports_[index]->close();
+  hosts_[index]->crash(true);
+}
 
 }  // namespace kith::sim

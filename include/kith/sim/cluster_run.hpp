@@ -2,7 +2,6 @@
 #pragma once
 
 #include <kith/sim/cluster.hpp>
-#include <kith/sim/cluster_port.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -65,29 +64,6 @@ inline cluster::~cluster() {
   }
   handlers_.restart();
   handlers_.poll();
-}
-
-inline void cluster::start(std::size_t index) {
-  member_id id;
-  id.high = ids_.next();
-  id.low = ids_.next() | 1;
-  id.incarnation = 1;
-  const std::uint64_t seed = ids_.next();
-  network_.reboot(static_cast<host_index>(index));
-  ports_[index] = std::make_shared<member_port>(*this, *hosts_[index]);
-  hosts_[index]->start(id, seed);
-}
-
-inline void cluster::crash(std::size_t index) {
-  if (end_of_life_) end_of_life_(*hosts_[index]);
-  ports_[index]->close();
-  hosts_[index]->crash(false);
-}
-
-inline void cluster::crash_silently(std::size_t index) {
-  if (end_of_life_) end_of_life_(*hosts_[index]);
-  ports_[index]->close();
-  hosts_[index]->crash(true);
 }
 
 inline void cluster::leave(std::size_t index) {

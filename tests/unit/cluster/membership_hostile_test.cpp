@@ -206,3 +206,53 @@ TEST_CASE("membership: a kick for another view, or by who may not, changes nothi
   static_cast<void>(t.give(t.follower, stranger, wire::kick{dissolved, next, t.key(), {}}));
   CHECK(t.id(t.follower) == before);
 }
+
+namespace {
+
+/// A later view of another cluster, with the epochs that it began with, which lists `member`.
+wire::full_view foreign_view(target& t, std::size_t member) {
+  const view& mine = *t.w.machine(member).current();
+  const view_number later{mine.key.number.value() + 5};
+  member_record alien = mine.members[*mine.find(t.id(member))];
+  alien.id = stranger;
+  wire::view_body body =
+      make_first_view({later, 9}, {alien, mine.members[*mine.find(t.id(member))]});
+  for (partition_row& row : body.rows) row.epoch = {view_number{}, 9};
+  const view other = *make_view(body);
+  return {other, other.hash, {}, true};
+}
+
+/// What answers a pull that a data frame of the stranger's had started.
+void learn_of(target& t, std::size_t member, const wire::full_view& other) {
+  t.w.act(member, [&](membership& m, time_point now, outbox&) {
+    m.on_newer_view(now, stranger, t.effects);
+  });
+  CHECK(t.give(member, stranger, other) == wire::decode_error::none);
+}
+
+}  // namespace
+
+TEST_CASE("membership: who coordinates installs no view of a cluster that admitted it too late") {
+  target t{quorum_mode::none};
+  const view_key before = t.key();
+  learn_of(t, t.coordinator, foreign_view(t, t.coordinator));
+  CHECK(t.w.machine(t.coordinator).current()->key == before);
+  CHECK(t.counted(t.coordinator).foreign_views == 1);
+}
+
+TEST_CASE("membership: another cluster's view makes a follower start over, once it is free to") {
+  target t{quorum_mode::none};
+  const member_id was = t.id(t.follower);
+  const view_key before = t.key();
+  const wire::full_view other = foreign_view(t, t.follower);
+  learn_of(t, t.follower, other);
+  CHECK(t.w.machine(t.follower).current()->key == before);
+  CHECK(t.id(t.follower) == was);
+
+  t.w.run_for(1s);  // a pull is not repeated at once
+  t.w.act(t.follower, [&](membership& m, time_point now, outbox& out) {
+    m.on_link_down(now, t.id(t.coordinator), loss::reset, out);
+  });
+  learn_of(t, t.follower, other);
+  CHECK(t.id(t.follower).incarnation == was.incarnation + 1);
+}
