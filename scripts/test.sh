@@ -43,7 +43,10 @@ run() {
 }
 
 jobs=$(nproc)
-if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+if command -v ccache >/dev/null; then
+  # Paths relative to the checkout, so that one clone's objects serve the next.
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+fi
 
 packages=(doctest-dev python3 libsqlite3-dev +boost-serialization +clang-19)
 if scripts/install_packages.sh "${packages[@]}"; then
