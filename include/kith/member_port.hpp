@@ -5,6 +5,7 @@
 #include <kith/core/mutex.hpp>
 #include <kith/error.hpp>
 #include <kith/handle/port.hpp>
+#include <kith/handle/state_table.hpp>
 #include <kith/net/clock.hpp>
 #include <kith/net/runtime.hpp>
 
@@ -16,7 +17,6 @@
 #include <memory>
 #include <string>
 #include <typeindex>
-#include <utility>
 #include <vector>
 
 namespace kith {
@@ -59,18 +59,15 @@ class member_port final : public handle::port {
     runtime_->settle(p, rid, draft);
   }
 
-  std::shared_ptr<void> shared_state(const std::string& name, std::type_index types,
-                                     const std::function<std::shared_ptr<void>()>& make) override
+  std::shared_ptr<void> begin_opening(const std::string& name, std::type_index types,
+                                      const std::function<std::shared_ptr<void>()>& make) override
       KITH_EXCLUDES(mutex_) {
     const mutex_lock lock{mutex_};
-    const auto known = states_.find(name);
-    if (known == states_.end()) {
-      return states_.emplace(name, std::pair{types, make()}).first->second.second;
-    }
-    if (known->second.first != types) {
-      throw error{errc::config_mismatch, "key or value: others than when " + name + " was opened"};
-    }
-    return known->second.second;
+    return states_.begin(name, types, make);
+  }
+  void end_opening(const std::string& name, bool agreed) override KITH_EXCLUDES(mutex_) {
+    const mutex_lock lock{mutex_};
+    states_.end(name, agreed);
   }
 
   std::unique_ptr<handle::waiter> make_waiter() override {
@@ -88,9 +85,9 @@ class member_port final : public handle::port {
 
   /// The states hold the port, and the port the states: the member breaks the ring at its end.
   void forget_states() KITH_EXCLUDES(mutex_) {
-    std::map<std::string, std::pair<std::type_index, std::shared_ptr<void>>> over;
+    std::map<std::string, std::shared_ptr<void>> over;
     const mutex_lock lock{mutex_};
-    over.swap(states_);
+    over = states_.take();
   }
 
  private:
@@ -103,8 +100,7 @@ class member_port final : public handle::port {
   std::shared_ptr<net::runtime> runtime_;
   const pid_t process_ = ::getpid();
   mutex mutex_;
-  std::map<std::string, std::pair<std::type_index, std::shared_ptr<void>>> states_
-      KITH_GUARDED_BY(mutex_);
+  handle::state_table states_ KITH_GUARDED_BY(mutex_);
 };
 
 }  // namespace kith

@@ -203,6 +203,16 @@ TEST_CASE("face: a cache that was opened otherwise is refused with the field's n
   CHECK(*all[0].cache<std::string, std::string>("words", {.ttl = 10s}).get("k") == "v");
 }
 
+TEST_CASE("face: a refused opening leaves nothing behind of its own options") {
+  members all{2};
+  static_cast<void>(all[0].cache<std::string, std::string>("words", {.ttl = 10s}));
+  CHECK(contains(refusal(all[1], "words", {}, kith::errc::config_mismatch), "ttl"));
+  auto cache = all[1].cache<std::string, std::string>(
+      "words", {.load = [](const std::string& key) { return std::optional{key + "!"}; },
+                .ttl = 10s});
+  CHECK(*cache.get("k") == "k!");
+}
+
 TEST_CASE("face: a call that would block a serving thread is refused") {
   members all{1};
   auto cache = all[0].cache<std::string, std::string>("words");

@@ -67,7 +67,8 @@ class membership {
   void start(time_point now, outbox& out);
   /// Answered by left{}, at the latest after `leave_limit`.
   void leave(time_point now, outbox& out);
-  /// Answered by cache_opened{}, once for each identity of this member.
+  /// Answered by cache_opened{}, once for each identity of this member. The last request of a name
+  /// is the one that counts.
   void open_cache(time_point now, const cache_request& request, outbox& out);
   /// A handshake with `peer` is complete. `dialled`: where this side dialled, if it did.
   void on_link_up(time_point now, const member_id& peer, const std::optional<endpoint>& dialled,

@@ -261,10 +261,13 @@ inline void membership::on_merge_confirm(time_point now, const member_id& from,
 // --- the registry ---
 
 inline void membership::open_cache(time_point now, const cache_request& request, outbox& out) {
-  caches_.push_back({request, false});
+  const auto known = std::ranges::find(caches_, request.name,
+                                       [](const pending_cache& c) { return c.request.name; });
+  pending_cache& cache = known == caches_.end() ? caches_.emplace_back() : *known;
+  cache = {request, false};
   if (!view_) return;
   settle_caches(now, out);
-  if (caches_.back().settled) return;
+  if (cache.settled) return;
   const wire::open_cache message{request.name, request.options};
   if (coordinating()) {
     on_open_cache(now, self_.id, message, out);

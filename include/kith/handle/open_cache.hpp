@@ -61,10 +61,16 @@ template <class Key, class Value>
   const cluster::cache_request agreed = agreed_options(name, options);
   const std::uint64_t bytes = options.max_bytes.value();
   const std::optional<duration> ttl = options.ttl;
-  const auto shared = std::static_pointer_cast<state>(to->shared_state(name, typeid(state), [&] {
+  const auto shared = std::static_pointer_cast<state>(to->begin_opening(name, typeid(state), [&] {
     return std::make_shared<state>(to, name, std::move(options), salt);
   }));
-  to->open({agreed, shared->binding(), shared, bytes, ttl});
+  try {
+    to->open({agreed, shared->binding(), shared, bytes, ttl});
+  } catch (...) {
+    to->end_opening(name, false);
+    throw;
+  }
+  to->end_opening(name, true);
   return shared;
 }
 

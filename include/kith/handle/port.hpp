@@ -46,11 +46,12 @@ class port {
   /// is a draft, the draft enters the near cache and the followers get it, else they ask again.
   virtual void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) = 0;
 
-  /// The state that all handles of one cache of this member share; made by `make` for the first.
-  /// Throws kith::error(config_mismatch) when it was opened with other types.
-  virtual std::shared_ptr<void> shared_state(
+  /// What all handles of one cache of this member share (state_table.hpp). An opening begins, and
+  /// ends when the members have agreed on the cache or not.
+  virtual std::shared_ptr<void> begin_opening(
       const std::string& name, std::type_index types,
       const std::function<std::shared_ptr<void>()>& make) = 0;
+  virtual void end_opening(const std::string& name, bool agreed) = 0;
 
   /// A waiter for the calling thread. Throws kith::error(would_deadlock) on a thread that has to
   /// serve the call, and kith::error(closed) after a fork.

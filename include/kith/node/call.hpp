@@ -63,6 +63,8 @@ struct cache_binding {
   std::string name;
   /// Agreed through the coordinator; a merge may change it.
   std::atomic<std::uint32_t> id{0};
+  /// The cluster that this member went over to knows the cache with other options.
+  std::atomic<bool> refused{false};
   duration max_staleness{};
   bool near_enabled = true;
   bool has_loader = false;

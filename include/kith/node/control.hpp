@@ -92,10 +92,14 @@ class control {
   struct opened_cache {
     open_request request;
     bool agreed = false;
+    /// By any cluster that this member was in.
+    bool ever_agreed = false;
+    cache_id id{};
   };
 
   void translate(time_point now, outbox& out);
   void carry(time_point now, cluster::cache_opened&& answer, outbox& out);
+  static void bind(const opened_cache& cache, outbox& out);
   void carry(time_point now, cluster::identity_changed&& changed, outbox& out);
   void carry(time_point now, cluster::log&& line, outbox& out);
   void carry(time_point now, cluster::view_installed&& changed, outbox& out);
@@ -128,11 +132,26 @@ inline void control::open(time_point now, const open_request& request, outbox& o
   const auto at = std::ranges::lower_bound(
       caches_, request.agreed.name, {},
       [](const opened_cache& c) -> const std::string& { return c.request.agreed.name; });
-  const bool known = at != caches_.end() && at->request.agreed.name == request.agreed.name;
-  if (known) {
-    *at = {request, false};
+  if (at == caches_.end() || at->request.agreed.name != request.agreed.name) {
+    caches_.insert(at, {request});
+  } else if (at->agreed || at->request.binding == request.binding) {
+    // This process has agreed on it, or another of its threads is about to.
+    const std::string field =
+        cluster::differing_option(request.agreed.options, at->request.agreed.options);
+    if (!field.empty()) {
+      out.push_back(open_answered{request.agreed.name, errc::config_mismatch, field});
+      return;
+    }
+    const bool bound = at->agreed && at->request.binding == request.binding;
+    at->request = request;
+    if (at->agreed) {
+      if (!bound) bind(*at, out);
+      out.push_back(open_answered{request.agreed.name, std::nullopt, {}});
+      return;
+    }
   } else {
-    caches_.insert(at, {request, false});
+    // An attempt before this one was given up.
+    at->request = request;
   }
   membership_.open_cache(now, request.agreed, effects_);
   translate(now, out);
@@ -187,34 +206,47 @@ inline void control::carry(time_point, cluster::cache_opened&& answer, outbox& o
                                     [](const opened_cache& c) { return c.request.agreed.name; });
   if (at == caches_.end()) return;
   open_answered told{answer.name, std::nullopt, answer.field};
-  switch (answer.outcome) {
-    case cluster::cache_outcome::mismatch: told.failure = errc::config_mismatch; break;
-    case cluster::cache_outcome::refused: told.failure = errc::overloaded; break;
-    case cluster::cache_outcome::opened: {
-      const open_request& request = at->request;
-      at->agreed = true;
-      request.binding->id.store(static_cast<std::uint32_t>(answer.id), std::memory_order_release);
-      replica::cache_settings settings;
-      settings.id = answer.id;
-      settings.name = answer.name;
-      settings.max_bytes = std::max<std::uint64_t>(1, request.max_bytes / lane_count);
-      settings.ttl = request.ttl;
-      settings.max_staleness = request.binding->max_staleness;
-      settings.has_loader = request.binding->has_loader;
-      out.push_back(open_in_lanes{std::move(settings), request.hooks});
-      break;
+  if (answer.outcome == cluster::cache_outcome::opened) {
+    at->agreed = at->ever_agreed = true;
+    at->id = answer.id;
+    bind(*at, out);
+  } else {
+    const bool mismatch = answer.outcome == cluster::cache_outcome::mismatch;
+    told.failure = mismatch ? errc::config_mismatch : errc::overloaded;
+    if (at->ever_agreed) {
+      at->request.binding->refused.store(mismatch, std::memory_order_release);
+      out.push_back(log_record{log_level::error,
+                               "the cluster refuses a cache that is open here",
+                               {{"cache", answer.name}, {"field", answer.field}}});
+    } else {
+      caches_.erase(at);
     }
   }
   out.push_back(std::move(told));
 }
 
-inline void control::carry(time_point now, cluster::identity_changed&& changed, outbox& out) {
+/// The handles' calls may go out, and the lanes serve the cache.
+inline void control::bind(const opened_cache& cache, outbox& out) {
+  const open_request& request = cache.request;
+  request.binding->refused.store(false, std::memory_order_release);
+  request.binding->id.store(static_cast<std::uint32_t>(cache.id), std::memory_order_release);
+  replica::cache_settings settings;
+  settings.id = cache.id;
+  settings.name = request.agreed.name;
+  settings.max_bytes = std::max<std::uint64_t>(1, request.max_bytes / lane_count);
+  settings.ttl = request.ttl;
+  settings.max_staleness = request.binding->max_staleness;
+  settings.has_loader = request.binding->has_loader;
+  out.push_back(open_in_lanes{std::move(settings), request.hooks});
+}
+
+inline void control::carry(time_point, cluster::identity_changed&& changed, outbox& out) {
   out.push_back(reset_lanes{changed.self});
-  // The cluster that this member joins next may know its caches under other numbers, or not at all.
+  // The cluster that this member joins next may know its caches under other numbers, or not at all:
+  // membership asks again.
   for (opened_cache& cache : caches_) {
     cache.agreed = false;
     cache.request.binding->id.store(0, std::memory_order_release);
-    membership_.open_cache(now, cache.request.agreed, effects_);
   }
 }
 

@@ -223,7 +223,11 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
     return calls_.set_alarm(at, never);  // an owner appearing is the next try
   }
   // After a merge the cache has no number until the other side has told its own.
-  if (waiting.what.cache->current_id() == cache_id{}) return try_later(now, at);
+  const cache_binding& cache = *waiting.what.cache;
+  if (cache.current_id() == cache_id{}) {
+    if (!cache.refused.load(std::memory_order_acquire)) return try_later(now, at);
+    return finish(at, errc::config_mismatch, out, "cache " + cache.name);
+  }
   waiting.state = wait_for::answer;
   calls_.set_alarm(at, never);
   const call& what = waiting.what;

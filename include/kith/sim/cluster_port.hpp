@@ -2,10 +2,10 @@
 // have a port.
 #pragma once
 
+#include <kith/handle/state_table.hpp>
 #include <kith/sim/cluster.hpp>
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <typeindex>
@@ -45,17 +45,11 @@ class cluster::member_port final : public handle::port {
     if (!closed_) host_->settle(p, rid, std::move(draft));
   }
 
-  std::shared_ptr<void> shared_state(const std::string& name, std::type_index types,
-                                     const std::function<std::shared_ptr<void>()>& make) override {
-    const auto known = states_.find(name);
-    if (known == states_.end()) {
-      return states_.emplace(name, std::pair{types, make()}).first->second.second;
-    }
-    if (known->second.first != types) {
-      throw error{errc::config_mismatch, "the cache " + name + " was opened with other types"};
-    }
-    return known->second.second;
+  std::shared_ptr<void> begin_opening(const std::string& name, std::type_index types,
+                                      const std::function<std::shared_ptr<void>()>& make) override {
+    return states_.begin(name, types, make);
   }
+  void end_opening(const std::string& name, bool agreed) override { states_.end(name, agreed); }
 
   std::unique_ptr<handle::waiter> make_waiter() override {
     if (closed_) throw error{errc::closed};
@@ -92,7 +86,7 @@ class cluster::member_port final : public handle::port {
   cluster* cluster_;
   sim::host* host_;
   bool closed_ = false;
-  std::map<std::string, std::pair<std::type_index, std::shared_ptr<void>>> states_;
+  handle::state_table states_;
 };
 
 inline std::shared_ptr<handle::port> cluster::port_of(std::size_t index) { return ports_[index]; }
