@@ -240,8 +240,9 @@ TEST_CASE("face: clusters of different names never mix") {
   auto theirs = right.cache<std::string, std::string>("words");
   mine.put("k", "left");
   theirs.put("k", "right");
+  // The coordinator has the view first; its commit is on the way to the other.
   CHECK(wait_until([&] { return left.members().size() == 2; }));
-  CHECK(companion.members() == left.members());
+  CHECK(wait_until([&] { return companion.members() == left.members(); }));
   CHECK(right.members() == std::vector<kith::endpoint>{right.address()});
   CHECK(*theirs.get("k") == "right");
   theirs.erase("k");
