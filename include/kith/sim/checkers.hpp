@@ -143,7 +143,7 @@ inline const kith::cluster::view* checker::view_of(std::size_t member) const {
 }
 
 inline void checker::look() {
-  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+  for (const std::size_t i : cluster_.take_changed()) {
     const kith::cluster::view* view = view_of(i);
     if (view == nullptr) continue;
     auto& [self, last] = installed_[i];

@@ -30,6 +30,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <typeindex>
 #include <utility>
@@ -111,6 +112,8 @@ class cluster {
 
   /// For checkers: called behind every event, and before a member's machines end.
   void after_each_event(std::function<void()> look) { after_event_ = std::move(look); }
+  /// Members that have installed a view since the last call, sorted.
+  [[nodiscard]] std::set<std::size_t> take_changed() { return std::exchange(changed_, {}); }
   void on_end_of_life(std::function<void(sim::host&)> told) { end_of_life_ = std::move(told); }
 
  private:
@@ -128,6 +131,7 @@ class cluster {
   std::vector<std::shared_ptr<member_port>> ports_;
   std::vector<std::pair<host_index, host_index>> cuts_;
   std::map<endpoint, host_index> by_address_;
+  std::set<std::size_t> changed_;
   std::function<void()> after_event_;
   std::function<void(sim::host&)> end_of_life_;
 };

@@ -19,7 +19,11 @@ class cluster::member_port final : public handle::port {
  public:
   member_port(cluster& in, sim::host& of) : cluster_{&in}, host_{&of} {}
 
-  void close() { closed_ = true; }
+  /// The states hold the port, and the port the states: here the ring breaks.
+  void close() {
+    closed_ = true;
+    static_cast<void>(states_.take());
+  }
 
   void open(const node::open_request& request) override {
     const std::string& name = request.agreed.name;

@@ -41,6 +41,7 @@ inline cluster::cluster(const cluster_options& options)
       if (found == by_address_.end()) return std::nullopt;
       return found->second;
     };
+    each.view_changed = [this, i] { changed_.insert(i); };
     each.load_time = [this] {
       const auto span =
           static_cast<std::uint64_t>((options_.load_most - options_.load_least).count());

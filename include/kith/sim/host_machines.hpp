@@ -225,6 +225,7 @@ inline void host::run(node::lane& in, node::lane::outbox& effects) {
 }
 
 inline void host::carry(node::install_view&& one) {
+  if (options_.view_changed) options_.view_changed();
   addresses_.clear();
   for (const auto& member : one.view->members) addresses_[member.id] = member.address;
   for (const auto& lane : node_->lanes) {
