@@ -45,6 +45,8 @@ struct cluster_options {
   network_options network = {};
   kith::cluster::membership_timers timers = {};
   node::lane_options lane = {};
+  /// Each member is told where this many of the first members are.
+  std::size_t seeds = 16;
   /// A load takes between the two.
   duration load_least = std::chrono::microseconds{200};
   duration load_most = std::chrono::milliseconds{5};

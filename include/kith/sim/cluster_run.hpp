@@ -30,6 +30,7 @@ inline cluster::cluster(const cluster_options& options)
     each.membership.self.address = all[i];
     each.membership.self.weight = 100;
     each.membership.candidates = all;
+    each.membership.candidates.resize(std::min(options.seeds, all.size()));
     each.membership.timers = options.timers;
     each.membership.quorum = options.quorum == kith::quorum::majority
                                  ? kith::cluster::quorum_mode::majority
