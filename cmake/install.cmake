@@ -1,7 +1,6 @@
 # Installs the headers and what find_package(kith) reads. The tree is the same for every machine and
 # every choice of optional parts, so it lives under share and its version file ignores the
 # architecture.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(kith_config_dir ${CMAKE_INSTALL_DATADIR}/cmake/kith)
