@@ -2,14 +2,14 @@
 """Shows that the simulator sees what it is for. Each patch in tests/mutants breaks one rule in a
 copy of the headers; the simulator, built with that copy, must report a violation.
 
-Without options each mutant runs the seed that tests/mutants/table.txt has for it, and the unbroken
-headers must pass the same seed. With --search each mutant runs from seed 1 on until it is caught,
-and the table is written anew.
+Each mutant runs from seed 1 on until it is caught, and tests/mutants/table.txt, which has the seeds,
+is written anew. With --recorded each runs the seed that the table has for it. In both cases the
+unbroken headers must pass the same seed.
 
 A patch that does not apply, a mutant that is not caught and a seed that fails without a mutation
 fail the run.
 
-usage: mutants.py [--search] [--limit SEEDS] [--build FOLDER] [--jobs N] [MUTANT...]
+usage: mutants.py [--recorded] [--limit SEEDS] [--build FOLDER] [--jobs N] [MUTANT...]
 """
 
 import argparse
@@ -68,7 +68,7 @@ def compiler():
     return [*(["ccache"] if shutil.which("ccache") else []), *chosen]
 
 
-def build(folder, patch):
+def build(folder, patch, settings):
     """The simulator with the headers as `patch` leaves them; None: as they are. Throws."""
     # Always the same folder, so that the compiler's cache knows it again.
     shutil.rmtree(folder, ignore_errors=True)
@@ -76,7 +76,9 @@ def build(folder, patch):
     if patch is not None:
         subprocess.run(["patch", "--strip=1", "--fuzz=0", "--silent", f"--input={patch}"],
                        cwd=folder, check=True, capture_output=True, text=True)
-    common = ["-std=c++20", "-O1", f"-I{folder / 'include'}"]
+    # One seed takes less time than an optimised build saves.
+    level = "-O0" if settings.recorded else "-O1"
+    common = ["-std=c++20", level, f"-I{folder / 'include'}"]
     subprocess.run([*compiler(), *common, "-c", str(PROJECT / "tests/sim/main.cpp"),
                     "-o", str(folder / "main.o")], check=True, capture_output=True, text=True)
     subprocess.run([*compiler()[-1:], str(folder / "main.o"), "-o", str(folder / "kith_sim"),
@@ -114,12 +116,12 @@ def judge(patch, row, sound, settings):
     """`row` may be None in a search. Returns the verdict and the row that stands now."""
     name = patch.stem
     try:
-        program = build(settings.build / name, patch)
+        program = build(settings.build / name, patch, settings)
     except subprocess.CalledProcessError as failed:
         step = "does not apply" if failed.cmd[0] == "patch" else "does not compile"
         return Verdict(wrong=f"{step}: {(failed.stdout + failed.stderr).strip()[:400]}"), row
     options = row.options if row else []
-    if settings.search:
+    if not settings.recorded:
         found = search(program, options, settings.limit)
         if found is None:
             return Verdict(settings.limit, wrong="not caught"), row
@@ -139,7 +141,7 @@ def judge(patch, row, sound, settings):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--search", action="store_true")
+    parser.add_argument("--recorded", action="store_true")
     parser.add_argument("--limit", type=int, default=2000)
     parser.add_argument("--build", type=pathlib.Path, default=PROJECT / "build" / "mutants")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
@@ -158,7 +160,7 @@ def main():
     failed = len(stale)
     for name in sorted(stale):
         print(f"{name}: in the table, and there is no such patch")
-    sound = build(settings.build / "sound", None)
+    sound = build(settings.build / "sound", None, settings)
     print(f"{'mutant':<36} {'seeds':>5}  caught by", flush=True)
     with concurrent.futures.ThreadPoolExecutor(settings.jobs) as pool:
         judged = [pool.submit(judge, p, rows.get(p.stem), sound, settings) for p in patches]
@@ -169,7 +171,7 @@ def main():
                 rows[patch.stem] = row
             told = verdict.caught_by[:60] + (" FAILED: " + verdict.wrong if verdict.wrong else "")
             print(f"{patch.stem:<36} {verdict.seeds:>5}  {told}", flush=True)
-    if settings.search:
+    if not settings.recorded:
         write_table(rows)
     print(f"{len(patches)} mutants, {failed} failed")
     return 1 if failed else 0
