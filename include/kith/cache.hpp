@@ -3,7 +3,9 @@
 // Every operation has two forms. `op(...)` blocks and throws kith::error. `async_op(..., token)`
 // takes any Asio completion token and completes with void(error_code, Result) on the handler's
 // associated executor, by default the member's; it is never completed from within the initiating
-// call. Async operations are not cancellable yet: they end at the cache's `timeout` at the latest.
+// call. Every handler is called exactly once: with errc::closed when the member ends, before its
+// destructor returns, and when it is gone, on a thread that kith keeps for that until main has
+// ended. Async operations are not cancellable yet: they end at the cache's `timeout` at the latest.
 //
 // Keys are looked up by anything that reads as one: a string literal for std::string, any integer
 // that fits for an integer. Thread safety: any thread, any number at a time.

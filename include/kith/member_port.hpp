@@ -9,8 +9,6 @@
 #include <kith/net/clock.hpp>
 #include <kith/net/runtime.hpp>
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -48,7 +46,6 @@ class member_port final : public handle::port {
   [[nodiscard]] net::runtime& runtime() const { return *runtime_; }
 
   void open(const node::open_request& request) override {
-    require_alive();
     runtime_->open(request);
   }
   void submit(node::call&& what) override { runtime_->submit(std::move(what)); }
@@ -62,6 +59,7 @@ class member_port final : public handle::port {
   std::shared_ptr<void> begin_opening(const std::string& name, std::type_index types,
                                       const std::function<std::shared_ptr<void>()>& make) override
       KITH_EXCLUDES(mutex_) {
+    require_alive();
     const mutex_lock lock{mutex_};
     return states_.begin(name, types, make);
   }
@@ -77,7 +75,7 @@ class member_port final : public handle::port {
   }
 
   boost::asio::any_io_executor executor() override {
-    return runtime_->handler_context().get_executor();
+    return runtime_->handler_executor();
   }
   time_point now() const override { return net::now(); }
   near::gates& gates() override { return runtime_->gates(); }
@@ -85,20 +83,19 @@ class member_port final : public handle::port {
 
   /// The states hold the port, and the port the states: the member breaks the ring at its end.
   void forget_states() KITH_EXCLUDES(mutex_) {
+    if (runtime_->in_child()) return;
     std::map<std::string, std::shared_ptr<void>> over;
     const mutex_lock lock{mutex_};
     over = states_.take();
   }
 
  private:
-  /// A process that forked has the parent's sockets and none of its threads: the child has no
-  /// member.
+  /// Before any lock: in a forked child somebody may hold it who is not there.
   void require_alive() const {
-    if (runtime_->closed() || ::getpid() != process_) throw error{errc::closed};
+    if (runtime_->closed()) throw error{errc::closed};
   }
 
   std::shared_ptr<net::runtime> runtime_;
-  const pid_t process_ = ::getpid();
   mutex mutex_;
   handle::state_table states_ KITH_GUARDED_BY(mutex_);
 };

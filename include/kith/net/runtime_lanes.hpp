@@ -112,6 +112,7 @@ inline void runtime::submit_many(std::vector<node::call>&& calls) {
 }
 
 inline void runtime::settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft) {
+  if (in_child()) return;
   drive(lane(p), [&](node::lane& machine, time_point now, node::lane::outbox& out) {
     machine.settle(now, rid, draft, out);
   });
