@@ -8,6 +8,7 @@
 #include <kith/handle/state_table.hpp>
 #include <kith/net/clock.hpp>
 #include <kith/net/runtime.hpp>
+#include <kith/net/worker_pool.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <typeindex>
+#include <utility>
 #include <vector>
 
 namespace kith {
@@ -32,11 +34,32 @@ class thread_waiter final : public handle::waiter {
     signalled_ = true;
     changed_.notify_one();
   }
+  [[nodiscard]] bool signalled() {
+    const mutex_lock lock{mutex_};
+    return signalled_;
+  }
 
  private:
   mutex mutex_;
   condition_variable changed_;
   bool signalled_ KITH_GUARDED_BY(mutex_) = false;
+};
+
+/// The same for a loader, which may wait for another one: while it does, another thread may run it.
+class loader_waiter final : public handle::waiter {
+ public:
+  explicit loader_waiter(std::unique_ptr<net::worker_pool::waiting_job> job)
+      : job_{std::move(job)} {}
+
+  void wait() override {
+    if (!thread_.signalled()) job_->begin();
+    thread_.wait();
+  }
+  void signal() noexcept override { thread_.signal(); }
+
+ private:
+  std::unique_ptr<net::worker_pool::waiting_job> job_;
+  thread_waiter thread_;
 };
 
 class member_port final : public handle::port {
@@ -70,8 +93,15 @@ class member_port final : public handle::port {
 
   std::unique_ptr<handle::waiter> make_waiter() override {
     require_alive();
-    if (runtime_->on_serving_thread()) throw error{errc::would_deadlock};
-    return std::make_unique<thread_waiter>();
+    if (runtime_->on_serving_thread()) {
+      throw error{errc::would_deadlock, "a blocking call on a thread that serves the network"};
+    }
+    if (!runtime_->workers().on_one_of_them()) return std::make_unique<thread_waiter>();
+    auto job = runtime_->workers().try_wait();
+    if (job == nullptr) {
+      throw error{errc::would_deadlock, "as many loaders as may wait for their calls already"};
+    }
+    return std::make_unique<loader_waiter>(std::move(job));
   }
 
   boost::asio::any_io_executor executor() override {

@@ -98,6 +98,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   /// True on a thread that serves the network: a call that blocks there would wait for itself.
   [[nodiscard]] bool on_serving_thread() const { return threads_.on_one_of_them(); }
   /// Where handlers run that name no executor.
+  /// Where loaders and processors run.
+  [[nodiscard]] worker_pool& workers() { return workers_; }
   [[nodiscard]] net::handler_executor handler_executor() const {
     return net::handler_executor{handlers_};
   }
