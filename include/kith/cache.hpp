@@ -67,7 +67,8 @@ class cache {
   /// Returns the value for `key`: from the near cache, else from its owner, else from the loader.
   ///
   /// Empty: the key is absent. Errors: timed_out, no_owner, overloaded, decode_failed, too_large,
-  /// load_failed, closed, would_deadlock.
+  /// load_failed (the message carries what the loader threw; if it ran in this process, its
+  /// exception is nested: std::rethrow_if_nested), closed, would_deadlock.
   /// Staleness: at most `near.max_staleness` after the owner applied a newer value.
   /// Cost: a near hit takes no lock and allocates nothing; else one round trip.
   template <key_like<Key> Lookup>

@@ -7,8 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <future>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -30,7 +32,61 @@ void open_chain(std::optional<chain>& own, kith::member& member, const std::stri
              .timeout = patience});
 }
 
+/// What its loader throws.
+struct row_missing : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The exception nested in the kith::error that `call` throws: 1 if it is the loader's own, 0 if
+/// there is none, -1 for anything else.
+template <class Call>
+[[nodiscard]] int nested_in(Call&& call) {
+  try {
+    call();
+  } catch (const kith::error& failed) {
+    CHECK(failed.code() == kith::errc::load_failed);
+    CHECK(contains(failed.what(), "no such row"));
+    try {
+      std::rethrow_if_nested(failed);
+      return 0;
+    } catch (const row_missing& thrown) {
+      return thrown.what() == std::string{"no such row"} ? 1 : -1;
+    }
+  }
+  return -1;
+}
+
 }  // namespace
+
+TEST_CASE("face: what a loader threw is nested in load_failed where it ran in this process") {
+  members all{2};  // each has its own exceptions: only the owner's callers get it
+  kith::cache_options<std::string, std::string> options;
+  options.load = [](const std::string&) -> std::optional<std::string> {
+    throw row_missing{"no such row"};
+  };
+  // "tickets" has its loader here only: its owner hands out a ticket.
+  const rows here = all[0].cache<std::string, std::string>("rows", options);
+  const rows there = all[1].cache<std::string, std::string>("rows", options);
+  const rows alone = all[0].cache<std::string, std::string>("tickets", options);
+  int nested = 0;
+  for (int i = 0; i < 16; ++i) {
+    const std::string key = "key" + std::to_string(i);
+    const int mine = nested_in([&] { static_cast<void>(here.get(key)); });
+    const int theirs = nested_in([&] { static_cast<void>(there.get(key)); });
+    CHECK(mine + theirs == 1);
+    nested += mine;
+    CHECK(nested_in([&] { static_cast<void>(here.get_many({key})); }) == mine);
+    CHECK(nested_in([&] { static_cast<void>(alone.get(key)); }) == 1);
+    try {
+      static_cast<void>(here.async_get(key, asio::use_future).get());
+      FAIL("the loader threw");
+    } catch (const boost::system::system_error& failed) {
+      CHECK(failed.code() == kith::errc::load_failed);
+    }
+  }
+  CHECK(nested > 0);
+  CHECK(nested < 16);
+}
 
 TEST_CASE("face: loaders that get loaded keys do not wait for each other's threads") {
   members all{2};

@@ -21,6 +21,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
@@ -85,8 +86,9 @@ class router {
   /// The connection to `peer` opened or was lost: what was asked there is asked again.
   void on_session(time_point now, member_id peer, outbox& out);
 
+  /// `thrown`: what a loader of this process threw, where the reply says load_failed.
   void on_get_reply(time_point now, member_id from, std::uint64_t rid, const wire::get_reply& reply,
-                    outbox& out);
+                    outbox& out, const std::exception_ptr& thrown = nullptr);
   void on_mutate_reply(time_point now, member_id from, std::uint64_t rid,
                        const wire::mutate_reply& reply, outbox& out);
   void on_count_reply(time_point now, member_id from, std::uint64_t rid,
@@ -131,7 +133,8 @@ class router {
   void try_later(time_point now, store::handle at);
   void finish(store::handle at, outcome&& result, outbox& out);
   void finish(store::handle at, errc why, outbox& out, std::string detail = {});
-  void not_answered(time_point now, store::handle at, const wire::get_reply& reply, outbox& out);
+  void not_answered(time_point now, store::handle at, const wire::get_reply& reply, outbox& out,
+                    const std::exception_ptr& thrown = nullptr);
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
                                           const wire::get_reply& reply);
   void drop_fill(store::handle at);
