@@ -344,8 +344,10 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   if (what.kind == call_kind::mutate) {
     near_->poison(what.cache->current_id(), what.key_hash);
   }
+  // An owner that is gone may have applied what it was sent: no_owner would deny it.
+  const bool maybe_applied = what.kind == call_kind::mutate && waiting.sent;
   const bool ownerless = route_of(what.partition).owner.nobody();
-  finish(at, ownerless ? errc::no_owner : errc::timed_out, out);
+  finish(at, ownerless && !maybe_applied ? errc::no_owner : errc::timed_out, out);
 }
 
 inline void router::on_identity(time_point now, member_id self, near::coherence& near,
