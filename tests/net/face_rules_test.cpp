@@ -210,6 +210,24 @@ TEST_CASE("face: an address that others can reach is refused with the reason") {
   CHECK(contains(text, "authenticate"));
 }
 
+TEST_CASE("face: a member that listens everywhere has to say where it is") {
+  for (const char* everywhere : {"0.0.0.0", "::"}) {
+    kith::member_options open;
+    open.bind = {everywhere, 0};
+    open.insecure = true;
+    const std::string text = refusal(open);
+    CHECK(contains(text, "advertise"));
+    CHECK(contains(text, everywhere));
+    open.advertise = kith::endpoint{everywhere, 5801};
+    CHECK(contains(refusal(open), "advertise"));
+  }
+  kith::member_options known = at(cluster_name());
+  known.bind = {"0.0.0.0", 0};
+  known.insecure = true;
+  known.advertise = kith::endpoint{"127.0.0.1", 5801};
+  CHECK_FALSE(error_of([&] { const kith::member made{known}; }));
+}
+
 TEST_CASE("face: a member's options that are not allowed name their field") {
   const auto with = [](auto change) {
     kith::member_options options;

@@ -3,6 +3,7 @@
 
 #include <kith/net/runtime.hpp>
 
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
 #include <sys/random.h>
@@ -56,6 +57,13 @@ inline cluster::membership_options runtime::membership_options() const {
   cluster::membership_options made = options_.membership;
   made.self.id = {system_random(), system_random() | 1, 1};
   made.self.address = options_.advertise.value_or(listener_->local());
+  boost::system::error_code no_literal;
+  const auto literal = boost::asio::ip::make_address(made.self.address.host, no_literal);
+  if (!no_literal && literal.is_unspecified()) {
+    throw kith::error{errc::invalid_option,
+                      "advertise: other members would dial " + to_string(made.self.address) +
+                          ", which is no machine; give the address at which they reach this one"};
+  }
   return made;
 }
 
