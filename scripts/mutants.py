@@ -2,9 +2,9 @@
 """Shows that the simulator sees what it is for. Each patch in tests/mutants breaks one rule in a
 copy of the headers; the simulator, built with that copy, must report a violation.
 
-Each mutant runs from seed 1 on until it is caught, and tests/mutants/table.txt, which has the seeds,
-is written anew. With --recorded each runs the seed that the table has for it. In both cases the
-unbroken headers must pass the same seed.
+Each mutant runs from seed 1 on until it is caught, and tests/mutants/table.txt, which has the
+seeds, is written anew. With --recorded each runs the seed that the table has for it. In both cases
+the unbroken headers must pass the same seed.
 
 A patch that does not apply, a mutant that is not caught and a seed that fails without a mutation
 fail the run.

@@ -3,7 +3,9 @@
 // Every operation has two forms. `op(...)` blocks and throws kith::error. `async_op(..., token)`
 // takes any Asio completion token and completes with void(error_code, Result) on the handler's
 // associated executor, by default the member's; it is never completed from within the initiating
-// call. Async operations are not cancellable yet: they end at the cache's `timeout` at the latest.
+// call. Every handler is called exactly once: with errc::closed when the member ends, before its
+// destructor returns, and when it is gone, on a thread that kith keeps for that until main has
+// ended. Async operations are not cancellable yet: they end at the cache's `timeout` at the latest.
 //
 // Keys are looked up by anything that reads as one: a string literal for std::string, any integer
 // that fits for an integer. Thread safety: any thread, any number at a time.
@@ -65,7 +67,8 @@ class cache {
   /// Returns the value for `key`: from the near cache, else from its owner, else from the loader.
   ///
   /// Empty: the key is absent. Errors: timed_out, no_owner, overloaded, decode_failed, too_large,
-  /// load_failed, closed, would_deadlock.
+  /// load_failed (the message carries what the loader threw; if it ran in this process, its
+  /// exception is nested: std::rethrow_if_nested), closed, would_deadlock.
   /// Staleness: at most `near.max_staleness` after the owner applied a newer value.
   /// Cost: a near hit takes no lock and allocates nothing; else one round trip.
   template <key_like<Key> Lookup>

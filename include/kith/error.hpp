@@ -18,7 +18,7 @@ enum class errc {
   timed_out = 1,
   /// The member was shut down, or is gone.
   closed,
-  /// No member serves the key's partition at present.
+  /// No member serves the key's partition at present. A write was sent to nobody.
   no_owner,
   /// This member has lost contact with the cluster and may not answer from what it holds.
   not_connected,

@@ -10,8 +10,13 @@
 namespace kith {
 
 /// Wraps any callable `(const Key&) -> std::optional<Value>` or `-> Value`; empty by default.
-/// It runs on the owner's loader threads, may block, may throw (errc::load_failed with its words
-/// reaches those who wait), and may call `get` for other keys.
+/// It runs on the owner's loader threads and may block.
+///
+/// It may throw: those who wait get errc::load_failed with its words; in the owner's own process
+/// the exception is nested in it (std::rethrow_if_nested).
+///
+/// It may call `get` for other keys: while it waits, another thread may run a loader in its place.
+/// When 64 wait so, the next such call fails with errc::would_deadlock.
 template <class Key, class Value>
 class loader {
  public:

@@ -5,6 +5,7 @@
 //   auto products = member.cache<std::string, product>("products", {.ttl = 10min});
 //
 // Its destructor leaves the cluster in order. Handles may outlive it: their calls answer `closed`.
+// So do those of a forked child, which keeps the sockets until it ends or executes another program.
 #pragma once
 
 #include <kith/cache.hpp>
@@ -30,7 +31,9 @@ class member {
   /// Throws kith::error(invalid_option), which names the field: an address that cannot be bound, a
   /// bind that other machines can reach without `insecure`, a number out of range.
   explicit member(member_options options = {});
-  /// Leaves: the others take over its partitions. Not from one of the member's own threads.
+  /// Leaves: the others take over its partitions. When this returns, every async call has ended and
+  /// its handler was called, or posted to the executor that it names. Not from one of the member's
+  /// own threads. In a forked child it does nothing: the member is the parent's.
   ~member();
   member(const member&) = delete;
   member& operator=(const member&) = delete;

@@ -8,8 +8,7 @@
 #include <kith/handle/state_table.hpp>
 #include <kith/net/clock.hpp>
 #include <kith/net/runtime.hpp>
-
-#include <unistd.h>
+#include <kith/net/worker_pool.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -17,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <typeindex>
+#include <utility>
 #include <vector>
 
 namespace kith {
@@ -34,11 +34,32 @@ class thread_waiter final : public handle::waiter {
     signalled_ = true;
     changed_.notify_one();
   }
+  [[nodiscard]] bool signalled() {
+    const mutex_lock lock{mutex_};
+    return signalled_;
+  }
 
  private:
   mutex mutex_;
   condition_variable changed_;
   bool signalled_ KITH_GUARDED_BY(mutex_) = false;
+};
+
+/// The same for a loader, which may wait for another one: while it does, another thread may run it.
+class loader_waiter final : public handle::waiter {
+ public:
+  explicit loader_waiter(std::unique_ptr<net::worker_pool::waiting_job> job)
+      : job_{std::move(job)} {}
+
+  void wait() override {
+    if (!thread_.signalled()) job_->begin();
+    thread_.wait();
+  }
+  void signal() noexcept override { thread_.signal(); }
+
+ private:
+  std::unique_ptr<net::worker_pool::waiting_job> job_;
+  thread_waiter thread_;
 };
 
 class member_port final : public handle::port {
@@ -48,7 +69,6 @@ class member_port final : public handle::port {
   [[nodiscard]] net::runtime& runtime() const { return *runtime_; }
 
   void open(const node::open_request& request) override {
-    require_alive();
     runtime_->open(request);
   }
   void submit(node::call&& what) override { runtime_->submit(std::move(what)); }
@@ -62,6 +82,7 @@ class member_port final : public handle::port {
   std::shared_ptr<void> begin_opening(const std::string& name, std::type_index types,
                                       const std::function<std::shared_ptr<void>()>& make) override
       KITH_EXCLUDES(mutex_) {
+    require_alive();
     const mutex_lock lock{mutex_};
     return states_.begin(name, types, make);
   }
@@ -72,12 +93,19 @@ class member_port final : public handle::port {
 
   std::unique_ptr<handle::waiter> make_waiter() override {
     require_alive();
-    if (runtime_->on_serving_thread()) throw error{errc::would_deadlock};
-    return std::make_unique<thread_waiter>();
+    if (runtime_->on_serving_thread()) {
+      throw error{errc::would_deadlock, "a blocking call on a thread that serves the network"};
+    }
+    if (!runtime_->workers().on_one_of_them()) return std::make_unique<thread_waiter>();
+    auto job = runtime_->workers().try_wait();
+    if (job == nullptr) {
+      throw error{errc::would_deadlock, "as many loaders as may wait for their calls already"};
+    }
+    return std::make_unique<loader_waiter>(std::move(job));
   }
 
   boost::asio::any_io_executor executor() override {
-    return runtime_->handler_context().get_executor();
+    return runtime_->handler_executor();
   }
   time_point now() const override { return net::now(); }
   near::gates& gates() override { return runtime_->gates(); }
@@ -85,20 +113,19 @@ class member_port final : public handle::port {
 
   /// The states hold the port, and the port the states: the member breaks the ring at its end.
   void forget_states() KITH_EXCLUDES(mutex_) {
+    if (runtime_->in_child()) return;
     std::map<std::string, std::shared_ptr<void>> over;
     const mutex_lock lock{mutex_};
     over = states_.take();
   }
 
  private:
-  /// A process that forked has the parent's sockets and none of its threads: the child has no
-  /// member.
+  /// Before any lock: in a forked child somebody may hold it who is not there.
   void require_alive() const {
-    if (runtime_->closed() || ::getpid() != process_) throw error{errc::closed};
+    if (runtime_->closed()) throw error{errc::closed};
   }
 
   std::shared_ptr<net::runtime> runtime_;
-  const pid_t process_ = ::getpid();
   mutex mutex_;
   handle::state_table states_ KITH_GUARDED_BY(mutex_);
 };

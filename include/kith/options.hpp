@@ -109,7 +109,8 @@ struct member_options {
   std::string cluster = "kith";
   /// Where this member listens. A port of 0 takes the first free one from 5801 to 5864.
   endpoint bind = {"127.0.0.1", 0};
-  /// What other members dial; absent: where it listens.
+  /// What other members dial; absent: where it listens. Needed when `bind` is every address of this
+  /// machine (0.0.0.0 or ::), which is none that they could dial.
   std::optional<endpoint> advertise = std::nullopt;
   /// Allows a bind that other machines can reach although connections are not authenticated.
   bool insecure = false;
@@ -123,7 +124,8 @@ struct member_options {
   std::string zone = {};
   /// Threads that serve the network.
   std::uint32_t io_threads = 1;
-  /// Threads that run loaders and processors.
+  /// Threads that run loaders and processors. While loaders wait for what they `get`, there are up
+  /// to 64 more.
   std::uint32_t loader_threads = 4;
   /// Calls of this member that may wait at a time; one more fails with errc::overloaded.
   std::uint32_t max_pending = 65536;

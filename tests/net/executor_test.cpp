@@ -9,6 +9,7 @@
 #include <kith/net/worker_pool.hpp>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <string>
 #include <vector>
@@ -88,6 +89,58 @@ TEST_CASE("worker pool: a full queue refuses, what waits is dropped at the end")
     CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
   }
   CHECK_FALSE(pool.post([] {}));
+}
+
+TEST_CASE("worker pool: while jobs wait for jobs, others take their threads' place") {
+  constexpr int deep = 20;
+  kith::net::worker_pool pool{{.threads = 1, .queue = 100, .waiting_jobs = deep}};
+  std::promise<bool> refused;
+  std::function<void(int)> nest = [&](int depth) {
+    const auto right = pool.try_wait();
+    if (right == nullptr) return refused.set_value(depth == deep);
+    std::promise<void> inner;
+    CHECK(pool.post([&, depth] {
+      CHECK(pool.on_one_of_them());
+      nest(depth + 1);
+      inner.set_value();
+    }));
+    right->begin();
+    inner.get_future().wait();
+  };
+  CHECK_FALSE(pool.on_one_of_them());
+  for (int round = 0; round < 3; ++round) {
+    refused = {};
+    std::promise<void> outer;
+    CHECK(pool.post([&] {
+      nest(0);
+      outer.set_value();
+    }));
+    REQUIRE(outer.get_future().wait_for(patience) == std::future_status::ready);
+    CHECK(refused.get_future().get());
+  }
+  CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
+}
+
+TEST_CASE("worker pool: with no job that waits there are as many threads as were asked for") {
+  constexpr std::size_t threads = 3;
+  kith::net::worker_pool pool{{.threads = threads}};
+  std::atomic<std::size_t> running{0};
+  std::atomic<std::size_t> most{0};
+  std::atomic<int> left{300};
+  std::promise<void> all;
+  for (int i = 0; i < 300; ++i) {
+    CHECK(pool.post([&] {
+      const std::size_t now = ++running;
+      std::size_t known = most;
+      while (now > known && !most.compare_exchange_weak(known, now)) {
+      }
+      std::this_thread::yield();
+      --running;
+      if (--left == 0) all.set_value();
+    }));
+  }
+  REQUIRE(all.get_future().wait_for(patience) == std::future_status::ready);
+  CHECK(most <= threads);
 }
 
 TEST_CASE("log sink: peers get few lines, and no say in their form") {

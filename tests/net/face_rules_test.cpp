@@ -7,8 +7,10 @@
 
 #include <sys/wait.h>
 
+#include <atomic>
 #include <cstdint>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -98,7 +100,6 @@ TEST_CASE("face: handles answer closed when their member is gone") {
   CHECK(all[0].cache<std::string, std::string>("words").put("k", "w") != kith::version{});
 }
 
-// The handler of an async call runs on its member, which is gone: it may be dropped, not run late.
 TEST_CASE("face: calls that wait when their member ends are told so") {
   auto alone = std::make_unique<kith::member>(at(cluster_name()));
   std::promise<void> loading;
@@ -125,13 +126,55 @@ TEST_CASE("face: calls that wait when their member ends are told so") {
   ending.join();
 }
 
-TEST_CASE("face: after a fork the child's handles answer closed") {
-  members all{1};
-  auto cache = all[0].cache<std::string, std::string>("words");
+// The handlers capture the cache, as handlers do: they must not keep what they wait for.
+TEST_CASE("face: every handler is called once, also when its member ends or is gone") {
+  auto alone = std::make_unique<kith::member>(at(cluster_name()));
+  std::promise<void> loading;
+  std::promise<void> go;
+  const std::shared_future<void> may_go = go.get_future().share();
+  std::atomic<int> loads{0};
+  std::atomic<int> told{0};
+  const auto count = [&told](kith::error_code code) {
+    told += code == kith::errc::closed ? 1 : 99;
+  };
+  const std::weak_ptr<kith::net::runtime> runtime = alone->runtime().weak_from_this();
+  {
+    auto cache = alone->cache<std::string, std::string>(
+        "rows", {.load = [&](const std::string&) -> std::optional<std::string> {
+          if (++loads == 1) loading.set_value();
+          may_go.wait();
+          return "late";
+        }});
+    cache.async_get("k", [cache, count](kith::error_code code, const auto&) { count(code); });
+    cache.async_get("k", [cache, count](kith::error_code code, const auto&) { count(code); });
+    cache.async_get_many({"k", "l"}, [cache, count](kith::error_code code, const auto&) {
+      count(code);
+      cache.async_erase("k", [cache, count](kith::error_code later, const auto&) { count(later); });
+    });
+    loading.get_future().wait();
+    alone.reset();
+    CHECK(told >= 3);
+    CHECK(wait_until([&] { return told == 4; }));
+
+    cache.async_get("k", [cache, count](kith::error_code code, const auto&) { count(code); });
+    cache.async_put("k", "v", [cache, count](kith::error_code code, const auto&) { count(code); });
+    cache.async_put_many({{"k", "v"}}, [cache, count](kith::error_code code) { count(code); });
+    cache.async_size([cache, count](kith::error_code code, std::uint64_t) { count(code); });
+    CHECK(wait_until([&] { return told == 8; }));
+  }
+  go.set_value();
+  CHECK(wait_until([&] { return runtime.expired(); }));
+  CHECK(told == 8);
+}
+
+TEST_CASE("face: after a fork the child has no member, and handles that answer closed") {
+  auto alone = std::make_unique<kith::member>(at(cluster_name()));
+  auto cache = alone->cache<std::string, std::string>("words");
   cache.put("k", "v");
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
+    ::alarm(10);  // leaving the cluster would take longer: no thread is there that could do it
     const auto closed = kith::make_error_code(kith::errc::closed);
     const bool put = error_of([&] { cache.put("k", "w"); }) == closed;
     const bool got =
@@ -139,9 +182,17 @@ TEST_CASE("face: after a fork the child's handles answer closed") {
     const bool many = error_of([&] { static_cast<void>(cache.get_many({"a", "b"})); }) == closed;
     const bool open =
         error_of([&] {
-          static_cast<void>(all[0].cache<std::string, std::string>("more"));
+          static_cast<void>(alone->cache<std::string, std::string>("more"));
         }) == closed;
-    ::_exit((put ? 0 : 1) + (got ? 0 : 2) + (many ? 0 : 4) + (open ? 0 : 8));
+    std::promise<kith::error_code> told;
+    cache.async_put("k", "w", [&](kith::error_code code, kith::version) { told.set_value(code); });
+    const bool async = told.get_future().get() == closed;
+    std::promise<kith::error_code> told_many;
+    cache.async_put_many({{"k", "w"}}, [&](kith::error_code code) { told_many.set_value(code); });
+    const bool async_many = told_many.get_future().get() == closed;
+    alone.reset();
+    ::_exit((put ? 0 : 1) + (got ? 0 : 2) + (many ? 0 : 4) + (open ? 0 : 8) + (async ? 0 : 16) +
+            (async_many ? 0 : 32));
   }
   int status = -1;
   REQUIRE(wait_until([&] { return ::waitpid(child, &status, WNOHANG) == child; }));
@@ -157,6 +208,24 @@ TEST_CASE("face: an address that others can reach is refused with the reason") {
   CHECK(contains(text, "0.0.0.0"));
   CHECK(contains(text, "insecure"));
   CHECK(contains(text, "authenticate"));
+}
+
+TEST_CASE("face: a member that listens everywhere has to say where it is") {
+  for (const char* everywhere : {"0.0.0.0", "::"}) {
+    kith::member_options open;
+    open.bind = {everywhere, 0};
+    open.insecure = true;
+    const std::string text = refusal(open);
+    CHECK(contains(text, "advertise"));
+    CHECK(contains(text, everywhere));
+    open.advertise = kith::endpoint{everywhere, 5801};
+    CHECK(contains(refusal(open), "advertise"));
+  }
+  kith::member_options known = at(cluster_name());
+  known.bind = {"0.0.0.0", 0};
+  known.insecure = true;
+  known.advertise = kith::endpoint{"127.0.0.1", 5801};
+  CHECK_FALSE(error_of([&] { const kith::member made{known}; }));
 }
 
 TEST_CASE("face: a member's options that are not allowed name their field") {
@@ -209,8 +278,8 @@ TEST_CASE("face: a refused opening leaves nothing behind of its own options") {
   static_cast<void>(all[0].cache<std::string, std::string>("words", {.ttl = 10s}));
   CHECK(contains(refusal(all[1], "words", {}, kith::errc::config_mismatch), "ttl"));
   auto cache = all[1].cache<std::string, std::string>(
-      "words", {.load = [](const std::string& key) { return std::optional{key + "!"}; },
-                .ttl = 10s});
+      "words", {.ttl = 10s,
+                .load = [](const std::string& key) { return std::optional{key + "!"}; }});
   CHECK(*cache.get("k") == "k!");
 }
 

@@ -184,7 +184,7 @@ TEST_CASE("runtime: a stopped member answers closed, blocking on its own thread 
   real_member first{options_for("closing")};
   auto cache = first.cache<std::string, std::string>("c");
   std::promise<bool> refused;
-  boost::asio::post(first.runtime().handler_context(), [&] {
+  boost::asio::post(first.runtime().handler_executor(), [&] {
     try {
       cache.put("k", "v");
       refused.set_value(false);
@@ -230,7 +230,7 @@ TEST_CASE("runtime: a peer that does not read is put off, not forgotten") {
   }
   std::promise<void> entered;
   std::promise<void> release;
-  boost::asio::post(greedy.runtime().handler_context(), [&] {
+  boost::asio::post(greedy.runtime().handler_executor(), [&] {
     entered.set_value();
     release.get_future().wait();
   });

@@ -9,7 +9,6 @@
 
 #include <concepts>
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,11 +68,8 @@ ref<Value> cache<Key, Value>::get(const Lookup& key, const get_options& how) con
   ref<Value> value = state_->find_near(encoded, key, how);
   if (value) return value;
   node::outcome result = handle::run_call(*port_, state_->make_get(encoded, how));
-  const std::exception_ptr thrown = result.thrown;
-  const std::string detail = result.detail;
-  const error_code code = state_->take_value(std::move(result), value);
-  if (thrown) std::rethrow_exception(thrown);
-  if (code) throw error{static_cast<errc>(code.value()), detail};
+  state_->take_value(result, value);
+  handle::throw_failure(result);
   return value;
 }
 
@@ -84,7 +80,7 @@ auto cache<Key, Value>::async_get(const Lookup& key, const get_options& how, Tok
       port_,
       handle::prepared_call::from([&] { return state_->make_get(encoded_key<Key>{key}, how); }),
       [shared = state_](node::outcome&& result, ref<Value>& into) {
-        return shared->take_value(std::move(result), into);
+        return shared->take_value(result, into);
       },
       std::forward<Token>(token),
       [shared = state_, how](const node::call& what, ref<Value>& into) {
@@ -101,8 +97,8 @@ versioned<Value> cache<Key, Value>::get_versioned(const Lookup& key) const {
   what.load = false;
   versioned<Value> found;
   node::outcome result = handle::run_call(*port_, std::move(what));
+  state_->take_value(result, found.value);
   handle::throw_failure(result);
-  if (const error_code code = state_->take_value(std::move(result), found.value)) throw error{code};
   found.version = found.value.version();
   return found;
 }
@@ -117,7 +113,7 @@ auto cache<Key, Value>::async_get_versioned(const Lookup& key, Token&& token) co
         return what;
       }),
       [shared = state_](node::outcome&& result, versioned<Value>& into) {
-        const error_code code = shared->take_value(std::move(result), into.value);
+        const error_code code = shared->take_value(result, into.value);
         into.version = into.value.version();
         return code;
       },
@@ -129,7 +125,7 @@ auto cache<Key, Value>::get_many(const std::vector<Key>& keys) const -> std::vec
   handle::many_reads<Key, Value> reads{state_, keys};
   const auto answers = handle::run_calls(*port_, reads.start());
   std::vector<pair_type> present;
-  if (const error_code code = reads.finish(*answers, present)) throw error{code};
+  if (reads.finish(*answers, present)) handle::throw_first_failure(*answers);
   return present;
 }
 

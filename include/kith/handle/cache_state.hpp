@@ -82,14 +82,15 @@ class cache_state final : public node::cache_hooks {
   /// Puts the encoded value and its time to live into `what`.
   void set_value(node::call& what, const Value& value, const put_options& how) const;
 
-  /// The value that a get brought, or what went wrong. Ends the fill that the get leads.
-  error_code take_value(node::outcome&& result, ref<Value>& value);
+  /// The value that a get brought, or what went wrong, which is `result.error` too. Ends the fill
+  /// that the get leads.
+  error_code take_value(node::outcome& result, ref<Value>& value);
 
   void register_processor(std::string name, std::type_index type, processor run);
   /// Throws kith::error(unknown_processor) for a type that was not registered here.
   [[nodiscard]] std::string processor_name(std::type_index type) const;
 
-  node::loader_outcome load(byte_view key) noexcept override;
+  replica::load_result load(byte_view key) noexcept override;
   replica::processor_result process(const replica::run_processor& job) noexcept override;
   near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
 
@@ -185,10 +186,10 @@ void cache_state<Key, Value>::count_read(const node::outcome& result, bool faile
 }
 
 template <class Key, class Value>
-error_code cache_state<Key, Value>::take_value(node::outcome&& result, ref<Value>& value) {
-  const error_code code = result.error ? result.error : decode_value(result, value);
-  count_read(result, static_cast<bool>(code));
-  return code;
+error_code cache_state<Key, Value>::take_value(node::outcome& result, ref<Value>& value) {
+  if (!result.error) result.error = decode_value(result, value);
+  count_read(result, static_cast<bool>(result.error));
+  return result.error;
 }
 
 template <class Key, class Value>
@@ -218,22 +219,22 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
 }
 
 template <class Key, class Value>
-node::loader_outcome cache_state<Key, Value>::load(byte_view key) noexcept {
+replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
   counters_.loads_here.fetch_add(1, std::memory_order_relaxed);
   try {
     const std::optional<Key> typed = kith::decode<Key>(key);
-    if (!typed) return {replica::load_failure{"the key is not of the cache's type"}, {}};
+    if (!typed) return replica::load_failure{"the key is not of the cache's type"};
     const std::optional<Value> value = options_.load(*typed);
-    if (!value) return {replica::not_found{}, {}};
+    if (!value) return replica::not_found{};
     bytes encoded = kith::encode(*value);
     if (encoded.size() > wire::limits::value_bytes) {
-      return {replica::load_failure{"the loaded value is too long"}, {}};
+      return replica::load_failure{"the loaded value is too long"};
     }
-    return {replica::loaded{std::move(encoded), std::nullopt}, {}};
+    return replica::loaded{std::move(encoded), std::nullopt};
   } catch (const std::exception& thrown) {
-    return {replica::load_failure{thrown.what()}, std::current_exception()};
+    return replica::load_failure{thrown.what(), std::current_exception()};
   } catch (...) {
-    return {replica::load_failure{"the loader threw"}, std::current_exception()};
+    return replica::load_failure{"the loader threw", std::current_exception()};
   }
 }
 

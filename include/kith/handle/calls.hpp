@@ -41,7 +41,7 @@ class many_reads {
   error_code finish(call_group& answers, std::vector<std::pair<Key, ref<Value>>>& present) {
     error_code first;
     for (std::size_t i = 0; i < answers.size(); ++i) {
-      const error_code code = state_->take_value(std::move(answers.result(i)), found_[asked_[i]]);
+      const error_code code = state_->take_value(answers.result(i), found_[asked_[i]]);
       if (code && !first) first = code;
     }
     if (first) return first;

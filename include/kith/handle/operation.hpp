@@ -25,12 +25,18 @@ namespace kith::handle {
 
 namespace asio = boost::asio;
 
-/// Throws what the outcome says went wrong: the loader's own exception, or kith::error.
+/// Throws kith::error if the outcome is one, with what the loader threw nested in it.
 inline void throw_failure(const node::outcome& result) {
-  if (result.thrown) std::rethrow_exception(result.thrown);
   if (!result.error) return;
-  if (result.detail.empty()) throw error{result.error};
-  throw error{static_cast<errc>(result.error.value()), result.detail};
+  const error failure = result.detail.empty()
+                            ? error{result.error}
+                            : error{static_cast<errc>(result.error.value()), result.detail};
+  if (!result.thrown) throw failure;
+  try {
+    std::rethrow_exception(result.thrown);
+  } catch (...) {
+    std::throw_with_nested(failure);
+  }
 }
 
 /// Calls that are waited for together; `on_all` runs when the last one is done. Lives until then.

@@ -10,7 +10,9 @@
 // Locks: lane, then a connection's outbox. hooks_mutex_ and view_mutex_ are leaves.
 //
 // Life: make, start(), stop(). Jobs of loaders share the runtime, so one that hangs keeps the
-// memory, but after stop() no thread, socket or machine of it does anything.
+// memory, but after stop() no thread, socket or machine of it does anything. In a forked child it
+// is closed and never destroyed: it has no threads there, and nobody will let go the locks that
+// they held.
 #pragma once
 
 #include <kith/core/assert.hpp>
@@ -20,6 +22,8 @@
 #include <kith/error.hpp>
 #include <kith/net/alarm.hpp>
 #include <kith/net/clock.hpp>
+#include <kith/net/fork_mark.hpp>
+#include <kith/net/handler_queue.hpp>
 #include <kith/net/io_threads.hpp>
 #include <kith/net/links.hpp>
 #include <kith/net/listener.hpp>
@@ -71,7 +75,9 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   /// Looks for others and takes part. Once.
   void start();
   /// Refuses new calls, leaves the cluster, ends what waits with errc::closed, stops all threads.
-  /// Not from one of the member's own threads. Again is harmless.
+  /// Handlers that the threads did not come to are run here.
+  /// Not from one of the member's own threads. Again is harmless; in a forked child it does
+  /// nothing.
   void stop();
 
   // Any thread.
@@ -84,11 +90,19 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void submit_many(std::vector<node::call>&& calls);
   void settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft);
 
-  [[nodiscard]] bool closed() const { return closing_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool closed() const {
+    return closing_.load(std::memory_order_acquire) || made_.elsewhere();
+  }
+  /// True in a process that forked from the member's.
+  [[nodiscard]] bool in_child() const { return made_.elsewhere(); }
   /// True on a thread that serves the network: a call that blocks there would wait for itself.
   [[nodiscard]] bool on_serving_thread() const { return threads_.on_one_of_them(); }
   /// Where handlers run that name no executor.
-  [[nodiscard]] boost::asio::io_context& handler_context() { return threads_.home(); }
+  /// Where loaders and processors run.
+  [[nodiscard]] worker_pool& workers() { return workers_; }
+  [[nodiscard]] net::handler_executor handler_executor() const {
+    return net::handler_executor{handlers_};
+  }
   [[nodiscard]] near::gates& gates() { return gates_; }
   [[nodiscard]] const endpoint& local() const { return listener_->local(); }
   [[nodiscard]] const runtime_counters& counters() const { return counters_; }
@@ -178,15 +192,13 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(log_record&& one) { log_.write(one); }
   void fail_opens();
 
-  /// Runs `function` on the home thread and waits for it; false when `limit` passed first.
-  template <class Function>
-  bool wait_at_home(Function&& function, duration limit);
-
   // Constant after construction. Threads before all that they carry: sockets end before contexts.
+  const fork_mark made_;
   const runtime_options options_;
   log_sink log_;
   near::gates gates_;
   io_threads threads_;
+  const std::shared_ptr<handler_queue> handlers_;
   std::shared_ptr<listener> listener_;
   const cluster::membership_options membership_;
   std::vector<std::unique_ptr<lane_slot>> lanes_;

@@ -112,6 +112,7 @@ inline void runtime::submit_many(std::vector<node::call>&& calls) {
 }
 
 inline void runtime::settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft) {
+  if (in_child()) return;
   drive(lane(p), [&](node::lane& machine, time_point now, node::lane::outbox& out) {
     machine.settle(now, rid, draft, out);
   });
@@ -230,17 +231,17 @@ inline void runtime::carry(lane_slot&, node::pull_view&& one) {
 }
 
 inline void runtime::carry(lane_slot& in, node::load_here&& one) {
-  const auto done = [self = shared_from_this(), &in, rid = one.rid](node::loader_outcome&& result) {
+  const auto done = [self = shared_from_this(), &in, rid = one.rid](replica::load_result&& result) {
     self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
       machine.on_loaded_here(now, rid, std::move(result), out);
     });
   };
   const bool posted = workers_.post([hooks = hooks_of(one.cache), key = std::move(one.key), done] {
-    done(hooks != nullptr ? hooks->load(key) : node::loader_outcome{replica::not_found{}, {}});
+    done(hooks != nullptr ? hooks->load(key) : replica::load_result{replica::not_found{}});
   });
   if (posted) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
-  done({replica::load_failure{"too many loads wait"}, {}});
+  done(replica::load_failure{"too many loads wait"});
 }
 
 inline void runtime::carry(lane_slot& in, replica::run_load&& one) {
@@ -251,7 +252,7 @@ inline void runtime::carry(lane_slot& in, replica::run_load&& one) {
     });
   };
   const bool posted = workers_.post([hooks = hooks_of(one.cache), key = std::move(one.key), done] {
-    done(hooks != nullptr ? hooks->load(key).result : replica::load_result{replica::not_found{}});
+    done(hooks != nullptr ? hooks->load(key) : replica::load_result{replica::not_found{}});
   });
   if (posted) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);

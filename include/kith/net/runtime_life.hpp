@@ -3,6 +3,7 @@
 
 #include <kith/net/runtime.hpp>
 
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
 #include <sys/random.h>
@@ -30,13 +31,16 @@ namespace kith::net {
 }
 
 inline std::shared_ptr<runtime> runtime::make(runtime_options options) {
-  return std::shared_ptr<runtime>{new runtime{std::move(options)}};
+  return {new runtime{std::move(options)}, [](const runtime* over) {
+            if (!over->in_child()) delete over;
+          }};
 }
 
 inline runtime::runtime(runtime_options options)
     : options_{std::move(options)},
       log_{options_.log},
       threads_{options_.io_threads},
+      handlers_{std::make_shared<handler_queue>(threads_.home())},
       listener_{std::make_shared<listener>(threads_.home(), options_.listen)},
       membership_{membership_options()},
       workers_{options_.workers},
@@ -53,6 +57,13 @@ inline cluster::membership_options runtime::membership_options() const {
   cluster::membership_options made = options_.membership;
   made.self.id = {system_random(), system_random() | 1, 1};
   made.self.address = options_.advertise.value_or(listener_->local());
+  boost::system::error_code no_literal;
+  const auto literal = boost::asio::ip::make_address(made.self.address.host, no_literal);
+  if (!no_literal && literal.is_unspecified()) {
+    throw kith::error{errc::invalid_option,
+                      "advertise: other members would dial " + to_string(made.self.address) +
+                          ", which is no machine; give the address at which they reach this one"};
+  }
   return made;
 }
 
@@ -94,17 +105,6 @@ inline void runtime::start() {
   });
 }
 
-template <class Function>
-bool runtime::wait_at_home(Function&& function, duration limit) {
-  const auto done = std::make_shared<std::promise<void>>();
-  std::future<void> over = done->get_future();
-  boost::asio::post(threads_.home(), [done, run = std::forward<Function>(function)]() mutable {
-    run();
-    done->set_value();
-  });
-  return over.wait_for(limit) == std::future_status::ready;
-}
-
 template <class Visit>
 void runtime::with_control(Visit&& visit) {
   KITH_ASSERT(!on_serving_thread());
@@ -117,7 +117,7 @@ void runtime::with_control(Visit&& visit) {
 }
 
 inline void runtime::stop() {
-  if (closing_.exchange(true)) return;
+  if (in_child() || closing_.exchange(true)) return;
   if (on_serving_thread() || workers_.on_one_of_them()) {
     assertion_failed("a member is not stopped on one of its own threads", __FILE__, __LINE__);
   }
@@ -129,6 +129,8 @@ inline void runtime::stop() {
   }
   end_links();
   threads_.stop();
+  handlers_->end();
+  control_.forget_caches();  // its thread is gone
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks;
   const mutex_lock lock{hooks_mutex_};
   hooks.swap(hooks_);  // they end after the lock
@@ -166,8 +168,6 @@ inline void runtime::end_links() {
     if (!started_) listener_->stop();
   });
   over.wait_for(options_.drain_time);
-  // Handlers of users that were posted to this context before run before this.
-  static_cast<void>(wait_at_home([] {}, options_.drain_time));
 }
 
 }  // namespace kith::net

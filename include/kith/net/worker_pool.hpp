@@ -1,5 +1,11 @@
 // The threads that run users' code which may block: loaders and processors. As many as were asked
-// for, whatever they do; what finds no thread waits in a queue of a named length.
+// for; what finds no thread waits in a queue of a named length.
+//
+// A job may wait for what another job has to do: a loader that gets a key which is loaded. If all
+// threads waited so, none would ever be told. So for each job that waits there may be one thread
+// more, up to a named bound: a substitute. It is started when a job finds no idle thread, takes the
+// newest first, which is most likely what somebody waits for, and ends when there is no job left or
+// fewer jobs wait than there are substitutes.
 #pragma once
 
 #include <kith/core/mutex.hpp>
@@ -7,10 +13,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,6 +30,8 @@ struct worker_limits {
   std::size_t threads = 4;
   /// Jobs that wait for a thread; one more is refused.
   std::size_t queue = 65536;
+  /// Jobs that may wait for other jobs at a time; one more may not wait. As many substitutes.
+  std::size_t waiting_jobs = 64;
 };
 
 class worker_pool {
@@ -35,23 +46,43 @@ class worker_pool {
   /// False when the queue is full or the pool has stopped: the job will not run. It may not throw.
   [[nodiscard]] bool post(job what);
 
-  [[nodiscard]] bool on_one_of_them() const;
+  [[nodiscard]] bool on_one_of_them() const { return current() == shared_.get(); }
+
+  /// The right of one job to wait for others, which it gives back at its end.
+  class waiting_job;
+  /// For the job that runs on the calling thread. Null: as many jobs wait as may.
+  [[nodiscard]] std::unique_ptr<waiting_job> try_wait();
 
   /// Drops what waits and gives what runs `grace` to end. Returns the number of jobs that did not:
   /// their threads are left to themselves, with nothing but what the job itself holds.
   std::size_t stop(std::chrono::milliseconds grace);
 
  private:
+  enum class role : std::uint8_t { lasting, substitute };
+
   /// Outlives the pool where a job hangs.
   struct shared {
     kith::mutex mutex;
     condition_variable changed;
     std::deque<job> waiting KITH_GUARDED_BY(mutex);
     std::size_t running_threads KITH_GUARDED_BY(mutex) = 0;
+    /// Of the lasting threads.
+    std::size_t idle KITH_GUARDED_BY(mutex) = 0;
+    std::size_t waiting_jobs KITH_GUARDED_BY(mutex) = 0;
+    /// Invariant: no more than the limit of waiting_jobs.
+    std::map<std::thread::id, std::thread> substitutes KITH_GUARDED_BY(mutex);
+    /// Substitutes that have nothing more to do than to be joined.
+    std::vector<std::thread> ended KITH_GUARDED_BY(mutex);
     bool stopped KITH_GUARDED_BY(mutex) = false;
   };
 
-  static void work(shared& with);
+  /// The pool whose thread this is.
+  static const shared*& current();
+  static void work(shared& with, role as = role::lasting);
+  /// Waits for the next job. False: the thread is to end.
+  static bool take(shared& with, role as, job& next) KITH_REQUIRES(with.mutex);
+  /// Starts a substitute if a job finds no thread and one may be.
+  static void add_substitute(const std::shared_ptr<shared>& with) KITH_EXCLUDES(with->mutex);
 
   const worker_limits limits_;
   std::shared_ptr<shared> shared_ = std::make_shared<shared>();
@@ -73,43 +104,116 @@ inline worker_pool::worker_pool(const worker_limits& limits) : limits_{limits} {
   }
 }
 
-inline void worker_pool::work(shared& with) {
+inline const worker_pool::shared*& worker_pool::current() {
+  thread_local const shared* pool = nullptr;
+  return pool;
+}
+
+inline bool worker_pool::take(shared& with, role as, job& next) {
+  if (as == role::substitute) {
+    const bool surplus = with.substitutes.size() > with.waiting_jobs;
+    if (with.stopped || surplus || with.waiting.empty()) return false;
+    next = std::move(with.waiting.back());
+    with.waiting.pop_back();
+    return true;
+  }
+  while (!with.stopped && with.waiting.empty()) {
+    ++with.idle;
+    with.changed.wait(with.mutex);
+    --with.idle;
+  }
+  if (with.stopped) return false;
+  next = std::move(with.waiting.front());
+  with.waiting.pop_front();
+  return true;
+}
+
+inline void worker_pool::work(shared& with, role as) {
+  current() = &with;
+  job next;
   mutex_lock lock{with.mutex};
-  while (!with.stopped) {
-    if (with.waiting.empty()) {
-      with.changed.wait(with.mutex);
-      continue;
-    }
-    job next = std::move(with.waiting.front());
-    with.waiting.pop_front();
+  while (take(with, as, next)) {
     lock.unlock();
     next();
     next = nullptr;  // what it holds may end here, and not under the lock
     lock.lock();
   }
+  const auto self = with.substitutes.find(std::this_thread::get_id());
+  if (self != with.substitutes.end()) {
+    with.ended.push_back(std::move(self->second));
+    with.substitutes.erase(self);
+  }
   --with.running_threads;
   with.changed.notify_all();
 }
 
+inline void worker_pool::add_substitute(const std::shared_ptr<shared>& with) {
+  std::vector<std::thread> ended;
+  {
+    const mutex_lock lock{with->mutex};
+    ended.swap(with->ended);
+    const bool needed = !with->stopped && with->waiting.size() > with->idle &&
+                        with->substitutes.size() < with->waiting_jobs;
+    if (needed) {
+      try {
+        std::thread started{[with] {
+          name_this_thread("kith-load-sub");
+          work(*with, role::substitute);
+        }};
+        const std::thread::id id = started.get_id();
+        with->substitutes.emplace(id, std::move(started));
+        ++with->running_threads;
+      } catch (const std::system_error&) {
+        // The system has no thread left: what waits ends at its deadline.
+      }
+    }
+  }
+  for (std::thread& each : ended) each.join();
+}
+
+class worker_pool::waiting_job {
+ public:
+  /// Requires that the job was counted.
+  explicit waiting_job(std::shared_ptr<shared> of) : of_{std::move(of)} {}
+  ~waiting_job() {
+    const mutex_lock lock{of_->mutex};
+    --of_->waiting_jobs;
+  }
+  waiting_job(const waiting_job&) = delete;
+  waiting_job& operator=(const waiting_job&) = delete;
+
+  /// The job has to wait now.
+  void begin() { add_substitute(of_); }
+
+ private:
+  std::shared_ptr<shared> of_;
+};
+
+inline std::unique_ptr<worker_pool::waiting_job> worker_pool::try_wait() {
+  {
+    const mutex_lock lock{shared_->mutex};
+    if (shared_->waiting_jobs >= limits_.waiting_jobs) return nullptr;
+    ++shared_->waiting_jobs;
+  }
+  return std::make_unique<waiting_job>(shared_);
+}
+
 inline bool worker_pool::post(job what) {
+  bool crowded = false;
   {
     const mutex_lock lock{shared_->mutex};
     if (shared_->stopped || shared_->waiting.size() >= limits_.queue) return false;
     shared_->waiting.push_back(std::move(what));
+    crowded = shared_->waiting_jobs > 0;
   }
   shared_->changed.notify_one();
+  if (crowded) add_substitute(shared_);
   return true;
-}
-
-inline bool worker_pool::on_one_of_them() const {
-  for (const std::thread& each : threads_) {
-    if (each.get_id() == std::this_thread::get_id()) return true;
-  }
-  return false;
 }
 
 inline std::size_t worker_pool::stop(std::chrono::milliseconds grace) {
   std::deque<job> dropped;
+  std::vector<std::thread> substitutes;
   std::size_t hanging = 0;
   {
     mutex_lock lock{shared_->mutex};
@@ -121,8 +225,12 @@ inline std::size_t worker_pool::stop(std::chrono::milliseconds grace) {
       if (!shared_->changed.wait_until(shared_->mutex, deadline)) break;
     }
     hanging = shared_->running_threads;
+    substitutes.swap(shared_->ended);
+    for (auto& [id, running] : shared_->substitutes) substitutes.push_back(std::move(running));
+    shared_->substitutes.clear();
   }
   for (std::thread& each : threads_) hanging == 0 ? each.join() : each.detach();
+  for (std::thread& each : substitutes) hanging == 0 ? each.join() : each.detach();
   threads_.clear();
   return hanging;
 }

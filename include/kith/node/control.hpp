@@ -61,6 +61,8 @@ class control {
 
   void start(time_point now, outbox& out);
   void leave(time_point now, outbox& out);
+  /// Lets go the typed sides of all caches, which hold the driver. Nothing but the end may follow.
+  void forget_caches() { caches_.clear(); }
 
   /// Answered by open_answered, at once where the view knows the cache.
   void open(time_point now, const open_request& request, outbox& out);

@@ -10,25 +10,18 @@
 #include <kith/replica/effect.hpp>
 
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace kith::node {
 
-/// What a loader of this process brought; `thrown` is what it threw, for callers in this process.
-struct loader_outcome {
-  replica::load_result result;
-  std::exception_ptr thrown;
-};
-
 /// The typed side of one cache, for the machines. Called by the driver with no lock held; `load`
 /// and `process` may run the user's code and block.
 class cache_hooks {
  public:
   virtual ~cache_hooks() = default;
-  virtual loader_outcome load(byte_view key) noexcept = 0;
+  virtual replica::load_result load(byte_view key) noexcept = 0;
   virtual replica::processor_result process(const replica::run_processor& job) noexcept = 0;
   /// Null when the cache keeps no near entries.
   virtual near::table* near_table() = 0;

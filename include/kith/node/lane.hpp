@@ -76,7 +76,8 @@ class lane {
                     replica::load_result&& result, outbox& out);
   void on_processor_done(time_point now, const replica::processor_ticket& ticket,
                          replica::processor_result&& result, outbox& out);
-  void on_loaded_here(time_point now, std::uint64_t rid, loader_outcome&& result, outbox& out);
+  void on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
+                      outbox& out);
 
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const;
@@ -337,16 +338,16 @@ inline void lane::on_processor_done(time_point now, const replica::processor_tic
   run(now, out);
 }
 
-inline void lane::on_loaded_here(time_point now, std::uint64_t rid, loader_outcome&& loaded,
+inline void lane::on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
                                  outbox& out) {
   outcome failure;
   std::optional<bytes> value;
-  if (auto* found = std::get_if<replica::loaded>(&loaded.result)) {
+  if (auto* found = std::get_if<replica::loaded>(&loaded)) {
     value = std::move(found->value);
-  } else if (auto* failed = std::get_if<replica::load_failure>(&loaded.result)) {
+  } else if (auto* failed = std::get_if<replica::load_failure>(&loaded)) {
     failure.error = errc::load_failed;
     failure.detail = std::move(failed->text);
-    failure.thrown = loaded.thrown;
+    failure.thrown = std::move(failed->thrown);
   }
   router_.on_loaded_here(now, rid, std::move(value), std::move(failure), from_router_);
   run(now, out);
@@ -426,7 +427,7 @@ inline void lane::carry(time_point now, ask_here&& one, outbox&) {
 }
 inline void lane::carry(time_point now, replica::answer_get&& one, outbox&) {
   one.reply.value = one.value;
-  router_.on_get_reply(now, self_, one.rid, one.reply, from_router_);
+  router_.on_get_reply(now, self_, one.rid, one.reply, from_router_, one.thrown);
 }
 inline void lane::carry(time_point now, replica::answer_mutate&& one, outbox&) {
   one.reply.result = one.result;

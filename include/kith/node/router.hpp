@@ -21,6 +21,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
@@ -89,8 +90,9 @@ class router {
   /// The connection to `peer` opened or was lost: what was asked there is asked again.
   void on_session(time_point now, member_id peer, outbox& out);
 
+  /// `thrown`: what a loader of this process threw, where the reply says load_failed.
   void on_get_reply(time_point now, member_id from, std::uint64_t rid, const wire::get_reply& reply,
-                    outbox& out);
+                    outbox& out, const std::exception_ptr& thrown = nullptr);
   void on_mutate_reply(time_point now, member_id from, std::uint64_t rid,
                        const wire::mutate_reply& reply, outbox& out);
   void on_count_reply(time_point now, member_id from, std::uint64_t rid,
@@ -136,7 +138,8 @@ class router {
   void try_later(time_point now, store::handle at);
   void finish(store::handle at, outcome&& result, outbox& out);
   void finish(store::handle at, errc why, outbox& out, std::string detail = {});
-  void not_answered(time_point now, store::handle at, const wire::get_reply& reply, outbox& out);
+  void not_answered(time_point now, store::handle at, const wire::get_reply& reply, outbox& out,
+                    const std::exception_ptr& thrown = nullptr);
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
                                           const wire::get_reply& reply);
   void drop_fill(store::handle at);
@@ -351,8 +354,10 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   const call& what = waiting.what;
   drop_fill(at);
   distrust(now, what);
+  // An owner that is gone may have applied what it was sent: no_owner would deny it.
+  const bool maybe_applied = what.kind == call_kind::mutate && waiting.sent;
   const bool ownerless = route_of(what.partition).owner.nobody();
-  finish(at, ownerless ? errc::no_owner : errc::timed_out, out);
+  finish(at, ownerless && !maybe_applied ? errc::no_owner : errc::timed_out, out);
 }
 
 inline void router::on_identity(time_point now, member_id self, near::coherence& near,
@@ -360,6 +365,7 @@ inline void router::on_identity(time_point now, member_id self, near::coherence&
   self_ = self;
   near_ = &near;
   routes_.assign(partition_count, {});
+  moved_ = false;
   std::vector<store::handle> all;
   calls_.for_each([&](store::handle at, pending_call& waiting) {
     waiting.leads = false;  // the fills are gone with the old identity

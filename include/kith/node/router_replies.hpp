@@ -10,6 +10,7 @@
 #include <kith/wire/data_messages.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,7 +18,8 @@
 namespace kith::node {
 
 inline void router::on_get_reply(time_point now, member_id from, std::uint64_t rid,
-                                 const wire::get_reply& reply, outbox& out) {
+                                 const wire::get_reply& reply, outbox& out,
+                                 const std::exception_ptr& thrown) {
   const store::handle at = answered(from, rid);
   if (at == store::no_handle) return;
   pending_call& waiting = calls_[at];
@@ -25,7 +27,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   const near::reply_verdict said = judge(now, from, at, reply);
   if (said == near::reply_verdict::retry) return try_later(now, at);
   if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
-    return not_answered(now, at, reply, out);
+    return not_answered(now, at, reply, out, thrown);
   }
   outcome result;
   result.yes = reply.status == wire::get_status::hit;
@@ -61,14 +63,19 @@ inline near::reply_verdict router::judge(time_point now, member_id from, store::
 }
 
 inline void router::not_answered(time_point now, store::handle at, const wire::get_reply& reply,
-                                 outbox& out) {
+                                 outbox& out, const std::exception_ptr& thrown) {
   const pending_call& waiting = calls_[at];
   switch (reply.status) {
     case wire::get_status::wrong_epoch:
     case wire::get_status::retry:
     case wire::get_status::unknown_cache: return try_later(now, at);
-    case wire::get_status::load_failed:
-      return finish(at, errc::load_failed, out, std::string{as_text(reply.value)});
+    case wire::get_status::load_failed: {
+      outcome failure;
+      failure.error = errc::load_failed;
+      failure.detail = as_text(reply.value);
+      failure.thrown = thrown;
+      return finish(at, std::move(failure), out);
+    }
     case wire::get_status::overloaded: return finish(at, errc::overloaded, out);
     case wire::get_status::ticket: break;
     case wire::get_status::hit:

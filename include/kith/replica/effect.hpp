@@ -9,6 +9,7 @@
 #include <kith/wire/packet.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <variant>
@@ -23,6 +24,8 @@ struct answer_get {
   partition_id partition{};
   wire::get_reply reply;
   bytes value;
+  /// What the loader threw, when it ran in this process.
+  std::exception_ptr thrown;
 };
 struct answer_mutate {
   std::uint64_t rid = 0;
@@ -85,6 +88,8 @@ struct loaded {
 struct not_found {};
 struct load_failure {
   std::string text;
+  /// What the loader threw: for callers in its own process, the others get the text.
+  std::exception_ptr thrown = nullptr;
 };
 using load_result = std::variant<loaded, not_found, load_failure>;
 

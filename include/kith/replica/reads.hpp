@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -57,7 +58,7 @@ class reads {
   void pass_on(time_point now, const load& revoked, outbox& out);
   void serve_anew(time_point now, const load& done, const std::vector<reader>& asked, outbox& out);
   void reply(owned_partition& in, const reader& who, wire::get_reply reply, byte_view value,
-             outbox& out);
+             outbox& out, const std::exception_ptr& thrown = nullptr);
   void refuse(const owned_partition& in, const reader& who, wire::get_status why, outbox& out);
 
   holdings& held_;
@@ -122,7 +123,7 @@ inline void reads::serve(time_point now, owned_partition& in, const reader& who,
 
 /// `answer.cacheable` says that the value may be kept; the reader must also be told of its changes.
 inline void reads::reply(owned_partition& in, const reader& who, wire::get_reply answer,
-                         byte_view value, outbox& out) {
+                         byte_view value, outbox& out, const std::exception_ptr& thrown) {
   answer.epoch = in.epoch;
   answer.as_of = in.seq;
   if (who.near) {
@@ -133,7 +134,7 @@ inline void reads::reply(owned_partition& in, const reader& who, wire::get_reply
     answer.cacheable = false;
   }
   if (who.from == held_.self) {
-    out.push_back(answer_get{who.rid, in.id, answer, to_bytes(value)});
+    out.push_back(answer_get{who.rid, in.id, answer, to_bytes(value), thrown});
     return;
   }
   answer.value = value;
@@ -147,7 +148,7 @@ inline void reads::refuse(const owned_partition& in, const reader& who, wire::ge
   answer.status = why;
   answer.epoch = in.epoch;
   if (who.from == held_.self) {
-    out.push_back(answer_get{who.rid, in.id, answer, {}});
+    out.push_back(answer_get{who.rid, in.id, answer, {}, nullptr});
   } else {
     out.push_back(wire::send{who.from, wire::make_packet(answer, in.id, who.rid)});
   }
@@ -241,6 +242,7 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
   wire::get_reply answer;
   byte_view value;
   std::string text;
+  std::exception_ptr thrown;
   answer.version = taken.value_or(done.fence);
   if (const auto* brought = std::get_if<loaded>(&result)) {
     answer.loaded = true;
@@ -255,6 +257,7 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
     answer.status = wire::get_status::load_failed;
     text = printable(failure->text);
     value = as_bytes(text);
+    thrown = failure->thrown;
   } else {
     ++held_.counters.loads_absent;
     answer.status = wire::get_status::absent;
@@ -267,7 +270,7 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
       ++held_.counters.late_waiters;
       late.push_back(waiter.who);
     } else {
-      reply(in, waiter.who, answer, value, out);
+      reply(in, waiter.who, answer, value, out, thrown);
     }
   }
   serve_anew(now, done, late, out);

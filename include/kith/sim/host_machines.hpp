@@ -288,8 +288,8 @@ inline void host::carry(node::lane& in, node::load_here&& one) {
   time_.after(options_.load_time(), [this, &in, life = life_, hooks, one = std::move(one)] {
     if (life != life_) return;
     when_awake([this, &in, hooks, one] {
-      node::loader_outcome loaded =
-          hooks != nullptr ? hooks->load(one.key) : node::loader_outcome{replica::not_found{}, {}};
+      replica::load_result loaded =
+          hooks != nullptr ? hooks->load(one.key) : replica::load_result{replica::not_found{}};
       node::lane::outbox out;
       in.on_loaded_here(now(), one.rid, std::move(loaded), out);
       run(in, out);
@@ -301,7 +301,7 @@ inline void host::carry(node::lane& in, node::load_here&& one) {
 inline void host::carry(node::lane& in, replica::run_load&& one) {
   const auto hooks = hooks_of(one.cache);
   auto result = std::make_shared<replica::load_result>(
-      hooks != nullptr ? hooks->load(one.key).result : replica::load_result{replica::not_found{}});
+      hooks != nullptr ? hooks->load(one.key) : replica::load_result{replica::not_found{}});
   time_.after(options_.load_time(), [this, &in, life = life_, ticket = one.ticket, result] {
     if (life != life_) return;
     when_awake([this, &in, ticket, result] {

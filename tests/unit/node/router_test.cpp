@@ -1,0 +1,95 @@
+// How calls end at their deadline, and what the error says of a write that may have been applied.
+#include <kith/near/coherence.hpp>
+#include <kith/near/gates.hpp>
+#include <kith/node/router.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <variant>
+
+using namespace kith;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr member_id self{1, 1, 1};
+constexpr member_id other{2, 2, 1};
+constexpr partition_id where{16};
+
+struct waiting_caller {
+  waiting_caller() {
+    binding->name = "words";
+    binding->id.store(1);
+  }
+
+  void submit(node::call_kind kind) {
+    node::call what;
+    what.kind = kind;
+    what.cache = binding;
+    what.partition = where;
+    what.deadline = now + 5s;
+    machine.submit(now, std::move(what), out);
+  }
+  void own(member_id owner, std::uint64_t view) {
+    near.on_ownership(now, where, owner, epoch{view_number{view}}, from_near);
+    machine.on_ownership(where, owner, epoch{view_number{view}});
+    machine.retry_moved(now, out);
+  }
+  [[nodiscard]] bool asked() const {
+    for (const node::router_effect& effect : out) {
+      if (std::holds_alternative<wire::send>(effect)) return true;
+    }
+    return false;
+  }
+  /// What the call ends with at its deadline.
+  [[nodiscard]] error_code end() {
+    while (machine.pending() > 0) {
+      now = machine.next_timeout();
+      machine.on_timeout(now, out);
+    }
+    return std::get<node::complete>(out.back()).result.error;
+  }
+
+  time_point now{1s};
+  near::gates gates;
+  near::coherence near{self, gates, {}};
+  near::outbox from_near;
+  node::router::outbox out;
+  node::router machine{self, near, from_near, {}};
+  std::shared_ptr<node::cache_binding> binding = std::make_shared<node::cache_binding>();
+};
+
+}  // namespace
+
+TEST_CASE("router: a write whose owner is gone may have been applied") {
+  waiting_caller caller;
+  caller.own(other, 1);
+  caller.submit(node::call_kind::mutate);
+  CHECK(caller.asked());
+  caller.own({}, 2);
+  const error_code told = caller.end();
+  CHECK(told == errc::timed_out);
+  CHECK(told == condition::maybe_applied);
+}
+
+TEST_CASE("router: a write that found no owner was not applied") {
+  waiting_caller caller;
+  caller.submit(node::call_kind::mutate);
+  CHECK_FALSE(caller.asked());
+  const error_code told = caller.end();
+  CHECK(told == errc::no_owner);
+  CHECK_FALSE(told == condition::maybe_applied);
+}
+
+TEST_CASE("router: a read whose owner is gone has none") {
+  waiting_caller caller;
+  caller.own(other, 1);
+  caller.submit(node::call_kind::count);
+  CHECK(caller.asked());
+  caller.own({}, 2);
+  CHECK(caller.end() == errc::no_owner);
+}
