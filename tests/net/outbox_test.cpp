@@ -5,6 +5,7 @@
 
 #include <kith/net/outbox.hpp>
 #include <kith/net/progress.hpp>
+#include <kith/wire/data_messages.hpp>
 #include <kith/wire/splitter.hpp>
 
 #include <vector>
@@ -92,6 +93,39 @@ TEST_CASE("outbox: replies count against the total, all else against the hard bo
   CHECK_FALSE(box.congested());
   for (int i = 0; i < 5; ++i) box.push(packet_of(opcode::invalidate, 1, 50'000));
   CHECK(box.overflowing());
+}
+
+TEST_CASE("outbox: a member's own requests are held back and break nothing") {
+  kith::net::outbox_limits limits;
+  limits.soft_bytes = 100'000;
+  limits.request_bytes = 150'000;
+  limits.hard_bytes = 200'000;
+  kith::net::outbox box{limits};
+  kith::wire::batch many;
+  const kith::bytes key(30'000);
+  many.items.push_back({opcode::mutate, 1, {}, key});
+  many.items.push_back({opcode::mutate, 2, {}, key});
+  box.push(packet_of(opcode::mutate, 3, 50'000));
+  CHECK(box.takes_request());
+  CHECK(box.has_request_slack());
+  box.push(kith::wire::make_packet(many));
+  CHECK(box.takes_request());
+  CHECK_FALSE(box.has_request_slack());
+  box.push(packet_of(opcode::get, 4, 150'000));
+  CHECK_FALSE(box.takes_request());
+  CHECK_FALSE(box.congested());
+  CHECK_FALSE(box.overflowing());
+  many.items[0].kind = many.items[1].kind = opcode::get_reply;
+  for (int i = 0; i < 4; ++i) box.push(kith::wire::make_packet(many));
+  CHECK(box.congested());
+  CHECK_FALSE(box.overflowing());
+  kith::wire::frame_cutter cutter{1};
+  kith::bytes written;
+  while (box.gather(&cutter, written)) written.clear();
+  CHECK(box.empty());
+  CHECK(box.takes_request());
+  CHECK(box.has_request_slack());
+  CHECK(box.has_answer_slack());
 }
 
 TEST_CASE("outbox: before the session is open only the handshake leaves") {

@@ -68,7 +68,7 @@ struct dial_failure {
   close_reason closed = close_reason::local;
 };
 
-/// What the table of links tells. All but the last two come on the home thread; no lock is held.
+/// What the table of links tells. All but the last three come on the home thread; no lock is held.
 class link_events {
  public:
   virtual ~link_events() = default;
@@ -83,6 +83,8 @@ class link_events {
   /// On the thread that reads. The message may be of a connection that is about to end.
   virtual void on_message(connection& from, const wire::message_frame& message) = 0;
   virtual void on_batch_end(connection& from) = 0;
+  /// A link has room again for the requests that it did not take. On a thread of the network.
+  virtual void on_room(connection& at) = 0;
 };
 
 class links final : public connection_events {
@@ -93,7 +95,7 @@ class links final : public connection_events {
   // Any thread.
 
   /// Sends `packet` to `to`, dialling where there is no link. Flush `written` when no lock is held.
-  bool push(const member_id& to, wire::packet&& packet, touched& written);
+  link_table::pushed push(const member_id& to, wire::packet&& packet, touched& written);
   /// Calls whoever listens there. Ends in on_link_up, on_dial_found or on_dial_failed.
   void dial(const endpoint& where);
   /// Calls `member` at its known address, unless there is a link.
@@ -129,6 +131,7 @@ class links final : public connection_events {
     events_.on_message(from, message);
   }
   void on_batch_end(connection& from) override { events_.on_batch_end(from); }
+  void on_room(connection& at) override { events_.on_room(at); }
   void on_closed(connection& which, close_reason why) override;
 
  private:
@@ -205,14 +208,12 @@ inline links::links(io_threads& threads, const link_options& options, link_event
   (void)!::getrandom(&sids_, sizeof sids_, 0);
 }
 
-inline bool links::push(const member_id& to, wire::packet&& packet, touched& written) {
-  switch (table_.push(to, std::move(packet), written)) {
-    case link_table::pushed::taken: return true;
-    case link_table::pushed::dropped: return false;
-    case link_table::pushed::dial: break;
-  }
+inline link_table::pushed links::push(const member_id& to, wire::packet&& packet,
+                                      touched& written) {
+  const link_table::pushed result = table_.push(to, std::move(packet), written);
+  if (result != link_table::pushed::dial) return result;
   dial(to);
-  return true;
+  return link_table::pushed::taken;
 }
 
 // Dialling.
@@ -373,7 +374,7 @@ inline void links::make_link(std::shared_ptr<connection> which, peer& mine) {
   events_.on_link_up(which->peer(), which->sid(),
                      state == live_.end() ? std::nullopt : state->second.dialled);
   for (wire::packet& each : waited) {
-    if (!which->push(std::move(each))) table_.count_dropped();
+    if (which->push(std::move(each)) != connection::pushed::taken) table_.count_dropped();
   }
   which->flush();
   which->start();

@@ -60,6 +60,9 @@ struct runtime_counters {
   std::atomic<std::uint64_t> jobs_refused{0};
 };
 
+/// Bytes of values that one drive of a lane takes from a caller of many, about (1 MiB).
+inline constexpr std::size_t drive_bytes = std::size_t{1} << 20;
+
 class runtime final : public link_events, public std::enable_shared_from_this<runtime> {
  public:
   /// Binds the listener. Throws kith::error(invalid_option), which names the field.
@@ -109,6 +112,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void on_dial_found(const member_id& peer, const endpoint& where) override;
   void on_message(connection& from, const wire::message_frame& frame) override;
   void on_batch_end(connection& from) override;
+  void on_room(connection& at) override;
 
  private:
   struct lane_slot {
@@ -144,7 +148,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   bool drive(lane_slot& in, Input&& input, touched* later = nullptr, joining join = joining::no);
   template <class Input>
   void drive_all(Input&& input);
-  void push_sends(node::lane::outbox& effects, touched& written, joining join);
+  void push_sends(lane_slot& in, std::vector<wire::send>&& sends, touched& written)
+      KITH_REQUIRES(in.mutex);
   void run_rest(lane_slot& in, node::lane::outbox& effects);
   [[nodiscard]] node::verdict take_data(connection& from, const wire::message_frame& frame);
   [[nodiscard]] node::verdict take_batch(connection& from, const wire::message_frame& frame);
@@ -196,6 +201,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   links links_;
   runtime_counters counters_;
   std::atomic<bool> closing_{false};
+  /// The lane that is next to send what it held back.
+  std::atomic<std::uint32_t> room_turn_{0};
 
   // Of the home thread.
   node::control control_;

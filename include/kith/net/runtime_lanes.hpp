@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -19,6 +20,23 @@
 #include <vector>
 
 namespace kith::net {
+
+/// Takes the messages out of `effects`, in their order.
+[[nodiscard]] inline std::vector<wire::send> take_sends(node::lane::outbox& effects) {
+  std::vector<wire::send> sends;
+  for (node::lane_effect& effect : effects) {
+    if (auto* one = std::get_if<wire::send>(&effect)) sends.push_back(std::move(*one));
+  }
+  return sends;
+}
+
+/// The request numbers that `request` carries: one, or those of a batch.
+inline void append_rids(const wire::packet& request, std::vector<std::uint64_t>& to) {
+  if (request.code != wire::opcode::batch) return to.push_back(request.rid);
+  wire::batch all;
+  KITH_ASSERT(wire::decode(request.payload, all) == wire::decode_error::none);
+  for (const wire::batch_item& item : all.items) to.push_back(item.rid);
+}
 
 template <class Input>
 bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) {
@@ -29,7 +47,9 @@ bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) 
     const mutex_lock lock{in.mutex};
     if (in.stopped) return false;
     input(in.machine, now(), effects);
-    push_sends(effects, later != nullptr ? *later : written, join);
+    std::vector<wire::send> sends = take_sends(effects);
+    if (join == joining::yes) sends = node::batched(std::move(sends));
+    push_sends(in, std::move(sends), later != nullptr ? *later : written);
     next = in.machine.next_timeout();
   }
   written.flush();
@@ -43,22 +63,20 @@ void runtime::drive_all(Input&& input) {
   for (const auto& each : lanes_) drive(*each, input);
 }
 
-// With the lane's lock held: what it emits to one peer leaves in the order of emission.
-inline void runtime::push_sends(node::lane::outbox& effects, touched& written, joining join) {
-  if (join == joining::yes) {
-    std::vector<wire::send> sends;
-    for (node::lane_effect& effect : effects) {
-      if (auto* one = std::get_if<wire::send>(&effect)) sends.push_back(std::move(*one));
+// With the lane's lock held: what it emits to one peer leaves in the order of emission. Where a
+// link is full, what the lane asks of that peer goes back to it, and no later request overtakes it.
+inline void runtime::push_sends(lane_slot& in, std::vector<wire::send>&& sends, touched& written) {
+  std::map<member_id, std::vector<std::uint64_t>> held;
+  for (wire::send& one : sends) {
+    const bool request = wire::is_request(wire::kind_of(one.message.code, one.message.payload));
+    const bool follows = request && !held.empty() && held.contains(one.to);
+    if (!follows && links_.push(one.to, std::move(one.message), written) !=
+                        link_table::pushed::full) {
+      continue;
     }
-    for (wire::send& one : node::batched(std::move(sends))) {
-      links_.push(one.to, std::move(one.message), written);
-    }
-    return;
+    append_rids(one.message, held[one.to]);
   }
-  for (node::lane_effect& effect : effects) {
-    auto* one = std::get_if<wire::send>(&effect);
-    if (one != nullptr) links_.push(one->to, std::move(one->message), written);
-  }
+  for (const auto& [peer, rids] : held) in.machine.on_held_back(peer, rids);
 }
 
 // With no lock held.
@@ -97,16 +115,54 @@ template <class Item>
   return places;
 }
 
+// One drive takes about drive_bytes, and no more than that is queued before it is written: so a
+// lane sees in between how its requests leave, and what does not leave is not made.
 inline void runtime::submit_many(std::vector<node::call>&& calls) {
   const auto places = places_by_lane(calls);
   touched written;
+  std::size_t queued = 0;
   for (std::uint32_t index = 0; index < node::lane_count; ++index) {
-    if (places[index].empty()) continue;
-    const auto submit_all = [&](node::lane& machine, time_point now, node::lane::outbox& out) {
-      for (const std::size_t i : places[index]) machine.submit(now, std::move(calls[i]), out);
-    };
-    if (!closed() && drive(*lanes_[index], submit_all, &written, joining::yes)) continue;
-    for (const std::size_t i : places[index]) refuse(std::move(calls[i]), errc::closed);
+    const std::vector<std::size_t>& mine = places[index];
+    for (std::size_t first = 0; first < mine.size();) {
+      std::size_t last = first;
+      for (std::size_t size = 0; last < mine.size() && size < drive_bytes; ++last) {
+        size += calls[mine[last]].value.size();
+        queued += calls[mine[last]].value.size();
+      }
+      const auto submit = [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+        for (std::size_t i = first; i < last; ++i) {
+          machine.submit(now, std::move(calls[mine[i]]), out);
+        }
+      };
+      if (closed() || !drive(*lanes_[index], submit, &written, joining::yes)) {
+        for (std::size_t i = first; i < last; ++i) {
+          refuse(std::move(calls[mine[i]]), errc::closed);
+        }
+      }
+      first = last;
+      if (queued < drive_bytes) continue;
+      queued = 0;
+      written.flush();
+    }
+  }
+  written.flush();
+}
+
+// In turns, as each lane emits a part of what it holds back: until all have, or it is full again.
+inline void runtime::on_room(connection& at) {
+  const member_id peer = at.peer();
+  touched written;
+  std::uint32_t quiet = 0;
+  while (quiet < node::lane_count && at.has_room()) {
+    bool more = false;
+    const std::uint32_t index = room_turn_.fetch_add(1, std::memory_order_relaxed);
+    drive(
+        *lanes_[index % node::lane_count],
+        [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+          more = machine.on_room(now, peer, out);
+        },
+        &written, joining::yes);
+    quiet = more ? 0 : quiet + 1;
   }
   written.flush();
 }
@@ -197,7 +253,7 @@ inline bool runtime::refuse_if_congested(connection& from, const wire::message_f
   std::optional<wire::packet> answer = refusal_of(frame);
   if (!answer) return false;
   counters_.refused_congested.fetch_add(1, std::memory_order_relaxed);
-  from.push(std::move(*answer));
+  static_cast<void>(from.push(std::move(*answer)));
   read_here().add(from.shared_from_this());
   return true;
 }

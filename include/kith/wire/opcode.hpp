@@ -57,6 +57,15 @@ enum class opcode : std::uint8_t {
   beat = 0x68,
 };
 
+/// An operation that somebody waits for.
+[[nodiscard]] constexpr bool is_request(opcode code) {
+  return code == opcode::get || code == opcode::mutate || code == opcode::count;
+}
+/// The answer to one.
+[[nodiscard]] constexpr bool is_reply(opcode code) {
+  return code == opcode::get_reply || code == opcode::mutate_reply || code == opcode::count_reply;
+}
+
 /// Which machine of the receiver a message is for.
 enum class plane : std::uint8_t { control, lane, unknown };
 
