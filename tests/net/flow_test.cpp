@@ -68,10 +68,11 @@ constexpr auto as_they_are = [](kith::net::runtime_options&) {};
 
 using large_cache = kith::cache<std::int64_t, std::string>;
 
-/// Nothing is evicted, and slow machines have their time.
+/// Nothing is evicted, every read asks the owner, and slow machines have their time.
 large_cache open_large(real_member& at, std::chrono::milliseconds timeout = patience) {
   kith::cache_options<std::int64_t, std::string> options;
   options.max_bytes = kith::byte_count{std::uint64_t{4} << 30};
+  options.near.enabled = false;
   options.timeout = timeout;
   return at.cache<std::int64_t, std::string>("large", options);
 }
@@ -140,6 +141,63 @@ TEST_CASE("flow: requests to a peer that does not read are held back and leave w
   for (auto& each : done) CHECK(each.get() != kith::version{});
   CHECK(both.links_lost() == 0);
   CHECK(reader.size() == 80);
+}
+
+// Goal: a frame of small requests for much does not make the owner hold all the answers at once.
+// Method: one large key asked many times in one call, with bounds that all answers together pass.
+TEST_CASE("flow: a batch that asks for more than the link takes is answered bit by bit") {
+  constexpr std::size_t size = 256 << 10;
+  two_members both{[](kith::net::runtime_options& options) {
+    options.links.connection.outbox.soft_bytes = 1 << 20;
+    options.links.connection.outbox.hard_bytes = 2 << 20;
+    options.links.connection.outbox.total_bytes = 4 << 20;
+  }};
+  large_cache owner = open_large(both.first());
+  large_cache reader = open_large(both.second());
+  const auto view = both.first().runtime().view();
+  std::int64_t key = 0;
+  while (view->owner_of(kith::partition_of(kith::encoded_key<std::int64_t>{key}.hash()))->address !=
+         both.first().runtime().local()) {
+    ++key;
+  }
+  owner.put(key, std::string(size, 'x'));
+  std::vector<std::int64_t> keys(100, key);
+  const auto found = reader.get_many(keys);
+  REQUIRE_FALSE(found.empty());
+  CHECK(found.begin()->second->size() == size);
+  CHECK(both.first().runtime().counters().parked > 0);
+  CHECK(both.links_lost() == 0);
+}
+
+// Goal: what one peer may have unanswered is bounded, and it gets its answers all the same.
+// Method: loads that wait until the owner has refused some.
+TEST_CASE("flow: requests beyond those in flight are told to come again, and are answered") {
+  two_members both{[](kith::net::runtime_options& options) {
+    options.links.connection.intake.requests = 8;
+    options.workers.threads = 2;
+  }};
+  std::promise<void> release;
+  const std::shared_future<void> over = release.get_future().share();
+  kith::cache_options<std::int64_t, std::string> loading;
+  loading.timeout = patience;
+  loading.load = [over](const std::int64_t& key) -> std::optional<std::string> {
+    over.wait();
+    return std::to_string(key);
+  };
+  auto owner = both.first().cache<std::int64_t, std::string>("rows", loading);
+  auto reader = both.second().cache<std::int64_t, std::string>("rows", loading);
+  std::vector<std::future<kith::ref<std::string>>> answers;
+  for (std::int64_t key = 0; key < 100; ++key) {
+    answers.push_back(reader.async_get(key, boost::asio::use_future));
+  }
+  const auto& counters = both.first().runtime().counters();
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (counters.refused_in_flight == 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  CHECK(counters.refused_in_flight > 0);
+  release.set_value();
+  for (std::size_t i = 0; i < answers.size(); ++i) CHECK(*answers[i].get() == std::to_string(i));
 }
 
 TEST_CASE("flow: calls beyond the bound of what waits are told at once, the others are done") {

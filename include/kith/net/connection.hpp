@@ -71,8 +71,12 @@ class connection : public std::enable_shared_from_this<connection> {
   };
   /// Queues `packet`.
   pushed push(wire::packet&& packet) KITH_EXCLUDES(mutex_);
-  /// True when a request would be taken; otherwise on_room follows.
+  /// True when a request of this member would be taken; otherwise on_room follows.
   [[nodiscard]] bool has_room() KITH_EXCLUDES(mutex_);
+  /// True when the peer reads its answers; otherwise on_room follows.
+  [[nodiscard]] bool has_answer_room() KITH_EXCLUDES(mutex_);
+  /// on_room follows, at once where there is room already. Never with a lock held.
+  void want_answer_room() KITH_EXCLUDES(mutex_);
   /// Writes what is queued, unless another thread is doing so. Never with a lock held.
   void flush() KITH_EXCLUDES(mutex_) { write(writer::idle); }
 
@@ -86,6 +90,9 @@ class connection : public std::enable_shared_from_this<connection> {
 
   /// True while requests of this peer should be refused: it does not read what it asked for.
   [[nodiscard]] bool congested() const { return congested_.load(std::memory_order_relaxed); }
+  /// What this peer asked and waits for.
+  [[nodiscard]] kith::net::intake& intake() { return intake_; }
+  [[nodiscard]] const connection_options& options() const { return options_; }
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
   /// When the last whole frame arrived.
   [[nodiscard]] time_point last_frame() const { return progress_.last_frame(); }
@@ -165,8 +172,10 @@ class connection : public std::enable_shared_from_this<connection> {
   bool read_end_ KITH_GUARDED_BY(mutex_) = false;
   time_point drain_deadline_ KITH_GUARDED_BY(mutex_) = never;
   bool room_wanted_ KITH_GUARDED_BY(mutex_) = false;
+  bool answer_room_wanted_ KITH_GUARDED_BY(mutex_) = false;
 
-  // Atomics.
+  // Atomics, or with a lock of their own.
+  kith::net::intake intake_;
   read_token token_;
   progress progress_;
   std::atomic<bool> closed_{false};
@@ -186,7 +195,8 @@ inline connection::connection(boost::asio::io_context& context, socket_type sock
       socket_{std::move(socket)},
       timer_{context},
       session_{config},
-      outbox_{options.outbox} {
+      outbox_{options.outbox},
+      intake_{options.intake} {
   boost::system::error_code ignored;
   const auto there = socket_.remote_endpoint(ignored);
   remote_ = {there.address().to_string(), there.port()};
@@ -247,11 +257,30 @@ inline bool connection::has_room() {
   return !room_wanted_;
 }
 
-// With the outbox full something waits to be written, so gather() comes by here later.
+inline bool connection::has_answer_room() {
+  const mutex_lock lock{mutex_};
+  if (phase_ != phase::open) return false;
+  answer_room_wanted_ = outbox_.congested();
+  return !answer_room_wanted_;
+}
+
+inline void connection::want_answer_room() {
+  {
+    const mutex_lock lock{mutex_};
+    if (phase_ != phase::open) return;
+    answer_room_wanted_ = true;
+    if (!room_came()) return;
+  }
+  on_io_thread([](connection& self) { self.events_.on_room(self); });
+}
+
+// Where there is none, something waits to be written, so gather() comes by here later.
 inline bool connection::room_came() {
-  if (!room_wanted_ || !outbox_.has_request_slack()) return false;
-  room_wanted_ = false;
-  return true;
+  const bool to_ask = room_wanted_ && outbox_.has_request_slack();
+  const bool to_answer = answer_room_wanted_ && outbox_.has_answer_slack();
+  if (to_ask) room_wanted_ = false;
+  if (to_answer) answer_room_wanted_ = false;
+  return to_ask || to_answer;
 }
 
 inline void connection::write(writer expected) {

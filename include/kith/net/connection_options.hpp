@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kith/core/time.hpp>
+#include <kith/net/intake.hpp>
 #include <kith/net/outbox.hpp>
 #include <kith/wire/limits.hpp>
 
@@ -54,6 +55,7 @@ enum class close_reason : std::uint8_t {
 
 struct connection_options {
   outbox_limits outbox = {};
+  intake_limits intake = {};
   duration handshake = wire::limits::handshake_time;
   /// A frame that began brings this many bytes a second after the first two seconds...
   std::size_t progress_bytes = 1024;

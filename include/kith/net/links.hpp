@@ -83,7 +83,8 @@ class link_events {
   /// On the thread that reads. The message may be of a connection that is about to end.
   virtual void on_message(connection& from, const wire::message_frame& message) = 0;
   virtual void on_batch_end(connection& from) = 0;
-  /// A link has room again for the requests that it did not take. On a thread of the network.
+  /// A connection has room again for requests that it did not take, or for answers. On a thread of
+  /// the network.
   virtual void on_room(connection& at) = 0;
 };
 

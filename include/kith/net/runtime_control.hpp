@@ -41,6 +41,7 @@ inline void runtime::on_control_due() {
 // The links' news.
 
 inline void runtime::tell_session(const member_id& peer, std::uint32_t sid) {
+  forget_requests(peer, sid);
   drive_all([&](node::lane& machine, time_point now, node::lane::outbox& out) {
     machine.on_session(now, peer, sid, out);
   });
@@ -155,6 +156,10 @@ inline void runtime::carry(node::open_in_lanes&& one) {
 
 inline void runtime::carry(node::reset_lanes&& one) {
   links_.restart(one.self);
+  for (const auto& each : lanes_) {
+    const mutex_lock lock{each->mutex};
+    each->waiting.clear();  // their connections are closed
+  }
   drive_all([&](node::lane& machine, time_point now, node::lane::outbox& out) {
     machine.on_identity(now, one.self, out);
   });

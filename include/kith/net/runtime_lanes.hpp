@@ -1,7 +1,6 @@
 // A runtime's lanes: who drives them, and what their effects mean (runtime.hpp).
 #pragma once
 
-#include <kith/net/refusal.hpp>
 #include <kith/net/runtime.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/decode.hpp>
@@ -48,6 +47,7 @@ bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) 
     if (in.stopped) return false;
     input(in.machine, now(), effects);
     std::vector<wire::send> sends = take_sends(effects);
+    note_answers(in, sends);
     if (join == joining::yes) sends = node::batched(std::move(sends));
     push_sends(in, std::move(sends), later != nullptr ? *later : written);
     next = in.machine.next_timeout();
@@ -149,7 +149,7 @@ inline void runtime::submit_many(std::vector<node::call>&& calls) {
 }
 
 // In turns, as each lane emits a part of what it holds back: until all have, or it is full again.
-inline void runtime::on_room(connection& at) {
+inline void runtime::send_held(connection& at) {
   const member_id peer = at.peer();
   touched written;
   std::uint32_t quiet = 0;
@@ -165,6 +165,11 @@ inline void runtime::on_room(connection& at) {
     quiet = more ? 0 : quiet + 1;
   }
   written.flush();
+}
+
+inline void runtime::on_room(connection& at) {
+  resume_parked(at);
+  send_held(at);
 }
 
 inline void runtime::settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft) {
@@ -202,71 +207,6 @@ inline void runtime::on_message(connection& from, const wire::message_frame& fra
       break;
   }
   if (said != node::verdict::fine) on_bad_message(from, said);
-}
-
-inline node::verdict runtime::take_data(connection& from, const wire::message_frame& frame) {
-  if (frame.code == static_cast<std::uint8_t>(wire::opcode::batch)) return take_batch(from, frame);
-  if (refuse_if_congested(from, frame)) return node::verdict::fine;
-  node::verdict said = node::verdict::fine;
-  drive(
-      lane(frame.partition),
-      [&](node::lane& machine, time_point now, node::lane::outbox& out) {
-        said = machine.on_message(now, from.peer(), from.sid(), frame, out);
-      },
-      &read_here());
-  return said;
-}
-
-// The items of one lane are taken in one go, in their order, and their answers leave joined.
-inline node::verdict runtime::take_batch(connection& from, const wire::message_frame& frame) {
-  wire::batch all;
-  if (wire::decode(frame.payload, all) != wire::decode_error::none) return node::verdict::malformed;
-  for (const wire::batch_item& item : all.items) {
-    const auto code = static_cast<std::uint8_t>(item.kind);
-    const bool data = code >= static_cast<std::uint8_t>(wire::opcode::get) &&
-                      code < static_cast<std::uint8_t>(wire::opcode::batch);
-    if (!data || index_of(item.partition) >= partition_count) return node::verdict::violation;
-  }
-  const auto places = places_by_lane(all.items);
-  node::verdict said = node::verdict::fine;
-  const auto take = [&](node::lane& machine, time_point now, node::lane::outbox& out,
-                        const wire::batch_item& item) {
-    const wire::message_frame one{static_cast<std::uint8_t>(item.kind), 0, item.rid,
-                                  item.partition, 0, item.payload};
-    if (said != node::verdict::fine || refuse_if_congested(from, one)) return;
-    said = machine.on_message(now, from.peer(), from.sid(), one, out);
-  };
-  for (std::uint32_t index = 0; index < node::lane_count; ++index) {
-    if (places[index].empty()) continue;
-    drive(
-        *lanes_[index],
-        [&](node::lane& machine, time_point now, node::lane::outbox& out) {
-          for (const std::size_t i : places[index]) take(machine, now, out, all.items[i]);
-        },
-        &read_here(), joining::yes);
-  }
-  return said;
-}
-
-inline bool runtime::refuse_if_congested(connection& from, const wire::message_frame& frame) {
-  if (!from.congested()) return false;
-  std::optional<wire::packet> answer = refusal_of(frame);
-  if (!answer) return false;
-  counters_.refused_congested.fetch_add(1, std::memory_order_relaxed);
-  static_cast<void>(from.push(std::move(*answer)));
-  read_here().add(from.shared_from_this());
-  return true;
-}
-
-inline void runtime::on_bad_message(connection& from, node::verdict said) {
-  auto& counter =
-      said == node::verdict::malformed ? counters_.malformed : counters_.violations;
-  counter.fetch_add(1, std::memory_order_relaxed);
-  log_.write_about_peer({log_level::warning,
-                         said == node::verdict::malformed ? "malformed message"
-                                                          : "protocol violation",
-                         {{"peer", to_string(from.peer())}, {"from", to_string(from.remote())}}});
-  from.close(close_reason::protocol_violation);
 }
 
 // Effects.

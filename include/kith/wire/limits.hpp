@@ -22,6 +22,10 @@ inline constexpr std::size_t fragmented_messages = 16;
 /// Bytes of one connection that wait for the rest of their message (64 MiB).
 inline constexpr std::size_t fragment_bytes = std::size_t{64} << 20;
 
+/// Requests of one peer that were taken on and are not answered, and their bytes (64 MiB).
+inline constexpr std::size_t in_flight_requests = 4096;
+inline constexpr std::size_t in_flight_bytes = std::size_t{64} << 20;
+
 inline constexpr std::size_t key_bytes = 4096;
 inline constexpr std::size_t value_bytes = std::size_t{8} << 20;
 inline constexpr std::size_t name_bytes = 128;
