@@ -17,6 +17,7 @@
 #include <vector>
 
 using namespace net_test;
+using kith::wire::opcode;
 
 namespace {
 
@@ -198,6 +199,36 @@ TEST_CASE("flow: requests beyond those in flight are told to come again, and are
   CHECK(counters.refused_in_flight > 0);
   release.set_value();
   for (std::size_t i = 0; i < answers.size(); ++i) CHECK(*answers[i].get() == std::to_string(i));
+}
+
+TEST_CASE("flow: who breaks a cap is named in the log and counted") {
+  kith::net::runtime_options options;
+  options.cluster = "flow test";
+  const auto shared = std::make_shared<bell>();
+  std::vector<kith::log_record> lines;
+  options.log = [&](const kith::log_record& line) {
+    {
+      const kith::mutex_lock lock{shared->mutex};
+      lines.push_back(line);
+    }
+    shared->changed.notify_all();
+  };
+  real_member owner{options};
+  raw_peer peer{owner.runtime().local()};
+  REQUIRE(peer.shake_hands(7, kith::stable_hash(kith::as_bytes(options.cluster)), 1 << 20,
+                           kith::net::config_hash(options.membership.quorum)));
+  peer.send(peer.framed(packet_of(opcode::heartbeat, 1, 2 * kith::wire::limits::control_bytes)));
+  const kith::net::close_reason why = kith::net::close_reason::too_long;
+  CHECK(shared->wait([&] {
+    for (const kith::log_record& line : lines) {
+      if (line.event != "link closed") continue;
+      return line.fields[0].second == kith::to_string(member(7)) &&
+             line.fields[1].second == to_string(why);
+    }
+    return false;
+  }));
+  CHECK(owner.runtime().counters().closed_too_long == 1);
+  owner.stop();
 }
 
 TEST_CASE("flow: calls beyond the bound of what waits are told at once, the others are done") {

@@ -160,6 +160,16 @@ TEST_CASE("progress: silence, trickling and a frame that never ends are told apa
     }
     CHECK(watch.overdue(start + 31s, options) == why::stalled);
   }
+  SUBCASE("whole frames do not excuse a message that is not whole") {
+    options.idle = 1h;
+    for (int i = 1; i <= 60; ++i) {
+      watch.note(start + i * 1s, 100, static_cast<std::uint64_t>(i), 0, start);
+      CHECK_FALSE(watch.overdue(start + i * 1s, options));
+    }
+    CHECK(watch.overdue(start + options.message_time + 1ns, options) == why::stalled);
+    watch.note(start + 61s, 100, 61, 0, std::nullopt);
+    CHECK_FALSE(watch.overdue(start + 61s, options));
+  }
   SUBCASE("a whole frame ends the wait") {
     watch.note(start, 100, 0, 100);
     watch.note(start + 1s, 100, 1, 0);

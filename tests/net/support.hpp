@@ -76,6 +76,7 @@ class recorder final : public kith::net::link_events {
     heard event{heard::failed, failure.member};
     event.result = failure.result;
     event.verdict = failure.verdict;
+    event.why = failure.closed;
     add(event);
   }
   void on_dial_found(const kith::member_id& peer, const kith::endpoint&) override {

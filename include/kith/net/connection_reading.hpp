@@ -60,11 +60,12 @@ inline connection::read_result connection::receive() {
     }
     result = read_result::something;
     const auto received = static_cast<std::size_t>(got);
-    session_.on_bytes({buffer.data(), received});
+    session_.on_bytes({buffer.data(), received}, now());
     if (!opened_) advance_handshake();
     hand_out();
     events_.on_batch_end(*this);
-    progress_.note(now(), received, session_.frames(), session_.partial_bytes());
+    progress_.note(now(), received, session_.frames(), session_.partial_bytes(),
+                   session_.oldest_unfinished());
     if (received < buffer.size()) return closed() ? read_result::ended : result;
   }
   return result;
@@ -74,7 +75,11 @@ inline void connection::hand_out() {
   wire::message_frame frame;
   while (delivering_ && !closed() && session_.next(frame)) events_.on_message(*this, frame);
   if (!opened_ || !session_.failed() || closed()) return;
-  close(close_reason::protocol_violation);
+  switch (session_.error()) {
+    case wire::frame_error::too_long: return close(close_reason::too_long);
+    case wire::frame_error::no_memory: return close(close_reason::no_memory);
+    default: return close(close_reason::protocol_violation);
+  }
 }
 
 // Sends the handshake's answers; opens the connection, or ends it, when the session says so.

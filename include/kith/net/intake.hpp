@@ -73,6 +73,8 @@ class intake {
     end(first.payload.size());
     return first;
   }
+  /// True the first time: a peer is complained of once.
+  [[nodiscard]] bool first_refusal() { return !refused_.exchange(true, std::memory_order_relaxed); }
   [[nodiscard]] bool has_parked() const { return any_parked_.load(std::memory_order_relaxed); }
 
  private:
@@ -80,6 +82,7 @@ class intake {
   std::atomic<std::size_t> requests_{0};
   std::atomic<std::size_t> bytes_{0};
   std::atomic<bool> any_parked_{false};
+  std::atomic<bool> refused_{false};
   mutex mutex_;
   fifo<parked> parked_ KITH_GUARDED_BY(mutex_);
 };

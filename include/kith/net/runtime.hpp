@@ -58,6 +58,12 @@ struct runtime_counters {
   std::atomic<std::uint64_t> refused_in_flight{0};
   std::atomic<std::uint64_t> links_up{0};
   std::atomic<std::uint64_t> links_down{0};
+  /// Of those: a message that did not go on, one above its cap, no memory to put one together, a
+  /// peer that did not read.
+  std::atomic<std::uint64_t> closed_stalled{0};
+  std::atomic<std::uint64_t> closed_too_long{0};
+  std::atomic<std::uint64_t> closed_no_memory{0};
+  std::atomic<std::uint64_t> closed_overflow{0};
   std::atomic<std::uint64_t> dials_failed{0};
   std::atomic<std::uint64_t> jobs_refused{0};
 };
@@ -67,7 +73,8 @@ inline constexpr std::size_t drive_bytes = std::size_t{1} << 20;
 
 class runtime final : public link_events, public std::enable_shared_from_this<runtime> {
  public:
-  /// Binds the listener. Throws kith::error(invalid_option), which names the field.
+  /// Binds the listener. Throws kith::error: invalid_option, which names the field; overloaded
+  /// where the system gives no thread or socket.
   [[nodiscard]] static std::shared_ptr<runtime> make(runtime_options options);
   ~runtime() override;
   runtime(const runtime&) = delete;
@@ -195,6 +202,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void take_control(connection& from, const wire::message_frame& frame);
   void on_control_due();
   void tell_session(const member_id& peer, std::uint32_t sid);
+  void count_close(close_reason why);
   void carry(cluster::send&& one) { links_.push(one.to, std::move(one.packet), control_written_); }
   void carry(cluster::dial&& one) { links_.dial(one.where); }
   void carry(cluster::close&& one);

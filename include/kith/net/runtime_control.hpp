@@ -56,9 +56,20 @@ inline void runtime::on_link_up(const member_id& peer, std::uint32_t sid,
   });
 }
 
+inline void runtime::count_close(close_reason why) {
+  const auto count = [](std::atomic<std::uint64_t>& which) {
+    which.fetch_add(1, std::memory_order_relaxed);
+  };
+  count(counters_.links_down);
+  if (why == close_reason::stalled) count(counters_.closed_stalled);
+  if (why == close_reason::too_long) count(counters_.closed_too_long);
+  if (why == close_reason::no_memory) count(counters_.closed_no_memory);
+  if (why == close_reason::overflow) count(counters_.closed_overflow);
+}
+
 inline void runtime::on_link_down(const member_id& peer, close_reason why) {
-  counters_.links_down.fetch_add(1, std::memory_order_relaxed);
-  if (why == close_reason::protocol_violation || why == close_reason::overflow) {
+  count_close(why);
+  if (is_fault(why)) {
     log_.write_about_peer({log_level::warning,
                            "link closed",
                            {{"peer", to_string(peer)}, {"why", std::string{to_string(why)}}}});

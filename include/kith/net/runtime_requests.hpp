@@ -104,7 +104,7 @@ inline node::verdict runtime::take_batch(connection& from, const wire::message_f
 inline void runtime::after_admission(connection& from, admission worst) {
   if (worst == admission::now) return;
   from.want_answer_room();
-  if (worst == admission::parked) return;
+  if (worst == admission::parked || !from.intake().first_refusal()) return;
   log_.write_about_peer({log_level::warning,
                          "too many unanswered requests",
                          {{"peer", to_string(from.peer())}, {"from", to_string(from.remote())}}});
