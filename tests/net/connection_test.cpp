@@ -3,6 +3,7 @@
 
 #include "support.hpp"
 
+#include <chrono>
 #include <string>
 #include <thread>
 
@@ -134,7 +135,9 @@ TEST_CASE("connection: a message that never ends is closed, whatever else the pe
   const kith::bytes large = peer.framed(packet_of(opcode::mutate, 1, 200'000));
   peer.send({large.data(), kith::wire::limits::frame_bytes + kith::wire::header_bytes});
   REQUIRE(owner.seen.wait(at_least(1, heard::up)));
-  for (std::uint64_t rid = 2; count(owner.seen.events(), heard::down) == 0; ++rid) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (std::uint64_t rid = 2; std::chrono::steady_clock::now() < deadline; ++rid) {
+    if (count(owner.seen.events(), heard::down) > 0) break;
     if (!peer.send(peer.framed(packet_of(opcode::ping, rid)))) break;
     std::this_thread::sleep_for(5ms);  // a trickle: it is not the number that ends it
   }
