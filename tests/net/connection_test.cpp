@@ -3,7 +3,9 @@
 
 #include "support.hpp"
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 using namespace net_test;
 using kith::net::close_reason;
@@ -120,6 +122,64 @@ TEST_CASE("connection: deadlines of the handshake, of a frame and of silence") {
     REQUIRE(owner.seen.wait(at_least(1, heard::down)));
     CHECK(owner.seen.events().back().why == close_reason::idle);
   }
+}
+
+// A peer keeps pinging, as one does that is fine, and never ends a message that it began.
+TEST_CASE("connection: a message that never ends is closed, whatever else the peer sends") {
+  auto options = quick();
+  options.connection.message_time = 100ms;
+  party owner{1, options};
+  owner.listen();
+  raw_peer peer{owner.local()};
+  REQUIRE(peer.shake_hands(2));
+  const kith::bytes large = peer.framed(packet_of(opcode::mutate, 1, 200'000));
+  peer.send({large.data(), kith::wire::limits::frame_bytes + kith::wire::header_bytes});
+  REQUIRE(owner.seen.wait(at_least(1, heard::up)));
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (std::uint64_t rid = 2; std::chrono::steady_clock::now() < deadline; ++rid) {
+    if (count(owner.seen.events(), heard::down) > 0) break;
+    if (!peer.send(peer.framed(packet_of(opcode::ping, rid)))) break;
+    std::this_thread::sleep_for(5ms);  // a trickle: it is not the number that ends it
+  }
+  REQUIRE(owner.seen.wait(at_least(1, heard::down)));
+  CHECK(owner.seen.events().back().why == close_reason::stalled);
+  CHECK(count(owner.seen.events(), heard::message) > 0);
+}
+
+TEST_CASE("connection: a control message of a value's size closes it") {
+  party owner{1};
+  owner.listen();
+  raw_peer peer{owner.local()};
+  REQUIRE(peer.shake_hands(2));
+  peer.send(peer.framed(packet_of(opcode::heartbeat, 1, 2 * kith::wire::limits::control_bytes)));
+  REQUIRE(owner.seen.wait(at_least(1, heard::down)));
+  CHECK(owner.seen.events().back().why == close_reason::too_long);
+  CHECK(count(owner.seen.events(), heard::message) == 0);
+}
+
+TEST_CASE("connection: connections share the memory for unfinished messages") {
+  kith::net::link_options options;
+  options.decode_bytes = 150'000;
+  party owner{1, options};
+  owner.listen();
+  raw_peer first{owner.local()};
+  raw_peer second{owner.local()};
+  REQUIRE(first.shake_hands(2));
+  REQUIRE(second.shake_hands(3));
+  const kith::bytes half = first.framed(packet_of(opcode::mutate, 1, 120'000));
+  const std::size_t frame = kith::wire::limits::frame_bytes + kith::wire::header_bytes;
+  const std::size_t unfinished = half.size() - 1000;
+  first.send({half.data(), unfinished});
+  REQUIRE(owner.seen.wait(at_least(2, heard::up)));
+  // It takes what is left, and more.
+  const kith::bytes much = second.framed(packet_of(opcode::mutate, 1, 400'000));
+  second.send({much.data(), much.size() - frame});
+  REQUIRE(owner.seen.wait(at_least(1, heard::down)));
+  CHECK(owner.seen.events().back().peer == member(3));
+  CHECK(owner.seen.events().back().why == close_reason::no_memory);
+  first.send({half.data() + unfinished, half.size() - unfinished});
+  REQUIRE(owner.seen.wait(at_least(1, heard::message)));
+  CHECK(owner.seen.events().back().size == 120'000);
 }
 
 // Goal: a peer with a zero window costs at most its bound. Method: it takes nothing from its socket

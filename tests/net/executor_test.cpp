@@ -8,7 +8,13 @@
 #include <kith/net/log_sink.hpp>
 #include <kith/net/worker_pool.hpp>
 
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cstddef>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <string>
@@ -17,6 +23,64 @@
 using namespace net_test;
 
 namespace {
+
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+
+/// The process may grow by the stacks of a few threads only: the next does not start.
+class few_threads {
+ public:
+  few_threads() {
+    ::pthread_getattr_default_np(&before_);
+    pthread_attr_t large;
+    ::pthread_getattr_default_np(&large);
+    REQUIRE(::pthread_attr_setstacksize(&large, stack) == 0);
+    REQUIRE(::pthread_setattr_default_np(&large) == 0);
+    ::pthread_attr_destroy(&large);
+    std::size_t pages = 0;
+    std::ifstream{"/proc/self/statm"} >> pages;
+    REQUIRE(::getrlimit(RLIMIT_AS, &space_) == 0);
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const rlimit tight{pages * page + 4 * stack, space_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_AS, &tight) == 0);
+  }
+  ~few_threads() {
+    ::setrlimit(RLIMIT_AS, &space_);
+    ::pthread_setattr_default_np(&before_);
+    ::pthread_attr_destroy(&before_);
+  }
+
+ private:
+  static constexpr std::size_t stack = std::size_t{256} << 20;
+
+  pthread_attr_t before_;
+  rlimit space_{};
+};
+
+// Goal: a thread that does not start is an error and not the end of the process.
+template <class Threads, class Count>
+std::string refusal_of_threads(const Count& count) {
+  const few_threads limit;
+  try {
+    const Threads made{count};
+  } catch (const kith::error& error) {
+    CHECK(error.code() == kith::errc::overloaded);
+    return error.what();
+  }
+  return {};
+}
+
+TEST_CASE("io threads and workers: one that cannot start ends the others and is an error") {
+  const std::string io = refusal_of_threads<kith::net::io_threads>(std::size_t{16});
+  CHECK(io.find("io_threads: thread ") == 0);
+  CHECK(io.find("thread 1 of 16") == std::string::npos);  // some had started
+  CHECK(io.find("of 16 did not start") != std::string::npos);
+  const std::string pool =
+      refusal_of_threads<kith::net::worker_pool>(kith::net::worker_limits{.threads = 16});
+  CHECK(pool.find("workers: thread ") == 0);
+  CHECK(pool.find("thread 1 of 16") == std::string::npos);
+}
+
+#endif
 
 TEST_CASE("alarm: the earliest deadline wakes, and the callback says when again") {
   kith::net::io_threads threads{1};

@@ -59,6 +59,21 @@ TEST_CASE("links: another member at the address is told apart") {
   CHECK(caller.seen.wait(at_least(1, heard::up)));
 }
 
+TEST_CASE("links: a dialled connection that is turned away is a failed dial, and the next dials") {
+  party owner{1};
+  owner.listen();
+  kith::net::link_options options;
+  options.unknown_peers = 0;
+  party caller{2, options};
+  caller.links().set_address(member(1), owner.local());
+  for (std::size_t dials = 1; dials <= 3; ++dials) {
+    CHECK(caller.send(member(1), packet_of(opcode::ping, dials)));
+    REQUIRE(caller.seen.wait(at_least(dials, heard::failed)));
+    CHECK(caller.seen.events().back().peer == member(1));
+    CHECK(caller.seen.events().back().why == close_reason::busy);
+  }
+}
+
 TEST_CASE("links: a member that dials itself is told so") {
   party owner{1};
   owner.listen();

@@ -4,7 +4,9 @@
 #include "support.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
+#include <cerrno>
 #include <string>
 
 using namespace net_test;
@@ -43,6 +45,37 @@ TEST_CASE("listener: takes the lowest free port, says when none is, and lets no 
   CHECK(port != 0);
   CHECK(first->local().host == "127.0.0.1");
   CHECK(refusal({.first_port = port, .last_port = port}).find("free") != std::string::npos);
+}
+
+TEST_CASE("listener: what the system said is kept, and which option it is about") {
+  const kith::net::listen_options low{.first_port = 80, .last_port = 80};
+  CHECK(kith::net::no_port(low, EACCES).code() == kith::errc::invalid_option);
+  CHECK(std::string{kith::net::no_port(low, EACCES).what()}.find("port: none of 80 to 80 at "
+                                                                 "127.0.0.1 can be bound: "
+                                                                 "Permission denied") == 0);
+  CHECK(std::string{kith::net::no_address(low, EINVAL).what()}.find("Invalid argument") !=
+        std::string::npos);
+  CHECK(kith::net::no_socket(low, EAFNOSUPPORT).code() == kith::errc::invalid_option);
+}
+
+TEST_CASE("listener: without a descriptor left it says so, and not that the address is wrong") {
+  boost::asio::io_context context;
+  const kith::net::listener first{context, {}};  // the context has what it needs for itself
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{3, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  std::string said;
+  kith::error_code code;
+  try {
+    const auto made = std::make_shared<kith::net::listener>(context, kith::net::listen_options{});
+  } catch (const kith::error& error) {
+    said = error.what();
+    code = error.code();
+  }
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(code == kith::errc::overloaded);
+  CHECK(said.find("Too many open files") != std::string::npos);
 }
 
 TEST_CASE("accept gate: five a second and address, and a bound on handshakes") {

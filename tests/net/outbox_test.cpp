@@ -5,6 +5,7 @@
 
 #include <kith/net/outbox.hpp>
 #include <kith/net/progress.hpp>
+#include <kith/wire/data_messages.hpp>
 #include <kith/wire/splitter.hpp>
 
 #include <vector>
@@ -94,6 +95,39 @@ TEST_CASE("outbox: replies count against the total, all else against the hard bo
   CHECK(box.overflowing());
 }
 
+TEST_CASE("outbox: a member's own requests are held back and break nothing") {
+  kith::net::outbox_limits limits;
+  limits.soft_bytes = 100'000;
+  limits.request_bytes = 150'000;
+  limits.hard_bytes = 200'000;
+  kith::net::outbox box{limits};
+  kith::wire::batch many;
+  const kith::bytes key(30'000);
+  many.items.push_back({opcode::mutate, 1, {}, key});
+  many.items.push_back({opcode::mutate, 2, {}, key});
+  box.push(packet_of(opcode::mutate, 3, 50'000));
+  CHECK(box.takes_request());
+  CHECK(box.has_request_slack());
+  box.push(kith::wire::make_packet(many));
+  CHECK(box.takes_request());
+  CHECK_FALSE(box.has_request_slack());
+  box.push(packet_of(opcode::get, 4, 150'000));
+  CHECK_FALSE(box.takes_request());
+  CHECK_FALSE(box.congested());
+  CHECK_FALSE(box.overflowing());
+  many.items[0].kind = many.items[1].kind = opcode::get_reply;
+  for (int i = 0; i < 4; ++i) box.push(kith::wire::make_packet(many));
+  CHECK(box.congested());
+  CHECK_FALSE(box.overflowing());
+  kith::wire::frame_cutter cutter{1};
+  kith::bytes written;
+  while (box.gather(&cutter, written)) written.clear();
+  CHECK(box.empty());
+  CHECK(box.takes_request());
+  CHECK(box.has_request_slack());
+  CHECK(box.has_answer_slack());
+}
+
 TEST_CASE("outbox: before the session is open only the handshake leaves") {
   kith::net::outbox box{{}};
   box.push_raw(kith::as_bytes("hello"));
@@ -125,6 +159,16 @@ TEST_CASE("progress: silence, trickling and a frame that never ends are told apa
       CHECK_FALSE(watch.overdue(start + i * 1s, options));
     }
     CHECK(watch.overdue(start + 31s, options) == why::stalled);
+  }
+  SUBCASE("whole frames do not excuse a message that is not whole") {
+    options.idle = 1h;
+    for (int i = 1; i <= 60; ++i) {
+      watch.note(start + i * 1s, 100, static_cast<std::uint64_t>(i), 0, start);
+      CHECK_FALSE(watch.overdue(start + i * 1s, options));
+    }
+    CHECK(watch.overdue(start + options.message_time + 1ns, options) == why::stalled);
+    watch.note(start + 61s, 100, 61, 0, std::nullopt);
+    CHECK_FALSE(watch.overdue(start + 61s, options));
   }
   SUBCASE("a whole frame ends the wait") {
     watch.note(start, 100, 0, 100);

@@ -28,7 +28,7 @@ using namespace std::chrono_literals;
 inline constexpr auto patience = std::chrono::seconds{20};
 
 struct heard {
-  enum kind { up, down, failed, found, message } what{};
+  enum kind { up, down, failed, found, message, room } what{};
   kith::member_id peer;
   std::uint32_t sid = 0;
   bool dialled = false;
@@ -76,6 +76,7 @@ class recorder final : public kith::net::link_events {
     heard event{heard::failed, failure.member};
     event.result = failure.result;
     event.verdict = failure.verdict;
+    event.why = failure.closed;
     add(event);
   }
   void on_dial_found(const kith::member_id& peer, const kith::endpoint&) override {
@@ -89,6 +90,7 @@ class recorder final : public kith::net::link_events {
     add(event);
   }
   void on_batch_end(kith::net::connection&) override {}
+  void on_room(kith::net::connection& at) override { add({heard::room, at.peer()}); }
 
   /// Waits until `holds(events)`; see bell.
   template <class Predicate>
@@ -174,9 +176,9 @@ class party {
 
   bool send(const kith::member_id& to, kith::wire::packet packet) {
     kith::net::touched written;
-    const bool taken = links_->push(to, std::move(packet), written);
+    const auto result = links_->push(to, std::move(packet), written);
     written.flush();
-    return taken;
+    return result == kith::net::link_table::pushed::taken;
   }
 
   [[nodiscard]] kith::net::links& links() { return *links_; }

@@ -120,7 +120,13 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
   const time_point now = port_->now();
   const duration max_age = how.max_age.value_or(options_.near.max_staleness);
   const time_point known = port_->gates().permit_for(partition_of(key.hash())).fresh;
-  ref<Value> found = near_->find(key.hash(), lookup, now, max_age);
+  ref<Value> found;
+  if constexpr (std::is_arithmetic_v<Key>) {
+    // A literal is an int: it must not be compared with a key of another sign.
+    found = near_->find(key.hash(), static_cast<Key>(lookup), now, max_age);
+  } else {
+    found = near_->find(key.hash(), lookup, now, max_age);
+  }
   if (!found) return found;
   counters_.near.fetch_add(1, std::memory_order_relaxed);
   const std::int64_t age = (now - known).count();

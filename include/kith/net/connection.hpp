@@ -62,8 +62,21 @@ class connection : public std::enable_shared_from_this<connection> {
   /// Lets messages flow after on_open. Any thread; again is harmless.
   void start();
 
-  /// Queues `packet`; false when the connection takes none or it is of another session.
-  bool push(wire::packet&& packet) KITH_EXCLUDES(mutex_);
+  enum class pushed : std::uint8_t {
+    taken,
+    /// It takes no more packets, or the packet is of another session.
+    gone,
+    /// A request of this member that has to wait: it is left as it was, and on_room follows.
+    full,
+  };
+  /// Queues `packet`.
+  pushed push(wire::packet&& packet) KITH_EXCLUDES(mutex_);
+  /// True when a request of this member would be taken; otherwise on_room follows.
+  [[nodiscard]] bool has_room() KITH_EXCLUDES(mutex_);
+  /// True when the peer reads its answers; otherwise on_room follows.
+  [[nodiscard]] bool has_answer_room() KITH_EXCLUDES(mutex_);
+  /// on_room follows, at once where there is room already. Never with a lock held.
+  void want_answer_room() KITH_EXCLUDES(mutex_);
   /// Writes what is queued, unless another thread is doing so. Never with a lock held.
   void flush() KITH_EXCLUDES(mutex_) { write(writer::idle); }
 
@@ -77,6 +90,9 @@ class connection : public std::enable_shared_from_this<connection> {
 
   /// True while requests of this peer should be refused: it does not read what it asked for.
   [[nodiscard]] bool congested() const { return congested_.load(std::memory_order_relaxed); }
+  /// What this peer asked and waits for.
+  [[nodiscard]] kith::net::intake& intake() { return intake_; }
+  [[nodiscard]] const connection_options& options() const { return options_; }
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
   /// When the last whole frame arrived.
   [[nodiscard]] time_point last_frame() const { return progress_.last_frame(); }
@@ -99,6 +115,7 @@ class connection : public std::enable_shared_from_this<connection> {
 
   void write(writer expected) KITH_EXCLUDES(mutex_);
   after_write write_batches(writer expected) KITH_EXCLUDES(mutex_);
+  [[nodiscard]] bool room_came() KITH_REQUIRES(mutex_);
   void after_drained() KITH_EXCLUDES(mutex_);
   void when_writable();
 
@@ -154,8 +171,11 @@ class connection : public std::enable_shared_from_this<connection> {
   bool sent_end_ KITH_GUARDED_BY(mutex_) = false;
   bool read_end_ KITH_GUARDED_BY(mutex_) = false;
   time_point drain_deadline_ KITH_GUARDED_BY(mutex_) = never;
+  bool room_wanted_ KITH_GUARDED_BY(mutex_) = false;
+  bool answer_room_wanted_ KITH_GUARDED_BY(mutex_) = false;
 
-  // Atomics.
+  // Atomics, or with a lock of their own.
+  kith::net::intake intake_;
   read_token token_;
   progress progress_;
   std::atomic<bool> closed_{false};
@@ -175,7 +195,8 @@ inline connection::connection(boost::asio::io_context& context, socket_type sock
       socket_{std::move(socket)},
       timer_{context},
       session_{config},
-      outbox_{options.outbox} {
+      outbox_{options.outbox},
+      intake_{options.intake} {
   boost::system::error_code ignored;
   const auto there = socket_.remote_endpoint(ignored);
   remote_ = {there.address().to_string(), there.port()};
@@ -211,17 +232,55 @@ inline void connection::start() {
 
 // Writing.
 
-inline bool connection::push(wire::packet&& packet) {
+inline connection::pushed connection::push(wire::packet&& packet) {
   {
     const mutex_lock lock{mutex_};
-    if (phase_ != phase::open) return false;
-    if (packet.sid != 0 && packet.sid != sid_) return false;
+    if (phase_ != phase::open) return pushed::gone;
+    if (packet.sid != 0 && packet.sid != sid_) return pushed::gone;
+    if (!outbox_.takes_request() &&
+        wire::is_request(wire::kind_of(packet.code, packet.payload))) {
+      room_wanted_ = true;
+      return pushed::full;
+    }
     outbox_.push(std::move(packet));
     congested_.store(outbox_.congested(), std::memory_order_relaxed);
-    if (!outbox_.overflowing()) return true;
+    if (!outbox_.overflowing()) return pushed::taken;
   }
   close(close_reason::overflow);
-  return false;
+  return pushed::gone;
+}
+
+inline bool connection::has_room() {
+  const mutex_lock lock{mutex_};
+  if (phase_ != phase::open) return false;
+  room_wanted_ = !outbox_.takes_request();
+  return !room_wanted_;
+}
+
+inline bool connection::has_answer_room() {
+  const mutex_lock lock{mutex_};
+  if (phase_ != phase::open) return false;
+  answer_room_wanted_ = outbox_.congested();
+  return !answer_room_wanted_;
+}
+
+inline void connection::want_answer_room() {
+  {
+    const mutex_lock lock{mutex_};
+    if (phase_ != phase::open) return;
+    answer_room_wanted_ = true;
+    if (!room_came()) return;
+  }
+  on_io_thread([](connection& self) { self.events_.on_room(self); });
+}
+
+// Where there is none, something waits to be written, so gather() comes by here later.
+inline bool connection::room_came() {
+  const bool to_ask = room_wanted_ && outbox_.has_request_slack();
+  const bool to_answer = answer_room_wanted_ && outbox_.has_answer_slack();
+  if (to_ask) room_wanted_ = false;
+  if (to_answer) answer_room_wanted_ = false;
+  return to_ask || to_answer;
 }
 
 inline void connection::write(writer expected) {
@@ -254,7 +313,9 @@ inline connection::after_write connection::write_batches(writer expected) {
       }
       congested_.store(outbox_.congested(), std::memory_order_relaxed);
     }
+    const bool room = room_came();
     lock.unlock();
+    if (room) on_io_thread([](connection& self) { self.events_.on_room(self); });
     const ssize_t sent = ::send(descriptor_, batch_.data() + written_, batch_.size() - written_,
                                 MSG_NOSIGNAL | MSG_DONTWAIT);
     const int error = sent < 0 ? errno : 0;
@@ -296,124 +357,6 @@ inline void connection::after_drained() {
     closed_.store(true, std::memory_order_release);
   }
   on_io_thread([](connection& self) { self.close_socket(); });
-}
-
-// Reading.
-
-inline void connection::release_token() {
-  if (!token_.release()) return;
-  on_io_thread([](connection& self) {
-    if (self.closed()) return self.close_socket();
-    self.when_readable();
-  });
-}
-
-inline void connection::when_readable() {
-  if (!socket_.is_open()) return;
-  socket_.async_wait(socket_type::wait_read,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       if (error || self->closed()) return;
-                       if (!self->token_.take_or_ask()) return;
-                       const bool more = self->receive() != read_result::ended;
-                       const bool waits = self->opened_ && !self->delivering_;
-                       self->release_token();
-                       if (more && !waits) self->when_readable();
-                     });
-}
-
-inline bool connection::drive_reads() {
-  if (!token_.take()) return false;
-  const bool something = delivering_ && receive() == read_result::something;
-  release_token();
-  return something;
-}
-
-inline connection::read_result connection::receive() {
-  thread_local std::array<std::byte, receive_bytes> buffer;
-  read_result result = read_result::nothing;
-  for (int i = 0; i < receives_a_turn; ++i) {
-    if (closed() || input_ended_) return read_result::ended;
-    if (opened_ && !delivering_) return result;
-    const ssize_t got = ::recv(descriptor_, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return result;
-    if (got < 0) {
-      close(close_reason::reset);
-      return read_result::ended;
-    }
-    if (got == 0) {
-      end_of_input();
-      return read_result::ended;
-    }
-    result = read_result::something;
-    const auto received = static_cast<std::size_t>(got);
-    session_.on_bytes({buffer.data(), received});
-    if (!opened_) advance_handshake();
-    hand_out();
-    events_.on_batch_end(*this);
-    progress_.note(now(), received, session_.frames(), session_.partial_bytes());
-    if (received < buffer.size()) return closed() ? read_result::ended : result;
-  }
-  return result;
-}
-
-inline void connection::hand_out() {
-  wire::message_frame frame;
-  while (delivering_ && !closed() && session_.next(frame)) events_.on_message(*this, frame);
-  if (!opened_ || !session_.failed() || closed()) return;
-  close(close_reason::protocol_violation);
-}
-
-// Sends the handshake's answers; opens the connection, or ends it, when the session says so.
-inline void connection::advance_handshake() {
-  const bytes answer = session_.take_output();
-  const bool opens = session_.is_open();
-  const bool fails = session_.failed();
-  if (opens) {
-    peer_ = session_.peer();
-    sid_ = session_.sid();
-    opened_ = true;
-    progress_.begin(now());
-  }
-  {
-    const mutex_lock lock{mutex_};
-    if (phase_ != phase::handshaking) return;
-    outbox_.push_raw(answer);
-    if (opens) {
-      phase_ = phase::open;
-      cutter_.emplace(session_.version());
-    }
-  }
-  if (fails) {
-    refusal_ = session_.refusal();
-    const bool refused = refusal_ != wire::verdict_status::welcome;
-    input_ended_ = true;
-    if (!refused) return close(close_reason::protocol_violation);
-    {
-      const mutex_lock lock{mutex_};
-      read_end_ = true;
-    }
-    return finish(close_reason::refused);
-  }
-  flush();
-  if (!opens) return;
-  on_io_thread([](connection& self) {
-    if (!self.closed()) self.events_.on_open(self);
-  });
-}
-
-// The peer sends nothing more. It may still read, so what is queued leaves before the end.
-inline void connection::end_of_input() {
-  input_ended_ = true;
-  if (!opened_) return close(close_reason::peer_closed);
-  close_reason why = close_reason::peer_closed;
-  {
-    const mutex_lock lock{mutex_};
-    read_end_ = true;
-    if (phase_ == phase::finishing) why = reason_;
-  }
-  on_io_thread([why](connection& self) { self.tell_closed(why); });
-  finish(why);
 }
 
 // Ending.
@@ -498,3 +441,5 @@ inline void connection::check_deadlines() {
 }
 
 }  // namespace kith::net
+
+#include <kith/net/connection_reading.hpp>

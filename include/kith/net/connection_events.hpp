@@ -18,6 +18,9 @@ class connection_events {
   virtual void on_message(connection&, const wire::message_frame&) = 0;
   /// The messages of one receive were handed out: the moment to flush() what answers them.
   virtual void on_batch_end(connection&) = 0;
+  /// There is room again for what the connection could not take, or for answers. On the I/O
+  /// thread.
+  virtual void on_room(connection&) = 0;
   /// Once, also where on_open never came. On the I/O thread.
   virtual void on_closed(connection&, close_reason) = 0;
 };

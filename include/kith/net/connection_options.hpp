@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kith/core/time.hpp>
+#include <kith/net/intake.hpp>
 #include <kith/net/outbox.hpp>
 #include <kith/wire/limits.hpp>
 
@@ -21,8 +22,12 @@ enum class close_reason : std::uint8_t {
   /// Bytes that no member sends.
   protocol_violation,
   handshake_timeout,
-  /// A frame began and did not go on.
+  /// A frame or a message began and did not go on.
   stalled,
+  /// A message above the cap of its kind.
+  too_long,
+  /// The member's memory for unfinished messages is spent.
+  no_memory,
   /// No frame for connection_options::idle.
   idle,
   /// The peer does not read, and what waits for it passed its bound.
@@ -42,7 +47,9 @@ enum class close_reason : std::uint8_t {
     case close_reason::refused: return "handshake refused";
     case close_reason::protocol_violation: return "protocol violation";
     case close_reason::handshake_timeout: return "handshake took too long";
-    case close_reason::stalled: return "a frame did not go on";
+    case close_reason::stalled: return "a message did not go on";
+    case close_reason::too_long: return "a message above the cap of its kind";
+    case close_reason::no_memory: return "no memory left for unfinished messages";
     case close_reason::idle: return "idle";
     case close_reason::overflow: return "the peer does not read";
     case close_reason::duplicate: return "another connection is kept";
@@ -52,14 +59,24 @@ enum class close_reason : std::uint8_t {
   return "unknown";
 }
 
+/// The peer is at fault, or in trouble: worth a line in the log.
+[[nodiscard]] constexpr bool is_fault(close_reason why) {
+  return why == close_reason::protocol_violation || why == close_reason::overflow ||
+         why == close_reason::stalled || why == close_reason::too_long ||
+         why == close_reason::no_memory;
+}
+
 struct connection_options {
   outbox_limits outbox = {};
+  intake_limits intake = {};
   duration handshake = wire::limits::handshake_time;
   /// A frame that began brings this many bytes a second after the first two seconds...
   std::size_t progress_bytes = 1024;
   duration progress_grace = std::chrono::seconds{2};
   /// ...and is whole after this.
   duration frame_time = std::chrono::seconds{30};
+  /// A message of several frames is whole after this, whatever else arrives meanwhile.
+  duration message_time = wire::limits::message_time;
   duration idle = std::chrono::seconds{15};
   /// A connection that finishes is closed after this, whatever still waits.
   duration drain = std::chrono::seconds{5};

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <kith/core/assert.hpp>
+#include <kith/error.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -26,8 +28,17 @@ inline void name_this_thread(const std::string& name) {
   ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
 }
 
+/// What the error says when thread `index` of `count` could not be started. `field` names the
+/// option.
+[[nodiscard]] inline std::string not_started(const char* field, std::size_t index,
+                                             std::size_t count, const std::system_error& why) {
+  return std::string{field} + ": thread " + std::to_string(index + 1) + " of " +
+         std::to_string(count) + " did not start: " + why.code().message();
+}
+
 class io_threads {
  public:
+  /// Throws kith::error(overloaded) where the system starts no more threads.
   explicit io_threads(std::size_t count);
   ~io_threads() { stop(); }
   io_threads(const io_threads&) = delete;
@@ -67,10 +78,15 @@ inline io_threads::io_threads(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) threads_.push_back(std::make_unique<io_thread>());
   for (std::size_t i = 0; i < count; ++i) {
     io_thread& mine = *threads_[i];
-    mine.thread = std::thread{[&mine, i] {
-      name_this_thread("kith-io-" + std::to_string(i));
-      mine.context.run();
-    }};
+    try {
+      mine.thread = std::thread{[&mine, i] {
+        name_this_thread("kith-io-" + std::to_string(i));
+        mine.context.run();
+      }};
+    } catch (const std::system_error& why) {
+      stop();  // the others run already, and a thread that was not joined ends the process
+      throw error{errc::overloaded, not_started("io_threads", i, count, why)};
+    }
   }
 }
 

@@ -57,6 +57,8 @@ class link_table {
     taken,
     /// Waiting, and nobody dials yet: dial.
     dial,
+    /// A request that has to wait for room on the link: it is left as it was.
+    full,
     /// No way to the member, its queue is full, or the packet's session is over.
     dropped,
   };
@@ -126,12 +128,13 @@ inline link_table::pushed link_table::push(const member_id& to, wire::packet&& p
       return std::exchange(found->second.dialling, true) ? pushed::taken : pushed::dial;
     }
   }
-  if (!link->push(std::move(packet))) {
+  const connection::pushed result = link->push(std::move(packet));
+  if (result == connection::pushed::gone) {
     count_dropped();
     return pushed::dropped;
   }
   written.add(std::move(link));
-  return pushed::taken;
+  return result == connection::pushed::full ? pushed::full : pushed::taken;
 }
 
 inline std::vector<wire::packet> link_table::set_link(const member_id& to,

@@ -24,6 +24,7 @@
 #include <kith/net/dialer.hpp>
 #include <kith/net/fifo.hpp>
 #include <kith/net/io_threads.hpp>
+#include <kith/net/link_events.hpp>
 #include <kith/net/link_table.hpp>
 #include <kith/net/listener.hpp>
 #include <kith/wire/session.hpp>
@@ -42,49 +43,6 @@
 
 namespace kith::net {
 
-struct link_options {
-  member_id self;
-  std::uint64_t cluster_hash = 0;
-  std::uint64_t config_hash = 0;
-  connection_options connection = {};
-  link_limits limits = {};
-  duration dial_time = std::chrono::seconds{2};
-  /// Dials at a time; more wait.
-  std::size_t dials = 64;
-  /// Links to peers that are not members of the view.
-  std::size_t unknown_peers = 64;
-  /// Open connections of one member object: four, and one of its next incarnation.
-  std::size_t connections_per_peer = 5;
-  duration reserve_time = std::chrono::seconds{1};
-};
-
-struct dial_failure {
-  /// The member that was called, or nobody where an address was.
-  member_id member;
-  endpoint where;
-  dial_result result = dial_result::connected;
-  /// Why, where the handshake was refused or did not end.
-  wire::verdict_status verdict = wire::verdict_status::welcome;
-  close_reason closed = close_reason::local;
-};
-
-/// What the table of links tells. All but the last two come on the home thread; no lock is held.
-class link_events {
- public:
-  virtual ~link_events() = default;
-  /// A link, or another one than before: `sid` is never the peer's last one. `dialled`: where this
-  /// side dialled, if it did.
-  virtual void on_link_up(const member_id& peer, std::uint32_t sid,
-                          const std::optional<endpoint>& dialled) = 0;
-  virtual void on_link_down(const member_id& peer, close_reason why) = 0;
-  virtual void on_dial_failed(const dial_failure& failure) = 0;
-  /// A dial reached a member that has a link already: no other link came of it.
-  virtual void on_dial_found(const member_id& peer, const endpoint& where) = 0;
-  /// On the thread that reads. The message may be of a connection that is about to end.
-  virtual void on_message(connection& from, const wire::message_frame& message) = 0;
-  virtual void on_batch_end(connection& from) = 0;
-};
-
 class links final : public connection_events {
  public:
   /// `threads` and `events` outlive it; `threads` are stopped before it is destroyed.
@@ -93,7 +51,7 @@ class links final : public connection_events {
   // Any thread.
 
   /// Sends `packet` to `to`, dialling where there is no link. Flush `written` when no lock is held.
-  bool push(const member_id& to, wire::packet&& packet, touched& written);
+  link_table::pushed push(const member_id& to, wire::packet&& packet, touched& written);
   /// Calls whoever listens there. Ends in on_link_up, on_dial_found or on_dial_failed.
   void dial(const endpoint& where);
   /// Calls `member` at its known address, unless there is a link.
@@ -129,6 +87,7 @@ class links final : public connection_events {
     events_.on_message(from, message);
   }
   void on_batch_end(connection& from) override { events_.on_batch_end(from); }
+  void on_room(connection& at) override { events_.on_room(at); }
   void on_closed(connection& which, close_reason why) override;
 
  private:
@@ -180,6 +139,7 @@ class links final : public connection_events {
   // Constant after construction.
   io_threads& threads_;
   link_events& events_;
+  const std::shared_ptr<wire::decode_budget> memory_;
 
   // Any thread.
   link_table table_;
@@ -200,19 +160,21 @@ class links final : public connection_events {
 // --- implementation ---
 
 inline links::links(io_threads& threads, const link_options& options, link_events& events)
-    : threads_{threads}, events_{events}, table_{options.limits}, options_{options} {
+    : threads_{threads},
+      events_{events},
+      memory_{std::make_shared<wire::decode_budget>(options.decode_bytes)},
+      table_{options.limits},
+      options_{options} {
   // A random start, so that a member's sessions differ from those of its last life.
   (void)!::getrandom(&sids_, sizeof sids_, 0);
 }
 
-inline bool links::push(const member_id& to, wire::packet&& packet, touched& written) {
-  switch (table_.push(to, std::move(packet), written)) {
-    case link_table::pushed::taken: return true;
-    case link_table::pushed::dropped: return false;
-    case link_table::pushed::dial: break;
-  }
+inline link_table::pushed links::push(const member_id& to, wire::packet&& packet,
+                                      touched& written) {
+  const link_table::pushed result = table_.push(to, std::move(packet), written);
+  if (result != link_table::pushed::dial) return result;
   dial(to);
-  return true;
+  return link_table::pushed::taken;
 }
 
 // Dialling.
@@ -290,6 +252,7 @@ inline void links::adopt_descriptor(const dialer::tcp& protocol, int descriptor,
   config.cluster_hash = options_.cluster_hash;
   config.config_hash = options_.config_hash;
   config.sid = next_sid();
+  config.memory = memory_;
   (void)!::getrandom(config.fresh.data(), config.fresh.size(), 0);
   const auto made = std::make_shared<connection>(context, std::move(socket), config,
                                                  options_.connection, *this);
@@ -321,11 +284,13 @@ inline void links::admit(connection& which) {
   if (found == live_.end()) return;
   end_handshake(found->second);
   const member_id& id = which.peer();
-  if (auto dial = std::exchange(found->second.dial, std::nullopt);
-      dial && !dial->member.nobody() && dial->member != id) {
+  std::optional<dial_failure>& dial = found->second.dial;
+  if (dial && !dial->member.nobody() && dial->member != id) {
     dial->result = dial_result::other_member;
-    report(std::move(*dial));
+    report(*std::exchange(dial, std::nullopt));
   }
+  // Where it is turned away the dial stays with it: forget_connection reports its failure, or the
+  // member would count as being dialled for ever.
   if (which.closed()) return;
   if (stopped_) return which.close(close_reason::local);
   if (crowded(which)) return which.close(close_reason::busy);
@@ -333,6 +298,7 @@ inline void links::admit(connection& which) {
   // Both ends number sessions, so two connections may have got one number. Neither can be told from
   // the other by the machines; the dialler tries again.
   if (which.sid() == mine.last_sid) return which.close(close_reason::duplicate);
+  dial.reset();
   choose(found->second.held, mine);
 }
 
@@ -373,7 +339,7 @@ inline void links::make_link(std::shared_ptr<connection> which, peer& mine) {
   events_.on_link_up(which->peer(), which->sid(),
                      state == live_.end() ? std::nullopt : state->second.dialled);
   for (wire::packet& each : waited) {
-    if (!which->push(std::move(each))) table_.count_dropped();
+    if (which->push(std::move(each)) != connection::pushed::taken) table_.count_dropped();
   }
   which->flush();
   which->start();

@@ -27,6 +27,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace kith::net {
@@ -45,13 +46,33 @@ struct listen_options {
   std::chrono::milliseconds retry{100};
 };
 
+/// What the listener says of an errno: about its ports, its address, or sockets as such.
+[[nodiscard]] inline error no_port(const listen_options& options, int why) {
+  const std::string range = std::to_string(options.first_port) + " to " +
+                            std::to_string(options.last_port) + " at " + options.host;
+  if (why == EADDRINUSE) return {errc::invalid_option, "port: none of " + range + " is free"};
+  return {errc::invalid_option,
+          "port: none of " + range + " can be bound: " + std::system_category().message(why)};
+}
+[[nodiscard]] inline error no_address(const listen_options& options, int why) {
+  const std::string reason = why == EADDRNOTAVAIL ? std::string{"it is not of this machine"}
+                                                  : std::system_category().message(why);
+  return {errc::invalid_option, "host: " + options.host + " cannot be bound: " + reason};
+}
+[[nodiscard]] inline error no_socket(const listen_options& options, int why) {
+  const bool protocol = why == EAFNOSUPPORT || why == EPROTONOSUPPORT;
+  return {protocol ? errc::invalid_option : errc::overloaded,
+          "host: no socket for " + options.host + ": " + std::system_category().message(why)};
+}
+
 class listener : public std::enable_shared_from_this<listener> {
  public:
   using tcp = boost::asio::ip::tcp;
   /// Takes the descriptor of an accepted connection.
   using accepted = std::function<void(const tcp&, int descriptor)>;
 
-  /// Throws kith::error(invalid_option), which names the field, where it cannot or may not bind.
+  /// Throws kith::error, which names the field and says what the system said: invalid_option where
+  /// it cannot or may not bind, overloaded where there is no socket to be had.
   listener(boost::asio::io_context& context, const listen_options& options);
 
   /// The address that was bound.
@@ -65,7 +86,8 @@ class listener : public std::enable_shared_from_this<listener> {
 
  private:
   [[nodiscard]] boost::asio::ip::address resolve(boost::asio::io_context& context) const;
-  [[nodiscard]] bool bind(const boost::asio::ip::address& address, std::uint16_t port);
+  /// 0, EADDRINUSE or EACCES: another port may do. Throws for what no other port helps against.
+  [[nodiscard]] int bind(const boost::asio::ip::address& address, std::uint16_t port);
   void wait();
   void accept_waiting();
   void wait_later();
@@ -94,12 +116,13 @@ inline listener::listener(boost::asio::io_context& context, const listen_options
   if (options_.last_port < options_.first_port) {
     throw error{errc::invalid_option, "last_port: it is below first_port"};
   }
+  int why = EADDRINUSE;
   for (std::uint32_t port = options_.first_port; port <= options_.last_port; ++port) {
-    if (bind(address, static_cast<std::uint16_t>(port))) return;
+    const int failed = bind(address, static_cast<std::uint16_t>(port));
+    if (failed == 0) return;
+    if (failed != EADDRINUSE) why = failed;
   }
-  throw error{errc::invalid_option, "port: none of " + std::to_string(options_.first_port) +
-                                        " to " + std::to_string(options_.last_port) + " at " +
-                                        options_.host + " is free"};
+  throw no_port(options_, why);
 }
 
 inline boost::asio::ip::address listener::resolve(boost::asio::io_context& context) const {
@@ -114,10 +137,10 @@ inline boost::asio::ip::address listener::resolve(boost::asio::io_context& conte
   return found.begin()->endpoint().address();
 }
 
-inline bool listener::bind(const boost::asio::ip::address& address, std::uint16_t port) {
+inline int listener::bind(const boost::asio::ip::address& address, std::uint16_t port) {
   const tcp::endpoint wanted{address, port};
   const int descriptor = open_stream(wanted.protocol());
-  if (descriptor < 0) throw kith::error{errc::invalid_option, "host: its protocol is not there"};
+  if (descriptor < 0) throw no_socket(options_, errno);
   // A port of a member that ended a moment ago is free again; a second listener is still refused.
   const int on = 1;
   ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -125,12 +148,12 @@ inline bool listener::bind(const boost::asio::ip::address& address, std::uint16_
       ::listen(descriptor, options_.backlog) != 0) {
     const int why = errno;
     ::close(descriptor);
-    if (why == EADDRINUSE || why == EACCES) return false;
-    throw kith::error{errc::invalid_option, "host: " + options_.host + " is not of this machine"};
+    if (why == EADDRINUSE || why == EACCES) return why;
+    throw no_address(options_, why);
   }
-  if (!adopt(acceptor_, wanted.protocol(), descriptor)) return false;
+  if (!adopt(acceptor_, wanted.protocol(), descriptor)) throw no_socket(options_, ENOMEM);
   local_ = {address.to_string(), acceptor_.local_endpoint().port()};
-  return true;
+  return 0;
 }
 
 inline void listener::begin(accepted on_accepted) {

@@ -14,6 +14,7 @@
 
 #include <kith/core/bytes.hpp>
 #include <kith/net/fifo.hpp>
+#include <kith/wire/data_messages.hpp>
 #include <kith/wire/frame.hpp>
 #include <kith/wire/limits.hpp>
 #include <kith/wire/opcode.hpp>
@@ -27,11 +28,15 @@
 namespace kith::net {
 
 struct outbox_limits {
-  /// Above this the peer is congested: no request of it is taken on.
+  /// Above this the peer is congested: no request of it is taken on. Counts what this member
+  /// answers and tells, not what it asks.
   std::size_t soft_bytes = std::size_t{8} << 20;
-  /// Above this the connection is closed. Counts what the peer did not ask for.
+  /// This member's own requests: from here on they are held back, and nobody's fault.
+  std::size_t request_bytes = std::size_t{8} << 20;
+  /// Above this the connection is closed. Counts what the peer did not ask for and is not held
+  /// back: invalidations, control messages.
   std::size_t hard_bytes = std::size_t{32} << 20;
-  /// The same for everything, replies included: hard_bytes and 64 MiB of requests in flight.
+  /// The same for everything, replies and requests included.
   std::size_t total_bytes = std::size_t{96} << 20;
   /// Bytes that one write gathers, about; two long fragments.
   std::size_t batch_bytes = std::size_t{128} << 10;
@@ -55,13 +60,21 @@ class outbox {
 
   [[nodiscard]] bool empty() const { return raw_.empty() && bytes_ == 0; }
   [[nodiscard]] std::size_t waiting_bytes() const { return bytes_; }
-  [[nodiscard]] bool congested() const { return bytes_ > limits_.soft_bytes; }
+  [[nodiscard]] bool congested() const { return answer_bytes() > limits_.soft_bytes; }
+  /// False: the request is to wait until has_request_slack().
+  [[nodiscard]] bool takes_request() const { return request_bytes_ < limits_.request_bytes; }
+  /// Well below the bound: who waited is told so once for many packets.
+  [[nodiscard]] bool has_request_slack() const {
+    return request_bytes_ <= limits_.request_bytes / 2;
+  }
+  [[nodiscard]] bool has_answer_slack() const { return answer_bytes() <= limits_.soft_bytes / 2; }
   [[nodiscard]] bool overflowing() const {
     return unsolicited_bytes_ > limits_.hard_bytes || bytes_ > limits_.total_bytes;
   }
   void clear();
 
  private:
+  enum class counted : std::uint8_t { in, out };
   /// A long message of which a part may be written.
   struct begun {
     wire::packet packet;
@@ -72,11 +85,9 @@ class outbox {
   static std::size_t charge(const wire::packet& packet) {
     return packet.payload.size() + wire::header_bytes + sizeof(wire::packet);
   }
-  static bool is_reply(const wire::packet& packet) {
-    return packet.code == wire::opcode::get_reply || packet.code == wire::opcode::mutate_reply ||
-           packet.code == wire::opcode::count_reply;
-  }
-  void release(const wire::packet& packet);
+  [[nodiscard]] std::size_t answer_bytes() const { return bytes_ - request_bytes_; }
+  /// Counts `packet` in, or out again.
+  void account(const wire::packet& packet, counted where);
   void gather_small(fifo<wire::packet>& queue, const wire::frame_cutter& cutter, bytes& target);
   bool gather_fragment(wire::frame_cutter& cutter, bytes& target);
 
@@ -88,22 +99,30 @@ class outbox {
   std::vector<begun> begun_;
   std::size_t turn_ = 0;
   std::size_t bytes_ = 0;
+  std::size_t request_bytes_ = 0;
   std::size_t unsolicited_bytes_ = 0;
 };
 
 // --- implementation ---
 
 inline void outbox::push(wire::packet&& packet) {
-  bytes_ += charge(packet);
-  if (!is_reply(packet)) unsolicited_bytes_ += charge(packet);
+  account(packet, counted::in);
   if (wire::frame_cutter::needs_fragments(packet)) return long_.push(std::move(packet));
   const auto plane = wire::plane_of(static_cast<std::uint8_t>(packet.code));
   (plane == wire::plane::control ? control_ : small_).push(std::move(packet));
 }
 
-inline void outbox::release(const wire::packet& packet) {
-  bytes_ -= charge(packet);
-  if (!is_reply(packet)) unsolicited_bytes_ -= charge(packet);
+inline void outbox::account(const wire::packet& packet, counted where) {
+  const auto count = [&](std::size_t& sum) {
+    where == counted::in ? sum += charge(packet) : sum -= charge(packet);
+  };
+  const wire::opcode kind = wire::kind_of(packet.code, packet.payload);
+  count(bytes_);
+  if (wire::is_request(kind)) {
+    count(request_bytes_);
+  } else if (!wire::is_reply(kind)) {
+    count(unsolicited_bytes_);
+  }
 }
 
 inline bool outbox::gather(wire::frame_cutter* cutter, bytes& target) {
@@ -125,7 +144,7 @@ inline void outbox::gather_small(fifo<wire::packet>& queue, const wire::frame_cu
   while (!queue.empty() && target.size() < limits_.batch_bytes) {
     const wire::packet packet = queue.pop();
     cutter.cut(packet, 0, 0, target);
-    release(packet);
+    account(packet, counted::out);
   }
 }
 
@@ -138,7 +157,7 @@ inline bool outbox::gather_fragment(wire::frame_cutter& cutter, bytes& target) {
   begun& next = begun_[turn_];
   next.offset = cutter.cut(next.packet, next.offset, next.number, target);
   if (next.offset == next.packet.payload.size()) {
-    release(next.packet);
+    account(next.packet, counted::out);
     begun_.erase(begun_.begin() + static_cast<std::ptrdiff_t>(turn_));
   }
   return true;
@@ -150,7 +169,7 @@ inline void outbox::clear() {
   small_.clear();
   long_.clear();
   begun_.clear();
-  bytes_ = unsolicited_bytes_ = 0;
+  bytes_ = request_bytes_ = unsolicited_bytes_ = 0;
 }
 
 }  // namespace kith::net

@@ -22,8 +22,10 @@ class progress {
   void begin(time_point now) { last_frame_.store(count(now), std::memory_order_relaxed); }
 
   /// `received` bytes arrived; the session has taken `frames` in all and holds `partial` bytes of
-  /// the next one.
-  void note(time_point now, std::size_t received, std::uint64_t frames, std::size_t partial) {
+  /// the next one. `unfinished`: when the oldest message began of which some frames are not there.
+  void note(time_point now, std::size_t received, std::uint64_t frames, std::size_t partial,
+            std::optional<time_point> unfinished = std::nullopt) {
+    unfinished_since_.store(unfinished ? count(*unfinished) : 0, std::memory_order_relaxed);
     const bool whole = frames != frames_;
     frames_ = frames;
     if (whole) last_frame_.store(count(now), std::memory_order_relaxed);
@@ -46,6 +48,10 @@ class progress {
   [[nodiscard]] std::optional<close_reason> overdue(time_point now,
                                                     const connection_options& options) const {
     if (now - last_frame() > options.idle) return close_reason::idle;
+    const duration::rep oldest = unfinished_since_.load(std::memory_order_relaxed);
+    if (oldest != 0 && now - time_point{duration{oldest}} > options.message_time) {
+      return close_reason::stalled;
+    }
     const duration::rep since = partial_since_.load(std::memory_order_relaxed);
     if (since == 0) return std::nullopt;
     const duration age = now - time_point{duration{since}};
@@ -66,6 +72,8 @@ class progress {
   /// 0: no frame has begun.
   std::atomic<duration::rep> partial_since_{0};
   std::atomic<std::size_t> partial_bytes_{0};
+  /// 0: no message has begun.
+  std::atomic<duration::rep> unfinished_since_{0};
 };
 
 }  // namespace kith::net

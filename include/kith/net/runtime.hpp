@@ -56,17 +56,29 @@ struct runtime_counters {
   std::atomic<std::uint64_t> messages{0};
   std::atomic<std::uint64_t> malformed{0};
   std::atomic<std::uint64_t> violations{0};
-  /// Requests of peers that do not read, told to come again.
-  std::atomic<std::uint64_t> refused_congested{0};
+  /// Requests of peers that do not read, put aside until they do.
+  std::atomic<std::uint64_t> parked{0};
+  /// Requests of peers with too many unanswered ones, told to come again.
+  std::atomic<std::uint64_t> refused_in_flight{0};
   std::atomic<std::uint64_t> links_up{0};
   std::atomic<std::uint64_t> links_down{0};
+  /// Of those: a message that did not go on, one above its cap, no memory to put one together, a
+  /// peer that did not read.
+  std::atomic<std::uint64_t> closed_stalled{0};
+  std::atomic<std::uint64_t> closed_too_long{0};
+  std::atomic<std::uint64_t> closed_no_memory{0};
+  std::atomic<std::uint64_t> closed_overflow{0};
   std::atomic<std::uint64_t> dials_failed{0};
   std::atomic<std::uint64_t> jobs_refused{0};
 };
 
+/// Bytes of values that one drive of a lane takes from a caller of many, about (1 MiB).
+inline constexpr std::size_t drive_bytes = std::size_t{1} << 20;
+
 class runtime final : public link_events, public std::enable_shared_from_this<runtime> {
  public:
-  /// Binds the listener. Throws kith::error(invalid_option), which names the field.
+  /// Binds the listener. Throws kith::error: invalid_option, which names the field; overloaded
+  /// where the system gives no thread or socket.
   [[nodiscard]] static std::shared_ptr<runtime> make(runtime_options options);
   ~runtime() override;
   runtime(const runtime&) = delete;
@@ -123,13 +135,20 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void on_dial_found(const member_id& peer, const endpoint& where) override;
   void on_message(connection& from, const wire::message_frame& frame) override;
   void on_batch_end(connection& from) override;
+  void on_room(connection& at) override;
 
  private:
+  struct unanswered {
+    std::shared_ptr<connection> from;
+    std::size_t bytes = 0;
+  };
   struct lane_slot {
     kith::mutex mutex;
     node::lane machine KITH_GUARDED_BY(mutex);
     bool stopped KITH_GUARDED_BY(mutex) = false;
     std::shared_ptr<alarm> wake;
+    /// Requests of others that their own drive did not answer, by asker and number.
+    std::map<std::pair<member_id, std::uint64_t>, unanswered> waiting KITH_GUARDED_BY(mutex);
 
     lane_slot(std::uint32_t index, const member_id& self, near::gates& gates,
               const node::lane_options& options)
@@ -158,12 +177,10 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   bool drive(lane_slot& in, Input&& input, touched* later = nullptr, joining join = joining::no);
   template <class Input>
   void drive_all(Input&& input);
-  void push_sends(node::lane::outbox& effects, touched& written, joining join);
+  void push_sends(lane_slot& in, std::vector<wire::send>&& sends, touched& written)
+      KITH_REQUIRES(in.mutex);
   void run_rest(lane_slot& in, node::lane::outbox& effects);
-  [[nodiscard]] node::verdict take_data(connection& from, const wire::message_frame& frame);
-  [[nodiscard]] node::verdict take_batch(connection& from, const wire::message_frame& frame);
-  [[nodiscard]] bool refuse_if_congested(connection& from, const wire::message_frame& frame);
-  void on_bad_message(connection& from, node::verdict said);
+  void send_held(connection& at);
   void carry(lane_slot&, wire::send&&) {}  // is on its way already
   void carry(lane_slot&, node::complete&& one) { one.done->complete(std::move(one.result)); }
   void carry(lane_slot&, node::pull_view&& one);
@@ -175,12 +192,31 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   static void refuse(node::call&& what, errc why);
   static touched& read_here();
 
+  // runtime_requests.hpp: messages of other members' lanes.
+  enum class admission : std::uint8_t { now, parked, refused };
+  [[nodiscard]] node::verdict take_data(connection& from, const wire::message_frame& frame);
+  [[nodiscard]] node::verdict take_one(connection& from, const wire::message_frame& frame,
+                                       touched& written);
+  [[nodiscard]] node::verdict take_batch(connection& from, const wire::message_frame& frame);
+  [[nodiscard]] admission admit(connection& from, const wire::message_frame& frame,
+                                std::size_t produced);
+  void after_admission(connection& from, admission worst);
+  void resume_parked(connection& from);
+  static void note_request(lane_slot& in, connection& from, const wire::message_frame& frame,
+                           const node::lane::outbox& out, std::size_t first)
+      KITH_REQUIRES(in.mutex);
+  static void note_answers(lane_slot& in, const std::vector<wire::send>& sends)
+      KITH_REQUIRES(in.mutex);
+  void forget_requests(const member_id& peer, std::uint32_t sid);
+  void on_bad_message(connection& from, node::verdict said);
+
   // runtime_control.hpp: inputs to control and what its effects mean.
   template <class Input>
   void turn(Input&& input);
   void take_control(connection& from, const wire::message_frame& frame);
   void on_control_due();
   void tell_session(const member_id& peer, std::uint32_t sid);
+  void count_close(close_reason why);
   void carry(cluster::send&& one) { links_.push(one.to, std::move(one.packet), control_written_); }
   void carry(cluster::dial&& one) { links_.dial(one.where); }
   void carry(cluster::close&& one);
@@ -208,6 +244,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   links links_;
   runtime_counters counters_;
   std::atomic<bool> closing_{false};
+  /// The lane that is next to send what it held back.
+  std::atomic<std::uint32_t> room_turn_{0};
 
   // Of the home thread.
   node::control control_;
@@ -232,3 +270,4 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
 #include <kith/net/runtime_control.hpp>
 #include <kith/net/runtime_lanes.hpp>
 #include <kith/net/runtime_life.hpp>
+#include <kith/net/runtime_requests.hpp>

@@ -41,6 +41,7 @@ inline void runtime::on_control_due() {
 // The links' news.
 
 inline void runtime::tell_session(const member_id& peer, std::uint32_t sid) {
+  forget_requests(peer, sid);
   drive_all([&](node::lane& machine, time_point now, node::lane::outbox& out) {
     machine.on_session(now, peer, sid, out);
   });
@@ -55,9 +56,20 @@ inline void runtime::on_link_up(const member_id& peer, std::uint32_t sid,
   });
 }
 
+inline void runtime::count_close(close_reason why) {
+  const auto count = [](std::atomic<std::uint64_t>& which) {
+    which.fetch_add(1, std::memory_order_relaxed);
+  };
+  count(counters_.links_down);
+  if (why == close_reason::stalled) count(counters_.closed_stalled);
+  if (why == close_reason::too_long) count(counters_.closed_too_long);
+  if (why == close_reason::no_memory) count(counters_.closed_no_memory);
+  if (why == close_reason::overflow) count(counters_.closed_overflow);
+}
+
 inline void runtime::on_link_down(const member_id& peer, close_reason why) {
-  counters_.links_down.fetch_add(1, std::memory_order_relaxed);
-  if (why == close_reason::protocol_violation || why == close_reason::overflow) {
+  count_close(why);
+  if (is_fault(why)) {
     log_.write_about_peer({log_level::warning,
                            "link closed",
                            {{"peer", to_string(peer)}, {"why", std::string{to_string(why)}}}});
@@ -155,6 +167,10 @@ inline void runtime::carry(node::open_in_lanes&& one) {
 
 inline void runtime::carry(node::reset_lanes&& one) {
   links_.restart(one.self);
+  for (const auto& each : lanes_) {
+    const mutex_lock lock{each->mutex};
+    each->waiting.clear();  // their connections are closed
+  }
   drive_all([&](node::lane& machine, time_point now, node::lane::outbox& out) {
     machine.on_identity(now, one.self, out);
   });

@@ -1,7 +1,6 @@
 // A runtime's lanes: who drives them, and what their effects mean (runtime.hpp).
 #pragma once
 
-#include <kith/net/refusal.hpp>
 #include <kith/net/runtime.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/decode.hpp>
@@ -12,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -19,6 +19,23 @@
 #include <vector>
 
 namespace kith::net {
+
+/// Takes the messages out of `effects`, in their order.
+[[nodiscard]] inline std::vector<wire::send> take_sends(node::lane::outbox& effects) {
+  std::vector<wire::send> sends;
+  for (node::lane_effect& effect : effects) {
+    if (auto* one = std::get_if<wire::send>(&effect)) sends.push_back(std::move(*one));
+  }
+  return sends;
+}
+
+/// The request numbers that `request` carries: one, or those of a batch.
+inline void append_rids(const wire::packet& request, std::vector<std::uint64_t>& to) {
+  if (request.code != wire::opcode::batch) return to.push_back(request.rid);
+  wire::batch all;
+  KITH_ASSERT(wire::decode(request.payload, all) == wire::decode_error::none);
+  for (const wire::batch_item& item : all.items) to.push_back(item.rid);
+}
 
 template <class Input>
 bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) {
@@ -29,7 +46,10 @@ bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) 
     const mutex_lock lock{in.mutex};
     if (in.stopped) return false;
     input(in.machine, now(), effects);
-    push_sends(effects, later != nullptr ? *later : written, join);
+    std::vector<wire::send> sends = take_sends(effects);
+    note_answers(in, sends);
+    if (join == joining::yes) sends = node::batched(std::move(sends));
+    push_sends(in, std::move(sends), later != nullptr ? *later : written);
     next = in.machine.next_timeout();
   }
   written.flush();
@@ -43,22 +63,20 @@ void runtime::drive_all(Input&& input) {
   for (const auto& each : lanes_) drive(*each, input);
 }
 
-// With the lane's lock held: what it emits to one peer leaves in the order of emission.
-inline void runtime::push_sends(node::lane::outbox& effects, touched& written, joining join) {
-  if (join == joining::yes) {
-    std::vector<wire::send> sends;
-    for (node::lane_effect& effect : effects) {
-      if (auto* one = std::get_if<wire::send>(&effect)) sends.push_back(std::move(*one));
+// With the lane's lock held: what it emits to one peer leaves in the order of emission. Where a
+// link is full, what the lane asks of that peer goes back to it, and no later request overtakes it.
+inline void runtime::push_sends(lane_slot& in, std::vector<wire::send>&& sends, touched& written) {
+  std::map<member_id, std::vector<std::uint64_t>> held;
+  for (wire::send& one : sends) {
+    const bool request = wire::is_request(wire::kind_of(one.message.code, one.message.payload));
+    const bool follows = request && !held.empty() && held.contains(one.to);
+    if (!follows && links_.push(one.to, std::move(one.message), written) !=
+                        link_table::pushed::full) {
+      continue;
     }
-    for (wire::send& one : node::batched(std::move(sends))) {
-      links_.push(one.to, std::move(one.message), written);
-    }
-    return;
+    append_rids(one.message, held[one.to]);
   }
-  for (node::lane_effect& effect : effects) {
-    auto* one = std::get_if<wire::send>(&effect);
-    if (one != nullptr) links_.push(one->to, std::move(one->message), written);
-  }
+  for (const auto& [peer, rids] : held) in.machine.on_held_back(peer, rids);
 }
 
 // With no lock held.
@@ -97,18 +115,61 @@ template <class Item>
   return places;
 }
 
+// One drive takes about drive_bytes, and no more than that is queued before it is written: so a
+// lane sees in between how its requests leave, and what does not leave is not made.
 inline void runtime::submit_many(std::vector<node::call>&& calls) {
   const auto places = places_by_lane(calls);
   touched written;
+  std::size_t queued = 0;
   for (std::uint32_t index = 0; index < node::lane_count; ++index) {
-    if (places[index].empty()) continue;
-    const auto submit_all = [&](node::lane& machine, time_point now, node::lane::outbox& out) {
-      for (const std::size_t i : places[index]) machine.submit(now, std::move(calls[i]), out);
-    };
-    if (!closed() && drive(*lanes_[index], submit_all, &written, joining::yes)) continue;
-    for (const std::size_t i : places[index]) refuse(std::move(calls[i]), errc::closed);
+    const std::vector<std::size_t>& mine = places[index];
+    for (std::size_t first = 0; first < mine.size();) {
+      std::size_t last = first;
+      for (std::size_t size = 0; last < mine.size() && size < drive_bytes; ++last) {
+        size += calls[mine[last]].value.size();
+        queued += calls[mine[last]].value.size();
+      }
+      const auto submit = [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+        for (std::size_t i = first; i < last; ++i) {
+          machine.submit(now, std::move(calls[mine[i]]), out);
+        }
+      };
+      if (closed() || !drive(*lanes_[index], submit, &written, joining::yes)) {
+        for (std::size_t i = first; i < last; ++i) {
+          refuse(std::move(calls[mine[i]]), errc::closed);
+        }
+      }
+      first = last;
+      if (queued < drive_bytes) continue;
+      queued = 0;
+      written.flush();
+    }
   }
   written.flush();
+}
+
+// In turns, as each lane emits a part of what it holds back: until all have, or it is full again.
+inline void runtime::send_held(connection& at) {
+  const member_id peer = at.peer();
+  touched written;
+  std::uint32_t quiet = 0;
+  while (quiet < node::lane_count && at.has_room()) {
+    bool more = false;
+    const std::uint32_t index = room_turn_.fetch_add(1, std::memory_order_relaxed);
+    drive(
+        *lanes_[index % node::lane_count],
+        [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+          more = machine.on_room(now, peer, out);
+        },
+        &written, joining::yes);
+    quiet = more ? 0 : quiet + 1;
+  }
+  written.flush();
+}
+
+inline void runtime::on_room(connection& at) {
+  resume_parked(at);
+  send_held(at);
 }
 
 inline void runtime::settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft) {
@@ -147,71 +208,6 @@ inline void runtime::on_message(connection& from, const wire::message_frame& fra
       break;
   }
   if (said != node::verdict::fine) on_bad_message(from, said);
-}
-
-inline node::verdict runtime::take_data(connection& from, const wire::message_frame& frame) {
-  if (frame.code == static_cast<std::uint8_t>(wire::opcode::batch)) return take_batch(from, frame);
-  if (refuse_if_congested(from, frame)) return node::verdict::fine;
-  node::verdict said = node::verdict::fine;
-  drive(
-      lane(frame.partition),
-      [&](node::lane& machine, time_point now, node::lane::outbox& out) {
-        said = machine.on_message(now, from.peer(), from.sid(), frame, out);
-      },
-      &read_here());
-  return said;
-}
-
-// The items of one lane are taken in one go, in their order, and their answers leave joined.
-inline node::verdict runtime::take_batch(connection& from, const wire::message_frame& frame) {
-  wire::batch all;
-  if (wire::decode(frame.payload, all) != wire::decode_error::none) return node::verdict::malformed;
-  for (const wire::batch_item& item : all.items) {
-    const auto code = static_cast<std::uint8_t>(item.kind);
-    const bool data = code >= static_cast<std::uint8_t>(wire::opcode::get) &&
-                      code < static_cast<std::uint8_t>(wire::opcode::batch);
-    if (!data || index_of(item.partition) >= partition_count) return node::verdict::violation;
-  }
-  const auto places = places_by_lane(all.items);
-  node::verdict said = node::verdict::fine;
-  const auto take = [&](node::lane& machine, time_point now, node::lane::outbox& out,
-                        const wire::batch_item& item) {
-    const wire::message_frame one{static_cast<std::uint8_t>(item.kind), 0, item.rid,
-                                  item.partition, 0, item.payload};
-    if (said != node::verdict::fine || refuse_if_congested(from, one)) return;
-    said = machine.on_message(now, from.peer(), from.sid(), one, out);
-  };
-  for (std::uint32_t index = 0; index < node::lane_count; ++index) {
-    if (places[index].empty()) continue;
-    drive(
-        *lanes_[index],
-        [&](node::lane& machine, time_point now, node::lane::outbox& out) {
-          for (const std::size_t i : places[index]) take(machine, now, out, all.items[i]);
-        },
-        &read_here(), joining::yes);
-  }
-  return said;
-}
-
-inline bool runtime::refuse_if_congested(connection& from, const wire::message_frame& frame) {
-  if (!from.congested()) return false;
-  std::optional<wire::packet> answer = refusal_of(frame);
-  if (!answer) return false;
-  counters_.refused_congested.fetch_add(1, std::memory_order_relaxed);
-  from.push(std::move(*answer));
-  read_here().add(from.shared_from_this());
-  return true;
-}
-
-inline void runtime::on_bad_message(connection& from, node::verdict said) {
-  auto& counter =
-      said == node::verdict::malformed ? counters_.malformed : counters_.violations;
-  counter.fetch_add(1, std::memory_order_relaxed);
-  log_.write_about_peer({log_level::warning,
-                         said == node::verdict::malformed ? "malformed message"
-                                                          : "protocol violation",
-                         {{"peer", to_string(from.peer())}, {"from", to_string(from.remote())}}});
-  from.close(close_reason::protocol_violation);
 }
 
 // Effects.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <kith/core/mutex.hpp>
+#include <kith/error.hpp>
 #include <kith/net/io_threads.hpp>
 
 #include <chrono>
@@ -38,6 +39,7 @@ class worker_pool {
  public:
   using job = std::function<void()>;
 
+  /// Throws kith::error(overloaded) where the system starts no more threads.
   explicit worker_pool(const worker_limits& limits);
   ~worker_pool() { stop(std::chrono::seconds{0}); }
   worker_pool(const worker_pool&) = delete;
@@ -96,11 +98,22 @@ inline worker_pool::worker_pool(const worker_limits& limits) : limits_{limits} {
     const mutex_lock lock{shared_->mutex};
     shared_->running_threads = limits.threads;
   }
+  threads_.reserve(limits.threads);
   for (std::size_t i = 0; i < limits.threads; ++i) {
-    threads_.emplace_back([with = shared_, i] {
-      name_this_thread("kith-load-" + std::to_string(i));
-      work(*with);
-    });
+    try {
+      threads_.emplace_back([with = shared_, i] {
+        name_this_thread("kith-load-" + std::to_string(i));
+        work(*with);
+      });
+    } catch (const std::system_error& why) {
+      {
+        const mutex_lock lock{shared_->mutex};
+        shared_->running_threads = i;
+      }
+      // They have no job yet: they end at once.
+      stop(std::chrono::hours{1});
+      throw error{errc::overloaded, not_started("workers", i, limits.threads, why)};
+    }
   }
 }
 

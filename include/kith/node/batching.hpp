@@ -38,7 +38,10 @@ inline constexpr std::size_t batch_bytes = 48 * 1024;
     open_batch* into = nullptr;
     for (open_batch& b : batches) {
       const bool room = b.bytes + size <= batch_bytes && b.items.size() < wire::limits::batch_items;
-      if (room && sends[b.place].to == sends[i].to) into = &b;
+      // The two are bounded apart in the outbox: a peer may be slow to take one and not the other.
+      const bool same = wire::is_request(sends[b.place].message.code) ==
+                        wire::is_request(sends[i].message.code);
+      if (room && same && sends[b.place].to == sends[i].to) into = &b;
     }
     if (into == nullptr) into = &batches.emplace_back(open_batch{i, 0, {}});
     into->items.push_back(i);

@@ -64,6 +64,11 @@ class lane {
 
   /// A session with `peer` opened (sid != 0) or ended.
   void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
+  /// The way to `peer` is full, and open again: see router.
+  void on_held_back(const member_id& peer, const std::vector<std::uint64_t>& rids) {
+    router_.on_held_back(peer, rids);
+  }
+  bool on_room(time_point now, const member_id& peer, outbox& out);
   void on_view(time_point now, const cluster::view& installed, outbox& out);
   /// Everything held under the old identity is dropped.
   void on_identity(time_point now, const member_id& self, outbox& out);
@@ -266,6 +271,12 @@ inline void lane::on_session(time_point now, const member_id& peer, std::uint32_
   run(now, out);
   router_.on_session(now, peer, from_router_);
   run(now, out);
+}
+
+inline bool lane::on_room(time_point now, const member_id& peer, outbox& out) {
+  const bool more = router_.on_room(now, peer, from_router_);
+  run(now, out);
+  return more;
 }
 
 inline void lane::on_view(time_point now, const cluster::view& installed, outbox& out) {

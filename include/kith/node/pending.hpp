@@ -18,7 +18,8 @@
 
 namespace kith::node {
 
-enum class wait_for : std::uint8_t { answer, leader, next_try };
+/// room: for the way to the owner, which is full.
+enum class wait_for : std::uint8_t { answer, leader, next_try, room };
 
 struct pending_call {
   call what;
@@ -39,9 +40,11 @@ struct pending_call {
 
 class pending_calls {
  public:
-  explicit pending_calls(std::size_t limit) : limit_{limit} {}
+  /// `limit` calls, with keys and values of `bytes_limit`; one call may be larger than that.
+  pending_calls(std::size_t limit, std::size_t bytes_limit)
+      : limit_{limit}, bytes_limit_{bytes_limit} {}
 
-  [[nodiscard]] bool full() const { return slots_.size() >= limit_; }
+  [[nodiscard]] bool full() const { return slots_.size() >= limit_ || bytes_ >= bytes_limit_; }
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
 
   [[nodiscard]] store::handle add(call&& what);
@@ -80,7 +83,12 @@ class pending_calls {
   static constexpr unsigned handle_bits = 24;
   static constexpr std::uint64_t handle_mask = (std::uint64_t{1} << handle_bits) - 1;
 
+  static std::size_t size_of(const call& what) { return what.key.size() + what.value.size(); }
+
   std::size_t limit_;
+  std::size_t bytes_limit_;
+  /// Of the keys and values of all calls.
+  std::size_t bytes_ = 0;
   store::slots<pending_call> slots_;
   store::timer_wheel alarms_;
   std::uint64_t tries_ = 0;
@@ -93,6 +101,7 @@ class pending_calls {
 
 inline store::handle pending_calls::add(call&& what) {
   KITH_ASSERT(!full());
+  bytes_ += size_of(what);
   pending_call added;
   added.what = std::move(what);
   const store::handle at = slots_.emplace(std::move(added));
@@ -103,6 +112,7 @@ inline store::handle pending_calls::add(call&& what) {
 inline pending_call pending_calls::take(store::handle at) {
   alarms_.cancel(at);
   pending_call taken = std::move(slots_[at]);
+  bytes_ -= size_of(taken.what);
   slots_.erase(at);
   if (taken.operation != 0) unsettled_.erase(taken.operation);
   return taken;

@@ -21,7 +21,9 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <exception>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,6 +35,10 @@ namespace kith::node {
 struct router_options {
   /// Calls of the lane that wait at a time; one more fails with errc::overloaded.
   std::size_t pending_max = 65536;
+  /// Their keys and values, in bytes; beyond it calls fail in the same way (128 MiB).
+  std::size_t pending_bytes = std::size_t{128} << 20;
+  /// Bytes of requests that are made in one turn, about: the driver sees in between how they leave.
+  std::size_t turn_bytes = std::size_t{1} << 20;
   /// The next try after a refusal or a loss; doubles with each try up to the longest.
   duration retry_first = std::chrono::milliseconds{2};
   duration retry_longest = std::chrono::milliseconds{128};
@@ -43,6 +49,8 @@ struct router_counters {
   std::uint64_t retries = 0;
   std::uint64_t timed_out = 0;
   std::uint64_t overloaded = 0;
+  /// Requests that waited because the way to the owner was full.
+  std::uint64_t held_back = 0;
   std::uint64_t late_replies = 0;
   std::uint64_t ticket_loads = 0;
 };
@@ -78,7 +86,7 @@ class router {
         near_{&near},
         from_near_{from_near},
         options_{options},
-        calls_{options.pending_max} {}
+        calls_{options.pending_max, options.pending_bytes} {}
 
   void submit(time_point now, call&& what, outbox& out);
 
@@ -89,6 +97,12 @@ class router {
   void retry_moved(time_point now, outbox& out);
   /// The connection to `peer` opened or was lost: what was asked there is asked again.
   void on_session(time_point now, member_id peer, outbox& out);
+
+  /// The way to `peer` is full: the requests `rids`, emitted in this order, did not leave. They and
+  /// what follows them to that peer wait for on_room.
+  void on_held_back(const member_id& peer, const std::vector<std::uint64_t>& rids);
+  /// There is room again. Emits about turn_bytes of what waited; true: more waits.
+  bool on_room(time_point now, const member_id& peer, outbox& out);
 
   /// `thrown`: what a loader of this process threw, where the reply says load_failed.
   void on_get_reply(time_point now, member_id from, std::uint64_t rid, const wire::get_reply& reply,
@@ -135,6 +149,7 @@ class router {
   [[nodiscard]] route& route_of(partition_id p) { return routes_[index_of(p)]; }
   void try_call(time_point now, store::handle at, outbox& out);
   void ask(time_point now, store::handle at, const route& to, outbox& out);
+  void send_request(time_point now, store::handle at, outbox& out);
   void try_later(time_point now, store::handle at);
   void finish(store::handle at, outcome&& result, outbox& out);
   void finish(store::handle at, errc why, outbox& out, std::string detail = {});
@@ -157,6 +172,11 @@ class router {
   pending_calls calls_;
   std::vector<route> routes_ = std::vector<route>(partition_count);
   bool moved_ = false;
+  /// The request numbers that wait for room, in their order. Those of calls that went on are stale.
+  /// A peer has a queue as long as its driver owes it on_room or on_session.
+  std::map<member_id, std::deque<std::uint64_t>> held_;
+  /// Of all requests to others so far.
+  std::size_t emitted_bytes_ = 0;
   router_counters counters_;
 };
 
@@ -260,16 +280,57 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
 }
 
 inline void router::ask(time_point now, store::handle at, const route& to, outbox& out) {
-  const std::uint64_t rid = calls_[at].rid;
-  calls_[at].sent = true;
-  calls_[at].asked_at = now;
+  pending_call& waiting = calls_[at];
   if (to.owner == self_) {
-    out.push_back(ask_here{rid});
+    waiting.sent = true;
+    waiting.asked_at = now;
+    out.push_back(ask_here{waiting.rid});
     return;
   }
-  visit_request(rid, [&](const pending_call& waiting, const auto& message) {
-    out.push_back(wire::send{to.owner, wire::make_packet(message, waiting.what.partition, rid)});
+  const auto held = held_.find(to.owner);
+  if (held == held_.end()) return send_request(now, at, out);
+  ++counters_.held_back;
+  waiting.state = wait_for::room;
+  held->second.push_back(waiting.rid);
+}
+
+inline void router::send_request(time_point now, store::handle at, outbox& out) {
+  pending_call& asking = calls_[at];
+  asking.state = wait_for::answer;
+  asking.sent = true;
+  asking.asked_at = now;
+  visit_request(asking.rid, [&](const pending_call& waiting, const auto& message) {
+    wire::packet made = wire::make_packet(message, waiting.what.partition, waiting.rid);
+    emitted_bytes_ += made.payload.size();
+    out.push_back(wire::send{waiting.asked, std::move(made)});
   });
+}
+
+// In front, in their order: what waits already was to leave after them.
+inline void router::on_held_back(const member_id& peer, const std::vector<std::uint64_t>& rids) {
+  std::deque<std::uint64_t>& queue = held_[peer];
+  for (auto rid = rids.rbegin(); rid != rids.rend(); ++rid) {
+    const store::handle at = calls_.find(*rid);
+    if (at == store::no_handle) continue;
+    ++counters_.held_back;
+    calls_[at].state = wait_for::room;
+    queue.push_front(*rid);
+  }
+}
+
+inline bool router::on_room(time_point now, const member_id& peer, outbox& out) {
+  const auto held = held_.find(peer);
+  if (held == held_.end()) return false;
+  std::deque<std::uint64_t>& queue = held->second;
+  const std::size_t begun = emitted_bytes_;
+  while (!queue.empty() && emitted_bytes_ - begun < options_.turn_bytes) {
+    const store::handle at = calls_.find(queue.front());
+    queue.pop_front();
+    if (at != store::no_handle && calls_[at].state == wait_for::room) send_request(now, at, out);
+  }
+  if (!queue.empty()) return true;
+  held_.erase(held);
+  return false;
 }
 
 /// The fill that the call leads, if any, ends: its followers begin again.
@@ -319,8 +380,10 @@ inline void router::retry_moved(time_point now, outbox& out) {
 }
 
 inline void router::on_session(time_point now, member_id peer, outbox&) {
+  held_.erase(peer);
   calls_.for_each([&](store::handle at, const pending_call& waiting) {
-    if (waiting.state == wait_for::answer && waiting.asked == peer) try_later(now, at);
+    const bool asks = waiting.state == wait_for::answer || waiting.state == wait_for::room;
+    if (asks && waiting.asked == peer) try_later(now, at);
   });
 }
 
@@ -340,7 +403,9 @@ inline void router::on_reissue(time_point now, std::uint64_t rid, outbox& out) {
 
 /// A turn is bounded: what else is due leaves next_timeout() in the past.
 inline void router::on_timeout(time_point now, outbox& out) {
+  const std::size_t begun = emitted_bytes_;
   for (std::size_t n = 0; n < store::turn_limit; ++n) {
+    if (emitted_bytes_ - begun >= options_.turn_bytes) return;
     const store::handle at = calls_.pop_due(now);
     if (at == store::no_handle) return;
     fell_due(now, at, out);
@@ -366,6 +431,7 @@ inline void router::on_identity(time_point now, member_id self, near::coherence&
   near_ = &near;
   routes_.assign(partition_count, {});
   moved_ = false;
+  held_.clear();
   std::vector<store::handle> all;
   calls_.for_each([&](store::handle at, pending_call& waiting) {
     waiting.leads = false;  // the fills are gone with the old identity

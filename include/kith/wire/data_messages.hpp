@@ -11,7 +11,9 @@
 #include <kith/wire/field.hpp>
 #include <kith/wire/limits.hpp>
 #include <kith/wire/opcode.hpp>
+#include <kith/wire/reader.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -223,5 +225,15 @@ struct batch {
     visit(capped(self.items, limits::batch_items));
   }
 };
+
+/// What a message carries: for a batch the kind of its first item, as a member never joins requests
+/// and replies in one; opcode{} for a batch of nothing.
+[[nodiscard]] inline opcode kind_of(opcode code, byte_view payload) {
+  if (code != opcode::batch) return code;
+  reader in{payload};
+  const std::size_t items = in.take_count(limits::batch_items);
+  const std::uint64_t kind = in.take_varint();
+  return in.ok() && items > 0 ? static_cast<opcode>(kind) : opcode{};
+}
 
 }  // namespace kith::wire

@@ -64,6 +64,7 @@ enum class frame_error : std::uint8_t {
   unknown_session,
   too_long,
   over_budget,
+  no_memory,
   handshake_refused,
 };
 
@@ -81,6 +82,7 @@ enum class frame_error : std::uint8_t {
     case frame_error::unknown_session: return "frame of another session";
     case frame_error::too_long: return "message too long";
     case frame_error::over_budget: return "too many unfinished messages";
+    case frame_error::no_memory: return "no memory left for unfinished messages";
     case frame_error::handshake_refused: return "handshake refused";
   }
   return "unknown";

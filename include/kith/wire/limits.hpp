@@ -17,10 +17,20 @@ inline constexpr std::size_t frame_bytes = std::size_t{64} << 10;
 inline constexpr std::size_t control_bytes = std::size_t{64} << 10;
 /// A message that carries a view or a change of one (1 MiB).
 inline constexpr std::size_t view_bytes = std::size_t{1} << 20;
+/// A message about near entries: batch_items of the smallest kind fill about half of it (256 KiB).
+inline constexpr std::size_t coherence_bytes = std::size_t{256} << 10;
 /// Messages of one connection that are being put together from fragments at a time.
 inline constexpr std::size_t fragmented_messages = 16;
 /// Bytes of one connection that wait for the rest of their message (64 MiB).
 inline constexpr std::size_t fragment_bytes = std::size_t{64} << 20;
+
+/// The same for all connections of a member (256 MiB).
+inline constexpr std::size_t decode_bytes = std::size_t{256} << 20;
+/// A message of several frames is whole this long after its first.
+inline constexpr std::chrono::seconds message_time{60};
+/// Requests of one peer that were taken on and are not answered, and their bytes (64 MiB).
+inline constexpr std::size_t in_flight_requests = 4096;
+inline constexpr std::size_t in_flight_bytes = std::size_t{64} << 20;
 
 inline constexpr std::size_t key_bytes = 4096;
 inline constexpr std::size_t value_bytes = std::size_t{8} << 20;

@@ -2,6 +2,9 @@
 // not used again. The high bits say which machine of the receiver it is for.
 #pragma once
 
+#include <kith/wire/limits.hpp>
+
+#include <cstddef>
 #include <cstdint>
 
 namespace kith::wire {
@@ -57,6 +60,15 @@ enum class opcode : std::uint8_t {
   beat = 0x68,
 };
 
+/// An operation that somebody waits for.
+[[nodiscard]] constexpr bool is_request(opcode code) {
+  return code == opcode::get || code == opcode::mutate || code == opcode::count;
+}
+/// The answer to one.
+[[nodiscard]] constexpr bool is_reply(opcode code) {
+  return code == opcode::get_reply || code == opcode::mutate_reply || code == opcode::count_reply;
+}
+
 /// Which machine of the receiver a message is for.
 enum class plane : std::uint8_t { control, lane, unknown };
 
@@ -65,6 +77,22 @@ enum class plane : std::uint8_t { control, lane, unknown };
   if (code >= 0x40 && code <= 0x46) return plane::lane;
   if (code >= 0x60 && code <= 0x68) return plane::lane;
   return plane::unknown;
+}
+
+/// The most payload that a message of this kind may have, so that the size of a value is no excuse
+/// for a heartbeat's. A kind that is not known has no reason to be large.
+[[nodiscard]] constexpr std::size_t payload_cap(std::uint8_t code) {
+  switch (static_cast<opcode>(code)) {
+    case opcode::promise:
+    case opcode::accept:
+    case opcode::commit:
+    case opcode::full_view:
+    case opcode::gather: return limits::view_bytes;
+    default: break;
+  }
+  if (plane_of(code) != plane::lane) return limits::control_bytes;
+  const bool coherence = code >= static_cast<std::uint8_t>(opcode::invalidate);
+  return coherence ? limits::coherence_bytes : limits::message_bytes;
 }
 
 }  // namespace kith::wire

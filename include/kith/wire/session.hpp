@@ -8,6 +8,8 @@
 #include <kith/core/assert.hpp>
 #include <kith/core/bytes.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/core/time.hpp>
+#include <kith/wire/decode_budget.hpp>
 #include <kith/wire/frame.hpp>
 #include <kith/wire/handshake.hpp>
 #include <kith/wire/packet.hpp>
@@ -16,6 +18,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -35,6 +38,8 @@ struct session_config {
   bool busy = false;
   std::uint8_t oldest = oldest_version;
   std::uint8_t newest = newest_version;
+  /// Of all connections of the member; absent: nothing is counted.
+  std::shared_ptr<decode_budget> memory = nullptr;
 };
 
 class session {
@@ -42,7 +47,7 @@ class session {
   explicit session(const session_config& config);
 
   /// Takes received bytes, in order. Afterwards ask opened(), failed(), next() and take_output().
-  void on_bytes(byte_view received);
+  void on_bytes(byte_view received, time_point now = {});
 
   /// Frames `packet` whole onto the output. Requires is_open(). A packet of another session is
   /// dropped: its machine has not yet heard that the session ended.
@@ -75,6 +80,9 @@ class session {
   /// See splitter; 0 before the session is open.
   [[nodiscard]] std::size_t partial_bytes() const { return frames_ ? frames_->partial_bytes() : 0; }
   [[nodiscard]] std::uint64_t frames() const { return frames_ ? frames_->frames() : 0; }
+  [[nodiscard]] std::optional<time_point> oldest_unfinished() const {
+    return frames_ ? frames_->oldest_unfinished() : std::nullopt;
+  }
 
  private:
   enum class state : std::uint8_t { waiting, challenged, hello_sent, proof_sent, open };
@@ -130,7 +138,7 @@ inline std::size_t session::expected_record() const {
   return 0;
 }
 
-inline void session::on_bytes(byte_view received) {
+inline void session::on_bytes(byte_view received, time_point now) {
   while (!failed() && state_ != state::open && !received.empty()) {
     const std::size_t wanted = expected_record() - handshake_.size();
     const std::size_t taken = std::min(wanted, received.size());
@@ -147,7 +155,7 @@ inline void session::on_bytes(byte_view received) {
     const bytes whole = std::exchange(handshake_, {});
     on_record(whole);
   }
-  if (state_ == state::open && !failed()) frames_->feed(received);
+  if (state_ == state::open && !failed()) frames_->feed(received, now);
 }
 
 inline void session::on_record(byte_view record) {
@@ -234,7 +242,7 @@ inline void session::on_verdict(byte_view record) {
 
 inline void session::open() {
   state_ = state::open;
-  frames_.emplace(version_);
+  frames_.emplace(version_, config_.memory);
   cutter_.emplace(version_);
 }
 

@@ -1,17 +1,25 @@
 // Bytes of a connection, however they were cut, to whole messages. Refuses what is not one, before
 // it allocates anything for it: a body's buffer grows with the bytes that arrive.
 //
-// Invariant: unfinished messages are at most limits::fragmented_messages and hold at most
-// limits::fragment_bytes in all.
+// Invariant: unfinished messages are at most limits::fragmented_messages, each within the cap of
+// its kind, and hold at most limits::fragment_bytes in all. They, and the one that was handed out
+// last, are paid for out of the member's decode_budget.
 #pragma once
 
 #include <kith/core/bytes.hpp>
+#include <kith/core/time.hpp>
+#include <kith/wire/decode_budget.hpp>
 #include <kith/wire/frame.hpp>
 #include <kith/wire/limits.hpp>
+#include <kith/wire/opcode.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace kith::wire {
@@ -29,10 +37,14 @@ struct message_frame {
 
 class splitter {
  public:
-  explicit splitter(std::uint8_t version) : version_{version} {}
+  explicit splitter(std::uint8_t version, std::shared_ptr<decode_budget> memory = nullptr)
+      : version_{version}, memory_{std::move(memory)} {}
 
   /// Takes bytes of the connection, in order.
-  void feed(byte_view received) { buffer_.insert(buffer_.end(), received.begin(), received.end()); }
+  void feed(byte_view received, time_point now = {}) {
+    fed_ = now;
+    buffer_.insert(buffer_.end(), received.begin(), received.end());
+  }
 
   /// True when `frame` is the next whole message; false when more bytes are needed or the
   /// connection is to be closed (see error()). Earlier frames' payloads become invalid.
@@ -49,12 +61,17 @@ class splitter {
   /// driver sees whether a slow peer makes progress.
   [[nodiscard]] std::size_t partial_bytes() const { return buffer_.size() - consumed_; }
   [[nodiscard]] std::uint64_t frames() const { return frames_; }
+  /// When the first frame arrived of the message that has been unfinished for longest.
+  [[nodiscard]] std::optional<time_point> oldest_unfinished() const {
+    return unfinished_.empty() ? std::nullopt : std::optional{unfinished_.front().began};
+  }
 
  private:
   struct unfinished {
     std::uint32_t number = 0;
     frame_header first;
     std::uint32_t sid = 0;
+    time_point began;
     bytes payload;
   };
 
@@ -73,6 +90,9 @@ class splitter {
   bytes buffer_;
   std::size_t consumed_ = 0;
   std::uint64_t frames_ = 0;
+  time_point fed_{};
+  decode_share memory_;
+  /// In the order in which they began.
   std::vector<unfinished> unfinished_;
   std::size_t fragment_bytes_ = 0;
   bytes whole_;
@@ -81,7 +101,8 @@ class splitter {
 // --- implementation ---
 
 inline bool splitter::next(message_frame& frame) {
-  whole_.clear();
+  memory_.give(whole_.size());
+  whole_ = {};  // a large one is not kept
   while (error_ == frame_error::none) {
     const step result = take_frame(frame);
     if (result != step::again) return result == step::message;
@@ -136,7 +157,7 @@ inline splitter::step splitter::take_fragment(const frame_header& header, std::u
   if (found == unfinished_.end()) {
     if (!more) return refuse(frame_error::bad_fragment);
     if (unfinished_.size() == limits::fragmented_messages) return refuse(frame_error::over_budget);
-    unfinished_.push_back({number, header, frame.sid, {}});
+    unfinished_.push_back({number, header, frame.sid, fed_, {}});
     found = unfinished_.end() - 1;
   }
   const frame_header& first = found->first;
@@ -144,12 +165,14 @@ inline splitter::step splitter::take_fragment(const frame_header& header, std::u
       first.partition != header.partition || found->sid != frame.sid) {
     return refuse(frame_error::bad_fragment);
   }
-  if (found->payload.size() + frame.payload.size() > limits::message_bytes) {
+  static_assert(limits::frame_bytes <= limits::control_bytes);  // one frame is within any cap
+  if (found->payload.size() + frame.payload.size() > payload_cap(header.code)) {
     return refuse(frame_error::too_long);
   }
   if (fragment_bytes_ + frame.payload.size() > limits::fragment_bytes) {
     return refuse(frame_error::over_budget);
   }
+  if (!memory_.take(frame.payload.size())) return refuse(frame_error::no_memory);
   found->payload.insert(found->payload.end(), frame.payload.begin(), frame.payload.end());
   fragment_bytes_ += frame.payload.size();
   if (more) return step::again;

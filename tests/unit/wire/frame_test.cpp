@@ -7,6 +7,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <memory>
+
 using namespace kith;
 using namespace kith::wire;
 
@@ -59,11 +62,12 @@ bytes raw_frame(frame_header header, byte_view body) {
   return out;
 }
 
-bytes fragment(std::uint32_t number, bool more, std::uint64_t rid = 1, std::size_t size = 10) {
+bytes fragment(std::uint32_t number, bool more, std::uint64_t rid = 1, std::size_t size = 10,
+               opcode code = opcode::get) {
   bytes body(4 + size);
   std::memcpy(body.data(), &number, 4);
   const auto flags = static_cast<std::uint16_t>(flag::fragment | (more ? flag::more : 0));
-  return raw_frame({newest_version, 0x40, flags, 0, rid, 0}, body);
+  return raw_frame({newest_version, static_cast<std::uint8_t>(code), flags, 0, rid, 0}, body);
 }
 
 void append(bytes& target, const bytes& more) {
@@ -203,4 +207,72 @@ TEST_CASE("splitter: a message that grows over its cap is refused") {
     CHECK_FALSE(in.next(frame));
   }
   CHECK(in.error() == frame_error::too_long);
+}
+
+TEST_CASE("splitter: each kind of message has its own cap, and only values are large") {
+  const auto longest = [](opcode code) {
+    splitter in{newest_version};
+    const bytes piece = fragment(1, true, 1, 1024, code);
+    message_frame frame;
+    std::size_t taken = 0;
+    for (;; taken += 1024) {
+      in.feed(piece);
+      CHECK_FALSE(in.next(frame));
+      if (in.error() != frame_error::none) break;
+    }
+    CHECK(in.error() == frame_error::too_long);
+    return taken;
+  };
+  CHECK(longest(opcode::heartbeat) == limits::control_bytes);
+  CHECK(longest(opcode::join) == limits::control_bytes);
+  CHECK(longest(opcode::full_view) == limits::view_bytes);
+  CHECK(longest(opcode::commit) == limits::view_bytes);
+  CHECK(longest(opcode::invalidate) == limits::coherence_bytes);
+  CHECK(longest(opcode::mutate) == limits::message_bytes);
+  CHECK(longest(opcode{0x7F}) == limits::control_bytes);
+}
+
+TEST_CASE("splitter: the age of an unfinished message is its own, whatever arrives meanwhile") {
+  const time_point start{std::chrono::hours{1}};
+  splitter in{newest_version};
+  message_frame frame;
+  CHECK_FALSE(in.oldest_unfinished());
+  in.feed(fragment(1, true, 1), start);
+  CHECK_FALSE(in.next(frame));
+  in.feed(fragment(2, true, 2), start + std::chrono::seconds{1});
+  in.feed(frames_of(sample(10)), start + std::chrono::seconds{2});
+  CHECK(in.next(frame));
+  CHECK(in.oldest_unfinished() == start);
+  in.feed(fragment(1, false, 1), start + std::chrono::seconds{3});
+  CHECK(in.next(frame));
+  CHECK(in.oldest_unfinished() > start);
+  in.feed(fragment(2, false, 2));
+  CHECK(in.next(frame));
+  CHECK_FALSE(in.oldest_unfinished());
+}
+
+TEST_CASE("splitter: connections share one budget for what is unfinished, and give it back") {
+  const auto memory = std::make_shared<decode_budget>(100'000);
+  message_frame frame;
+  splitter first{newest_version, memory};
+  first.feed(fragment(1, true, 1, 60'000));
+  CHECK_FALSE(first.next(frame));
+  CHECK(memory->used() == 60'000);
+  {
+    splitter second{newest_version, memory};
+    second.feed(fragment(1, true, 1, 30'000));
+    CHECK_FALSE(second.next(frame));
+    CHECK(second.error() == frame_error::none);
+    second.feed(fragment(1, true, 1, 30'000));
+    CHECK_FALSE(second.next(frame));
+    CHECK(second.error() == frame_error::no_memory);
+    CHECK(memory->used() == 90'000);
+  }
+  CHECK(memory->used() == 60'000);  // what a connection held ends with it
+  first.feed(fragment(1, false, 1, 30'000));
+  CHECK(first.next(frame));
+  CHECK(frame.payload.size() == 90'000);
+  CHECK(memory->used() == 90'000);
+  CHECK_FALSE(first.next(frame));
+  CHECK(memory->used() == 0);
 }
