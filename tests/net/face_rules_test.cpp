@@ -30,6 +30,13 @@ struct fussy {
 
 constexpr std::uint32_t unreadable = 666;
 
+// The thread sanitizer ends a forked child that starts a thread, which handlers need there.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool child_may_start_threads = false;
+#else
+constexpr bool child_may_start_threads = true;
+#endif
+
 struct erase_word {
   void operator()(kith::entry<std::string, std::string>& entry) const { entry.erase(); }
   template <class Archive>
@@ -184,12 +191,16 @@ TEST_CASE("face: after a fork the child has no member, and handles that answer c
         error_of([&] {
           static_cast<void>(alone->cache<std::string, std::string>("more"));
         }) == closed;
-    std::promise<kith::error_code> told;
-    cache.async_put("k", "w", [&](kith::error_code code, kith::version) { told.set_value(code); });
-    const bool async = told.get_future().get() == closed;
-    std::promise<kith::error_code> told_many;
-    cache.async_put_many({{"k", "w"}}, [&](kith::error_code code) { told_many.set_value(code); });
-    const bool async_many = told_many.get_future().get() == closed;
+    bool async = true;
+    bool async_many = true;
+    if (child_may_start_threads) {
+      std::promise<kith::error_code> told;
+      cache.async_put("k", "w", [&](kith::error_code c, kith::version) { told.set_value(c); });
+      async = told.get_future().get() == closed;
+      std::promise<kith::error_code> told_many;
+      cache.async_put_many({{"k", "w"}}, [&](kith::error_code c) { told_many.set_value(c); });
+      async_many = told_many.get_future().get() == closed;
+    }
     alone.reset();
     ::_exit((put ? 0 : 1) + (got ? 0 : 2) + (many ? 0 : 4) + (open ? 0 : 8) + (async ? 0 : 16) +
             (async_many ? 0 : 32));

@@ -6,6 +6,7 @@
 //             was emitted; it is written after, and completions and jobs run after.
 //   control   on the home thread, which is its strand. What others want of it is posted there.
 //   loaders   on the worker pool, with no lock.
+//   handlers  of async calls that name no executor: on the home thread, by way of handler_queue.
 //
 // Locks: lane, then a connection's outbox. hooks_mutex_ and view_mutex_ are leaves.
 //
