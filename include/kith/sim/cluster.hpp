@@ -134,6 +134,9 @@ class cluster {
   std::vector<std::pair<host_index, host_index>> cuts_;
   std::map<endpoint, host_index> by_address_;
   std::set<std::size_t> changed_;
+  /// Members that started or ended, and views that were installed: between two of these, what is
+  /// not stable stays so.
+  std::uint64_t changes_ = 0;
   std::function<void()> after_event_;
   std::function<void(sim::host&)> end_of_life_;
 };

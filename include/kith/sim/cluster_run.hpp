@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -42,7 +43,10 @@ inline cluster::cluster(const cluster_options& options)
       if (found == by_address_.end()) return std::nullopt;
       return found->second;
     };
-    each.view_changed = [this, i] { changed_.insert(i); };
+    each.view_changed = [this, i] {
+      ++changes_;
+      changed_.insert(i);
+    };
     each.load_time = [this] {
       const auto span =
           static_cast<std::uint64_t>((options_.load_most - options_.load_least).count());
@@ -131,7 +135,11 @@ inline bool cluster::stable() const {
 }
 
 inline void cluster::run_until_stable() {
-  if (!run_until([this] { return stable(); }, options_.stable_limit)) {
+  std::optional<std::uint64_t> looked;
+  const auto now_stable = [&] {
+    return std::exchange(looked, changes_) != changes_ && stable();
+  };
+  if (!run_until(now_stable, options_.stable_limit)) {
     throw std::runtime_error{"the members did not agree on one view in time"};
   }
 }

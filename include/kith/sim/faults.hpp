@@ -80,7 +80,7 @@ class fault_injector {
   [[nodiscard]] random_source& random(fault which) {
     return randoms_[static_cast<std::size_t>(which)];
   }
-  [[nodiscard]] std::size_t any_member(fault which) { return random(which).below(cluster_.size()); }
+  [[nodiscard]] std::size_t any_member(fault which);
   [[nodiscard]] duration between(fault which, std::int64_t least_ms, std::int64_t most_ms);
   /// Runs `what` later, unless the faults were stopped.
   void after(duration delay, std::function<void()> what);
@@ -177,6 +177,14 @@ inline void fault_injector::strike(fault which) {
     case fault::slow_reader: return slow_reader();
     case fault::late_ticks: return;
   }
+}
+
+/// In a large cluster as often one of those that have clients as any.
+inline std::size_t fault_injector::any_member(fault which) {
+  constexpr std::size_t few = 32;
+  const std::size_t all = cluster_.size();
+  if (all <= few || random(which).below(2) == 0) return random(which).below(all);
+  return random(which).below(few);
 }
 
 inline void fault_injector::crash(bool silently) {

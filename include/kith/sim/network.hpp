@@ -2,6 +2,7 @@
 // order, cut or glued as the seed decides; pipes know no order among each other. A cut link holds
 // bytes and ends back and gives them when it heals, as retransmission does; a reset loses what is
 // in flight; bytes to a closed end are answered with a reset.
+//
 // The network knows hosts by index and nothing of what they send.
 #pragma once
 

@@ -139,7 +139,7 @@ inline run_report run_seed(const run_options& options) {
   workload_options work;
   draw_extremes(random, of, work);
   cluster members{of};
-  checker judge{members, work.max_staleness};
+  checker judge{members, work.max_staleness, of.quorum};
   workload clients{members, judge, random.next(), work};
   fault_injector faults{members, plan, random.next()};
   members.on_end_of_life([&](host& over) { add_branches(report.branches, branches_of(over)); });
