@@ -59,9 +59,12 @@ struct near_options {
   bool enabled = true;
   /// Memory for typed objects in this process: encoded size plus a fixed overhead an entry.
   byte_count max_bytes = byte_count{std::uint64_t{64} << 20};
-  /// No near hit is older than this, even while invalidations cannot arrive. At least one second
-  /// more than the owners' heartbeat (1 s) keeps hits going through a lost packet.
+  /// No near hit is older than this, even while invalidations cannot arrive; and no owner that was
+  /// cut off serves longer. At least `least_staleness`: a member shows once a heartbeat (1 s) that
+  /// it still belongs to its cluster. One heartbeat more keeps hits going through a lost packet.
   duration max_staleness = std::chrono::seconds{3};
+
+  static constexpr duration least_staleness = std::chrono::seconds{2};
 };
 
 template <class Key, class Value>

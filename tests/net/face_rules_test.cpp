@@ -183,6 +183,7 @@ TEST_CASE("face: a cache's options that are not allowed name their field") {
   CHECK(contains(refusal(member, "c", {.max_bytes = 0}), "max_bytes"));
   CHECK(contains(refusal(member, "c", {.near = {.max_bytes = 0}}), "near.max_bytes"));
   CHECK(contains(refusal(member, "c", {.near = {.max_staleness = 0s}}), "near.max_staleness"));
+  CHECK(contains(refusal(member, "c", {.near = {.max_staleness = 1s}}), "near.max_staleness"));
   CHECK(contains(refusal(member, "c", {.backups = 7}), "backups"));
   CHECK(contains(refusal(member, "c", {.ttl = 0s}), "ttl"));
   CHECK(contains(refusal(member, "c", {.timeout = 0s}), "timeout"));

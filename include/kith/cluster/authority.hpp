@@ -57,7 +57,7 @@ class allegiance {
   void note_coordinator_time(time_point sent) { heard_ = std::max(heard_, sent); }
   /// Something sent to the coordinator that it may echo.
   void note_sent(time_point when) { sent_.note(when); }
-  /// Echoed by the commit of the present view.
+  /// The coordinator answered what this member sent at `echo`, and surely led then.
   void refresh(time_point echo);
 
   /// `quorum = none`: the coordinator's link broke, nothing binds this member to it.
@@ -70,7 +70,8 @@ class allegiance {
   [[nodiscard]] bool bound(time_point now) const { return now < window_; }
   [[nodiscard]] time_point fence() const { return fence_; }
   void drop_fence() { fence_ = {}; }
-  /// My send time of the newest message that the coordinator of my view has answered in it.
+  /// My send time of the newest message that the coordinator of my view, while it surely led, has
+  /// answered in it.
   [[nodiscard]] time_point fresh() const { return fresh_; }
   [[nodiscard]] std::uint64_t restarts() const { return restarts_; }
 
@@ -157,7 +158,6 @@ inline bool allegiance::on_ack(time_point echo, time_point coordinator_time, dur
   if (!sent_.has(echo)) return false;
   note_coordinator_time(coordinator_time);
   fence_ = std::max(fence_, echo + std::min(fence, f_));
-  fresh_ = std::max(fresh_, echo);
   return true;
 }
 

@@ -131,6 +131,7 @@ class membership {
   };
   static constexpr std::size_t past_views_max = 64;
   static constexpr std::size_t past_changes_max = 8;
+  static constexpr int hurried_beats_max = 5;
   static constexpr std::uint64_t number_jump_max = std::uint64_t{1} << 32;
 
   [[nodiscard]] bool majority() const { return options_.quorum == quorum_mode::majority; }
@@ -267,6 +268,8 @@ class membership {
   /// When each member was last heard, by any frame.
   std::vector<time_point> contacts_;
   time_point beat_at_ = never;
+  /// Heartbeats of this view that were sent early, for a coordinator without authority.
+  int hurried_beats_ = 0;
   time_point probe_at_ = never;
   /// When the coordinator was last heard in this view.
   time_point coordinator_heard_{};

@@ -364,12 +364,15 @@ inline void membership::commit(time_point now, outbox& out) {
 inline void membership::send_commits(time_point now, const view& old, const view_change& value,
                                      const vote_set& votes, const ballot& attempt, outbox& out) {
   const bool present = view_->key == value.next && coordinating();
+  // A late vote may make a member commit that was deposed since: it cannot say what is newest.
+  const bool leads = !majority() || authority_.until(now, counts_itself()) > now;
   for (std::uint16_t i = 0; i < old.size(); ++i) {
     const member_id& to = old.members[i].id;
     if (to == self_.id) continue;
     const auto gone = std::ranges::find(value.removed, i, &wire::removal::member);
     if (gone != value.removed.end() && gone->why != wire::departure::left) continue;
-    wire::commit message{old.key, attempt, value.hash, now, accepted_at_[i], {}};
+    wire::commit message{old.key, attempt, value.hash, now,
+                         leads ? accepted_at_[i] : time_point{}, {}};
     if (!votes.has(i)) message.value = value;
     post(out, to, message);
     const auto index = present ? view_->find(to) : std::nullopt;

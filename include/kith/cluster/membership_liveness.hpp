@@ -72,6 +72,13 @@ inline void membership::on_heartbeat_ack(time_point now, const member_id& from,
     ++counters_.echoes_refused;
     return;
   }
+  if (!majority() || m.fence > duration{}) {
+    allegiance_.refresh(m.echo);
+  } else if (hurried_beats_ < hurried_beats_max) {
+    // It has no authority yet, or none any more. Where it is new, the echo gives it some.
+    ++hurried_beats_;
+    beat_at_ = std::min(beat_at_, now + options_.timers.heartbeat / 10);
+  }
   coordinator_heard_ = now;
   cut_->on_heard(now, from);
   heir_at_ = never;

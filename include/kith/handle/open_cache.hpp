@@ -30,7 +30,8 @@ void check_options(const std::string& name, const cache_options<Key, Value>& opt
           "max_bytes: must be above 0 (4096 << 20 is 0 in an int; write 4_GiB)");
   require(!options.near.enabled || options.near.max_bytes.value() > 0,
           "near.max_bytes: must be above 0; near.enabled = false turns the near cache off");
-  require(options.near.max_staleness > duration{}, "near.max_staleness: must be positive");
+  require(options.near.max_staleness >= near_options::least_staleness,
+          "near.max_staleness: at least 2 s, in which each owner can show that it still owns");
   require(options.backups >= 0 && options.backups <= 6, "backups: 0 to 6");
   require(!options.ttl || *options.ttl > duration{}, "ttl: must be positive; absent is unlimited");
   require(options.timeout > duration{}, "timeout: must be positive");

@@ -107,6 +107,10 @@ class coherence {
   void on_clear_reply(time_point now, partition_id p, cache_id cache, version applied);
   /// A write ended without an answer: it may be applied at any time, or was.
   void poison(cache_id cache, std::uint64_t hash) { lane_.invalidate(cache, hash, newest_version); }
+  /// The same of a clear.
+  void poison_all(time_point now, partition_id p, cache_id cache) {
+    lane_.clear(now, lane_.slot_of(p), cache, newest_version);
+  }
 
   // The stream. False: the peer broke the protocol, close its connection.
 

@@ -114,14 +114,17 @@ inline void freshness::subscribe(const member_id& owner, outbox& out) {
   if (owns) lane_.send(owner, lane_.partition_at(0), message, out);
 }
 
+/// A session outlives the view: it may be older than the one that names its member, and nobody
+/// announces it twice.
 inline void freshness::on_view(std::span<const member_id> members, outbox& out) {
   for (auto at = lane_.peers.begin(); at != lane_.peers.end();) {
-    if (std::ranges::binary_search(members, at->first)) {
+    const bool stays = std::ranges::binary_search(members, at->first);
+    if (!stays) lose(at->first, out);
+    if (stays || at->second.sid != 0) {
       ++at;
-      continue;
+    } else {
+      at = lane_.peers.erase(at);
     }
-    lose(at->first, out);
-    at = lane_.peers.erase(at);
   }
 }
 

@@ -67,6 +67,13 @@ inline auto listener::judge(time_point now, const member_id& from, std::uint32_t
   if (same_session && named == s.epoch) {
     if (from == s.owner) {
       s.confirmed = true;
+      if (!s.subscribed) {
+        // A get that came by an older connection subscribed this member behind its back: from now
+        // on it is looked after, and ended when nothing is kept.
+        s.subscribed = true;
+        s.idle_beats = 0;
+        lane_.next_beat = std::min(lane_.next_beat, now + lane_.options.beat_interval);
+      }
       return standing::current;
     }
     lane_.violation();

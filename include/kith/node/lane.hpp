@@ -282,9 +282,10 @@ inline void lane::on_view(time_point now, const cluster::view& installed, outbox
     replica_->on_ownership(now, p, id, began, from_replica_);
     near_->on_ownership(now, p, id, began, from_near_);
     run(now, out);
-    router_.on_ownership(now, p, id, began, from_router_);
-    run(now, out);
+    router_.on_ownership(p, id, began);
   }
+  router_.retry_moved(now, from_router_);
+  run(now, out);
 }
 
 inline void lane::on_identity(time_point now, const member_id& self, outbox& out) {

@@ -81,7 +81,11 @@ class router {
 
   void submit(time_point now, call&& what, outbox& out);
 
-  void on_ownership(time_point now, partition_id p, member_id owner, epoch e, outbox& out);
+  /// What was asked of an owner before goes on waiting until retry_moved().
+  void on_ownership(partition_id p, member_id owner, epoch e);
+  /// Asks anew what waits in partitions that have got another owner or epoch. Once a view: it looks
+  /// at every call that waits.
+  void retry_moved(time_point now, outbox& out);
   /// The connection to `peer` opened or was lost: what was asked there is asked again.
   void on_session(time_point now, member_id peer, outbox& out);
 
@@ -123,6 +127,7 @@ class router {
   struct route {
     member_id owner;
     kith::epoch epoch;
+    bool moved = false;
   };
 
   [[nodiscard]] route& route_of(partition_id p) { return routes_[index_of(p)]; }
@@ -135,6 +140,7 @@ class router {
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
                                           const wire::get_reply& reply);
   void drop_fill(store::handle at);
+  void distrust(time_point now, const call& what);
   void fell_due(time_point now, store::handle at, outbox& out);
   [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
   void note_epoch(member_id from, partition_id p, epoch told, outbox& out) {
@@ -147,6 +153,7 @@ class router {
   router_options options_;
   pending_calls calls_;
   std::vector<route> routes_ = std::vector<route>(partition_count);
+  bool moved_ = false;
   router_counters counters_;
 };
 
@@ -291,15 +298,20 @@ inline void router::finish(store::handle at, errc why, outbox& out, std::string 
   finish(at, std::move(result), out);
 }
 
-inline void router::on_ownership(time_point now, partition_id p, member_id owner, epoch e,
-                                 outbox& out) {
+inline void router::on_ownership(partition_id p, member_id owner, epoch e) {
   route& current = route_of(p);
   if (current.owner == owner && current.epoch == e) return;
-  current = {owner, e};
+  current = {owner, e, true};
+  moved_ = true;
+}
+
+inline void router::retry_moved(time_point now, outbox& out) {
+  if (!std::exchange(moved_, false)) return;
   std::vector<store::handle> affected;
   calls_.for_each([&](store::handle at, const pending_call& waiting) {
-    if (waiting.what.partition == p) affected.push_back(at);
+    if (route_of(waiting.what.partition).moved) affected.push_back(at);
   });
+  for (route& each : routes_) each.moved = false;
   for (const store::handle at : affected) try_call(now, at, out);
 }
 
@@ -323,8 +335,9 @@ inline void router::on_reissue(time_point now, std::uint64_t rid, outbox& out) {
   if (at != store::no_handle) try_call(now, at, out);
 }
 
+/// A turn is bounded: what else is due leaves next_timeout() in the past.
 inline void router::on_timeout(time_point now, outbox& out) {
-  for (;;) {
+  for (std::size_t n = 0; n < store::turn_limit; ++n) {
     const store::handle at = calls_.pop_due(now);
     if (at == store::no_handle) return;
     fell_due(now, at, out);
@@ -337,10 +350,7 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   ++counters_.timed_out;
   const call& what = waiting.what;
   drop_fill(at);
-  // The write may land later: what this member holds of the key is no longer to be trusted.
-  if (what.kind == call_kind::mutate) {
-    near_->poison(what.cache->current_id(), what.key_hash);
-  }
+  distrust(now, what);
   const bool ownerless = route_of(what.partition).owner.nobody();
   finish(at, ownerless ? errc::no_owner : errc::timed_out, out);
 }

@@ -117,7 +117,9 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
     case wire::mutate_status::unknown_cache: return try_later(now, at);
     case wire::mutate_status::overloaded: return finish(at, errc::overloaded, out);
     case wire::mutate_status::too_large: return finish(at, errc::too_large, out);
-    case wire::mutate_status::stale_operation: return finish(at, errc::timed_out, out);
+    case wire::mutate_status::stale_operation:
+      distrust(now, what);
+      return finish(at, errc::timed_out, out);
     case wire::mutate_status::unknown_processor:
       return finish(at, errc::unknown_processor, out, std::move(detail));
     case wire::mutate_status::processor_failed:
@@ -127,8 +129,8 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
     case wire::mutate_status::refused: break;
   }
   const bool applied = reply.status == wire::mutate_status::applied;
-  // F6: what this member wrote, it never reads older again.
-  if (applied) {
+  // F6: what this member wrote, or was told by a refusal, it never reads older again.
+  if (applied || reply.version != version{}) {
     const cache_id id = what.cache->current_id();
     if (what.mutation == wire::mutation::clear) {
       near_->on_clear_reply(now, what.partition, id, reply.version);
@@ -141,6 +143,18 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
   result.version = reply.version;
   result.value = to_bytes(reply.result);
   finish(at, std::move(result), out);
+}
+
+/// The write may land later, or has landed: what this member holds of the key is no longer to be
+/// trusted.
+inline void router::distrust(time_point now, const call& what) {
+  if (what.kind != call_kind::mutate) return;
+  const cache_id id = what.cache->current_id();
+  if (what.mutation == wire::mutation::clear) {
+    near_->poison_all(now, what.partition, id);
+  } else {
+    near_->poison(id, what.key_hash);
+  }
 }
 
 inline void router::on_count_reply(time_point now, member_id from, std::uint64_t rid,

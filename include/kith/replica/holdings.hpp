@@ -55,6 +55,8 @@ class holdings {
   replica::counters counters;
   replica::audience audience;
   load_table loads;
+  /// Declared before what is charged to it.
+  std::size_t pending_write_bytes = 0;
   busy_table busy;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
   time_point coordinator_fresh = time_point::min();

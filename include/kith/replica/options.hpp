@@ -57,6 +57,8 @@ struct replica_options {
   std::size_t processors = 1024;
   /// Writes of one key that wait while a processor runs on it.
   std::size_t pending_writes = 256;
+  /// Bytes of all writes of the lane that wait so.
+  std::size_t pending_write_bytes = std::size_t{16} << 20;
   duration processor_time = std::chrono::seconds{30};
 
   /// Units of expiry work in one turn (store/timer_wheel.hpp).

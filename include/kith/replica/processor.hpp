@@ -14,12 +14,37 @@
 
 namespace kith::replica {
 
+/// Bytes that count against an account for as long as this lives. The account outlives it.
+class byte_charge {
+ public:
+  byte_charge() = default;
+  byte_charge(std::size_t& account, std::size_t count) : account_{&account}, bytes_{count} {
+    account += count;
+  }
+  byte_charge(byte_charge&& other) noexcept
+      : account_{std::exchange(other.account_, nullptr)}, bytes_{other.bytes_} {}
+  byte_charge& operator=(byte_charge&& other) noexcept {
+    std::swap(account_, other.account_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~byte_charge() {
+    if (account_ != nullptr) *account_ -= bytes_;
+  }
+
+ private:
+  std::size_t* account_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
 /// A mutation that waits: it owns what its message views.
 struct pending_write {
   member_id from;
   std::uint64_t hash = 0;
   wire::mutate message;
   bytes storage;
+  /// Set while it waits behind a processor.
+  byte_charge charge;
 
   pending_write(const member_id& origin, std::uint64_t key_hash, const wire::mutate& source);
   /// Moving keeps the storage where it is; copying would not.

@@ -304,9 +304,12 @@ inline void reads::on_epoch_end(const owned_partition& ended, outbox& out) {
   }
 }
 
+/// The other calls of the peer that waited are made again: a ticket for one of them would be lost
+/// with the connection too.
 inline void reads::on_session(time_point now, const member_id& peer, outbox& out) {
-  for (const load& revoked :
+  for (load& revoked :
        held_.loads.take_if([&](const load& l) { return l.ticket && l.holder == peer; })) {
+    std::erase_if(revoked.waiters, [&](const load_waiter& w) { return w.who.from == peer; });
     pass_on(now, revoked, out);
   }
 }

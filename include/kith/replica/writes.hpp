@@ -144,12 +144,15 @@ inline void writes::enqueue_or_run(time_point now, owned_partition& in, const me
                                    std::uint64_t hash, const wire::mutate& message, outbox& out) {
   const caller who{from, message.operation};
   if (busy_key* running = held_.busy.find(message.cache, message.key)) {
-    if (running->queue.size() >= held_.options.pending_writes) {
+    const std::size_t size = message.key.size() + message.value.size();
+    if (running->queue.size() >= held_.options.pending_writes ||
+        held_.pending_write_bytes + size > held_.options.pending_write_bytes) {
       ++held_.counters.overloaded;
       return retract(in, who, wire::mutate_status::overloaded, out);
     }
     ++held_.counters.writes_queued;
     running->queue.emplace_back(from, hash, message);
+    running->queue.back().charge = {held_.pending_write_bytes, size};
     return;
   }
   if (message.kind != wire::mutation::invoke) return run(now, in, from, hash, message, out);
@@ -292,6 +295,7 @@ inline void writes::drain(time_point now, owned_partition& in, queue waiting, ou
   while (!waiting.empty()) {
     pending_write next = std::move(waiting.front());
     waiting.pop_front();
+    next.charge = {};
     const caller who{next.from, next.message.operation};
     if (!held_.serves(now, in, next.message.cache)) {
       ++held_.counters.not_fresh;

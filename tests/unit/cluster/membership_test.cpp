@@ -259,6 +259,32 @@ TEST_CASE("membership: of two halves only the one with the oldest goes on") {
   }
 }
 
+TEST_CASE("membership: a minority's coordinator keeps nobody of its side fresh") {
+  world_options options;
+  options.quorum = quorum_mode::majority;
+  const auto w = cluster_of(5, options);
+  w->run_for(3s);
+  std::size_t oldest = 0;
+  while (w->machine(oldest).role() != member_role::coordinator) ++oldest;
+  const std::size_t other = oldest == 0 ? 1 : 0;
+  std::vector<std::size_t> rest;
+  for (std::size_t i = 0; i < 5; ++i) {
+    if (i != oldest && i != other) rest.push_back(i);
+  }
+  w->cut_groups({oldest, other}, rest);
+  const auto freshness = [&](std::size_t i) {
+    time_point known;
+    w->act(i, [&](membership& m, time_point t, outbox&) { known = m.freshness(t); });
+    return known;
+  };
+  w->run_for(8s);
+  REQUIRE(w->one_view(rest));
+  const time_point before = freshness(other);
+  w->run_for(10s);
+  CHECK(freshness(other) == before);
+  CHECK(freshness(rest[0]) > before + 10s);
+}
+
 TEST_CASE("membership: two clusters that were founded apart become one") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     world_options options;

@@ -325,14 +325,24 @@ TEST_CASE("session: a new number without a loss in between ends the old one too"
   CHECK(r.counted().suspicions_by_disconnect > 0);
 }
 
-TEST_CASE("view: a member that is gone takes its session along") {
+TEST_CASE("view: what a member that is gone had told is suspect") {
   near_reader r;
   r.fill(r.key, 1);
   const std::vector<member_id> left{r.self};
   r.lane.on_view(left, r.out);
   CHECK(r.suspects(r.key));
-  CHECK(r.invalidate(1, {r.entry(r.key, 2)}));
-  CHECK(r.counted().outdated_messages == 1);
+}
+
+TEST_CASE("view: a session that is older than the view with its member serves in it") {
+  near_reader r;
+  const std::vector<member_id> alone{r.self};
+  r.lane.on_view(alone, r.out);
+  std::vector<member_id> both{r.self, r.owner};
+  std::ranges::sort(both);
+  r.lane.on_view(both, r.out);
+  const epoch next{view_number{r.term.view.value() + 1}, r.term.branch};
+  r.lane.on_ownership(r.now, r.key.partition, r.owner, next, r.out);
+  CHECK_FALSE(r.suspects(r.key));
 }
 
 TEST_CASE("life: a new one of the lane's machine serves nothing that the former one watched") {

@@ -316,6 +316,17 @@ TEST_CASE("load: the ticket of a member whose session ended, or that left, is pa
   }
 }
 
+TEST_CASE("load: a revoked ticket does not go to another call of the member that lost it") {
+  owner_without_loader o;
+  o.load(anna);
+  o.load(anna);
+  o.load(bert);
+  o.clear();
+  o.machine.on_session(o.now, anna, 0, o.out);
+  CHECK(o.sent<wire::get_reply>(anna).empty());
+  CHECK(o.one<wire::get_reply>(bert).status == get_status::ticket);
+}
+
 TEST_CASE("load: a time to live beyond the wire's range never reaches a reader") {
   for (const duration odd : {duration{-5s}, duration::max()}) {
     owner o;

@@ -99,6 +99,24 @@ TEST_CASE("processor: the writes that wait are bounded, and the refused one may 
   CHECK(o.one<wire::mutate_reply>(bert).status == mutate_status::applied);
 }
 
+TEST_CASE("processor: the bytes of the writes that wait are bounded over all keys") {
+  replica_options options = options_of_home();
+  options.pending_write_bytes = 100;
+  owner o{options};
+  invoke(o, anna);
+  const std::string large(60, 'x');
+  o.put(bert, large);
+  o.mutate(bert, {.operation = 50, .kind = mutation::put, .value = as_bytes(large)});
+  CHECK(o.one<wire::mutate_reply>(bert).status == mutate_status::overloaded);
+  set(o, running(o), "x");
+  CHECK(o.value() == large);
+  // What has had its turn counts no more.
+  o.clear();
+  invoke(o, anna, "f", 51);
+  o.mutate(bert, {.operation = 52, .kind = mutation::put, .value = as_bytes(large)});
+  CHECK(o.sent<wire::mutate_reply>(bert).empty());
+}
+
 TEST_CASE("processor: a retry while it runs is not run again, and gets the answer itself") {
   owner o;
   invoke(o, anna, "f", 9);

@@ -1,0 +1,110 @@
+// What the answers to writes, and their absence, do to what this member keeps of the keys.
+#include <kith/node/router.hpp>
+
+#include <support/near_reader.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <variant>
+#include <vector>
+
+using namespace kith;
+using namespace kith::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A router over the near side of a lane that keeps version 1 of one key.
+struct writer {
+  writer() {
+    binding->name = "words";
+    binding->id = static_cast<std::uint32_t>(near_reader::cache);
+    machine.on_ownership(reader.key.partition, near_reader::owner, reader.term);
+    reader.fill(reader.key, 1);
+    REQUIRE(reader.hit(reader.key));
+  }
+
+  /// Returns the request's number.
+  std::uint64_t write(wire::mutation kind) {
+    node::call what;
+    what.kind = node::call_kind::mutate;
+    what.cache = binding;
+    what.partition = reader.key.partition;
+    what.mutation = kind;
+    what.deadline = reader.now + 1s;
+    if (kind != wire::mutation::clear) {
+      what.key_hash = reader.key.hash;
+      what.key = to_bytes(reader.key.text);
+    }
+    out.clear();
+    machine.submit(reader.now, std::move(what), out);
+    for (const node::router_effect& effect : out) {
+      if (const auto* sent = std::get_if<wire::send>(&effect)) return sent->message.rid;
+    }
+    return 0;
+  }
+  void answer(std::uint64_t rid, wire::mutate_status status, version at) {
+    wire::mutate_reply reply;
+    reply.status = status;
+    reply.epoch = reader.term;
+    reply.version = at;
+    machine.on_mutate_reply(reader.now, near_reader::owner, rid, reply, out);
+  }
+
+  near_reader reader;
+  std::shared_ptr<node::cache_binding> binding = std::make_shared<node::cache_binding>();
+  node::router machine{near_reader::self, reader.lane, reader.out, {}};
+  node::router::outbox out;
+};
+
+}  // namespace
+
+TEST_CASE("router: an applied write drops what is kept of its key") {
+  writer w;
+  w.answer(w.write(wire::mutation::put), wire::mutate_status::applied, w.reader.at(2));
+  CHECK_FALSE(w.reader.hit(w.reader.key));
+}
+
+TEST_CASE("router: a refused write drops what is older than the version that refused it") {
+  writer w;
+  w.answer(w.write(wire::mutation::compare_and_put), wire::mutate_status::refused, w.reader.at(1));
+  CHECK(w.reader.hit(w.reader.key));
+  w.answer(w.write(wire::mutation::compare_and_put), wire::mutate_status::refused, w.reader.at(5));
+  CHECK_FALSE(w.reader.hit(w.reader.key));
+}
+
+TEST_CASE("router: a write without an answer drops what is kept of its key") {
+  for (const auto kind : {wire::mutation::put, wire::mutation::clear}) {
+    writer w;
+    static_cast<void>(w.write(kind));
+    while (w.machine.pending() > 0) {
+      w.reader.now = w.machine.next_timeout();
+      w.machine.on_timeout(w.reader.now, w.out);
+    }
+    CHECK_FALSE(w.reader.hit(w.reader.key));
+    CHECK(w.machine.counters().timed_out == 1);
+  }
+}
+
+TEST_CASE("router: a write whose answer is forgotten drops what is kept of its key") {
+  writer w;
+  w.answer(w.write(wire::mutation::put), wire::mutate_status::stale_operation, {});
+  CHECK_FALSE(w.reader.hit(w.reader.key));
+}
+
+TEST_CASE("router: calls of a moved partition go to the new owner, once a view") {
+  writer w;
+  const std::uint64_t first = w.write(wire::mutation::put);
+  w.out.clear();
+  const epoch next{view_number{w.reader.term.view.value() + 1}, 0};
+  w.machine.on_ownership(w.reader.key.partition, near_reader::stranger, next);
+  CHECK(w.out.empty());
+  w.machine.retry_moved(w.reader.now, w.out);
+  REQUIRE(w.out.size() == 1);
+  const auto& sent = std::get<wire::send>(w.out[0]);
+  CHECK(sent.to == near_reader::stranger);
+  CHECK(sent.message.rid != first);
+  w.machine.retry_moved(w.reader.now, w.out);
+  CHECK(w.out.size() == 1);
+}
