@@ -276,6 +276,7 @@ inline void fault_injector::slow_reader() {
 
 inline void fault_injector::stop() {
   ++round_;
+  cluster_.network().options().reset_per_million = 0;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     cluster_.host(i).set_tick_delay([]() -> duration { return {}; });
     if (!cluster_.host(i).running()) cluster_.start(i);

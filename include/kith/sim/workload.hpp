@@ -55,7 +55,7 @@ class workload {
   [[nodiscard]] std::uint64_t pending() const { return counters_.started - counters_.answered; }
 
   /// What every member reads now, after everything is quiet: all the same, the database's rows, and
-  /// the second time from its near cache. Returns what is wrong.
+  /// in the end from its near cache. Returns what is wrong.
   [[nodiscard]] std::vector<violation> converged();
 
   [[nodiscard]] const workload_counters& counters() const { return counters_; }
@@ -85,7 +85,7 @@ class workload {
   void read_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void write_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
 
-  void read_twice(std::size_t member, const handles& with, std::uint32_t key,
+  void read_quiet(std::size_t member, const handles& with, std::uint32_t key,
                   std::vector<violation>& wrong);
 
   cluster& cluster_;
@@ -315,22 +315,25 @@ inline void workload::write_row(std::size_t member, std::shared_ptr<handles> wit
   });
 }
 
-/// Two reads of a quiet key, the second of which has to be a near hit, unless this member owns it.
-inline void workload::read_twice(std::size_t member, const handles& with, std::uint32_t key,
+/// A quiet key has to come from the near cache of every member that does not own it: the second
+/// time, or a little later where the first answer showed that the stream had gone on meanwhile, and
+/// its replay was too old.
+inline void workload::read_quiet(std::size_t member, const handles& with, std::uint32_t key,
                                  std::vector<violation>& wrong) {
-  if (!with.rows.get(key)) return;
+  constexpr int reads = 4;
   const std::uint64_t before = with.rows.stats().near_hits;
-  static_cast<void>(with.rows.get(key));
-  const bool hit = with.rows.stats().near_hits > before;
-  if (hit || checker_.owns(member, key)) return;
+  for (int i = 0; i < reads; ++i) {
+    const ref<std::int64_t> row = with.rows.get(key);
+    if (!row || checker_.owns(member, key) || with.rows.stats().near_hits > before) return;
+  }
   wrong.push_back({"O8: member " + std::to_string(member) + " read the quiet row " +
-                   std::to_string(key) + " twice and asked its owner twice"});
+                   std::to_string(key) + " four times and asked its owner each time"});
 }
 
 inline std::vector<violation> workload::converged() {
   std::vector<violation> wrong;
   for (const auto& [member, with] : open_) {
-    for (std::uint32_t key = 0; key < options_.keys; ++key) read_twice(member, *with, key, wrong);
+    for (std::uint32_t key = 0; key < options_.keys; ++key) read_quiet(member, *with, key, wrong);
   }
   for (std::uint32_t key = 0; key < options_.keys; ++key) {
     std::optional<std::optional<std::int64_t>> first;
