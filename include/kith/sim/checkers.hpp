@@ -330,7 +330,8 @@ inline void checker::check(const record& op) {
       check_session(op, of_cache::registers);
       break;
     case operation_kind::add: check_sum(op); break;
-    case operation_kind::put_if_absent: break;
+    case operation_kind::put_if_absent:
+    case operation_kind::compare_and_put: break;  // conditions.hpp
   }
 }
 
