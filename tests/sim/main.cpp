@@ -6,9 +6,12 @@
 // happened is a failure too: what was not visited was not tested.
 #include <kith/sim/run.hpp>
 
-#include <chrono>
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <chrono>
 #include <cinttypes>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -96,13 +99,27 @@ settings parse(int argc, char** argv) {
   return chosen;
 }
 
+std::uint64_t count_of(const run_report& report, std::string_view branch) {
+  for (const branch_count& one : report.branches) {
+    if (one.name == branch) return one.count;
+  }
+  return 0;
+}
+
 void print(const run_report& report) {
-  std::printf("seed %" PRIu64 " members %zu faults %s: operations %" PRIu64 " failed %" PRIu64
-              " views %" PRIu64 " checks %" PRIu64 " bytes %" PRIu64 " events %" PRIu64
-              " digest %016" PRIx64 "\n",
-              report.seed, report.members, report.faults.c_str(), report.operations.answered,
-              report.operations.failed, report.views, report.checks, report.network.bytes,
-              report.events, report.digest);
+  std::printf("seed %" PRIu64 " members %zu quorum %s faults %s: operations %" PRIu64
+              " failed %" PRIu64 " near hits %" PRIu64 " oldest ms %" PRId64 " views %" PRIu64
+              " crashes %" PRIu64 " gaps %" PRIu64 " replays %" PRIu64 " checks %" PRIu64
+              " bytes %" PRIu64 " events %" PRIu64 " digest %016" PRIx64 "%s\n",
+              report.seed, report.members,
+              report.quorum == kith::quorum::majority ? "majority" : "none", report.faults.c_str(),
+              report.operations.answered, report.operations.failed, report.operations.near_hits,
+              static_cast<std::int64_t>(report.oldest_near_hit.count() / 1'000'000), report.views,
+              report.fault_counts[static_cast<std::size_t>(fault::crash)] +
+                  report.fault_counts[static_cast<std::size_t>(fault::silent_crash)],
+              count_of(report, "gaps"), count_of(report, "replays"), report.checks,
+              report.network.bytes, report.events, report.digest,
+              report.quorum_lost ? " quorum lost" : "");
   std::printf("  faults");
   for (std::size_t i = 0; i < fault_count; ++i) {
     if (report.fault_counts[i] == 0) continue;
@@ -110,8 +127,8 @@ void print(const run_report& report) {
                 report.fault_counts[i]);
   }
   std::printf("\n  branches");
-  for (const auto& [name, count] : report.branches) {
-    if (count > 0) std::printf(" %s %" PRIu64, name.c_str(), count);
+  for (const branch_count& one : report.branches) {
+    if (one.count > 0) std::printf(" %s %" PRIu64, one.name.c_str(), one.count);
   }
   std::printf("\n");
 }
@@ -122,6 +139,10 @@ struct totals {
   std::uint64_t operations = 0;
   std::array<std::uint64_t, fault_count> faults{};
   std::array<bool, fault_count> enabled{};
+  bool majority = false;
+  std::uint64_t quorums_lost = 0;
+  std::uint64_t near_hits = 0;
+  kith::duration oldest_near_hit{};
   branch_counts branches;
 };
 
@@ -134,9 +155,9 @@ int unvisited(const totals& all) {
                 std::string{to_string(static_cast<fault>(i))}.c_str());
     ++missing;
   }
-  for (const auto& [name, count] : all.branches) {
-    if (count > 0) continue;
-    std::printf("never visited: branch %s\n", name.c_str());
+  for (const branch_count& one : all.branches) {
+    if (one.count > 0 || (one.of_majority && !all.majority)) continue;
+    std::printf("never visited: branch %s\n", one.name.c_str());
     ++missing;
   }
   return missing;
@@ -160,6 +181,10 @@ int main(int argc, char** argv) {
           report.faults.find(to_string(static_cast<fault>(i))) != std::string::npos;
     }
     add_branches(all.branches, report.branches);
+    all.majority |= report.quorum == kith::quorum::majority;
+    all.quorums_lost += report.quorum_lost ? 1 : 0;
+    all.near_hits += report.operations.near_hits;
+    all.oldest_near_hit = std::max(all.oldest_near_hit, report.oldest_near_hit);
     if (!chosen.quiet || !report.violations.empty()) print(report);
     if (report.violations.empty()) continue;
     ++all.failed;
@@ -175,6 +200,10 @@ int main(int argc, char** argv) {
               " operations, %.1f seeds a second\n",
               all.seeds, all.failed, all.operations,
               static_cast<double>(all.seeds) / took.count());
+  std::printf("%" PRIu64 " near hits, none older than %" PRId64 " ms; %" PRIu64
+              " seeds lost their quorum\n",
+              all.near_hits, static_cast<std::int64_t>(all.oldest_near_hit.count() / 1'000'000),
+              all.quorums_lost);
   const bool wide = all.seeds >= 200;
   const int missing = wide ? unvisited(all) : 0;
   return all.failed > 0 || missing > 0 ? 1 : 0;

@@ -14,12 +14,15 @@
 //   E6 epoch      no value is of an epoch that was over at its reader when the read was invoked, as
 //                 long as entries do not move with their partition
 //   I12, I13      views of one key are equal; a life's view numbers only grow
+//   A1            see authority_oracle.hpp
 #pragma once
 
 #include <kith/cluster/view.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
+#include <kith/options.hpp>
+#include <kith/sim/authority_oracle.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/history.hpp>
 
@@ -39,8 +42,10 @@ namespace kith::sim {
 
 class checker {
  public:
-  checker(cluster& watched, duration max_staleness)
-      : cluster_{watched}, max_staleness_{max_staleness} {}
+  checker(cluster& watched, duration max_staleness, kith::quorum quorum)
+      : cluster_{watched}, max_staleness_{max_staleness} {
+    if (quorum == kith::quorum::majority) authority_.emplace(watched);
+  }
 
   /// After every event: views.
   void look();
@@ -64,6 +69,11 @@ class checker {
     const kith::cluster::view* view = view_of(member);
     if (view == nullptr) return std::nullopt;
     return view->epoch_of(partition_of_key(key));
+  }
+  [[nodiscard]] bool owns(std::size_t member, std::uint32_t key) const {
+    const kith::cluster::view* view = view_of(member);
+    const auto* owner = view == nullptr ? nullptr : view->owner_of(partition_of_key(key));
+    return owner != nullptr && owner->id == cluster_.host(member).control().self();
   }
   [[nodiscard]] kith::cluster::view_key view_key_of(std::size_t member) const {
     const kith::cluster::view* view = view_of(member);
@@ -113,6 +123,7 @@ class checker {
   cluster& cluster_;
   duration max_staleness_;
   lineage lineage_;
+  std::optional<authority_oracle> authority_;
   std::map<kith::cluster::view_key, std::uint64_t> hashes_;
   std::map<std::size_t, std::pair<member_id, kith::cluster::view_key>> installed_;
   std::map<std::uint32_t, std::vector<acknowledged>> registers_;
@@ -149,6 +160,7 @@ inline void checker::look() {
     auto& [self, last] = installed_[i];
     const member_id now_self = cluster_.host(i).control().self();
     if (self == now_self && last == view->key) continue;
+    if (authority_) authority_->installed(view->key);
     const auto [known, fresh] = hashes_.emplace(view->key, view->hash);
     for (const auto& [key, invoked] : adds_invoked_) {
       const epoch began = view->epoch_of(partition_of_key(key));
@@ -167,6 +179,7 @@ inline void checker::look() {
     self = now_self;
     last = view->key;
   }
+  if (authority_) authority_->look(violations_);
 }
 
 inline void checker::fail(const std::string& rule, const record& op, const std::string& more) {
@@ -317,7 +330,8 @@ inline void checker::check(const record& op) {
       check_session(op, of_cache::registers);
       break;
     case operation_kind::add: check_sum(op); break;
-    case operation_kind::put_if_absent: break;
+    case operation_kind::put_if_absent:
+    case operation_kind::compare_and_put: break;  // conditions.hpp
   }
 }
 

@@ -50,6 +50,8 @@ struct cluster_options {
   /// A load takes between the two.
   duration load_least = std::chrono::microseconds{200};
   duration load_most = std::chrono::milliseconds{5};
+  /// One in so many loads takes an hour. 0: none.
+  std::uint64_t load_hang_every = 0;
   /// Every other caller takes up to so long to decode what its near cache may keep.
   duration decode_most{};
   /// False: the hosts exist but none has been started.
@@ -78,6 +80,8 @@ class cluster {
   void crash(std::size_t index);
   /// The machine dies: its peers hear nothing.
   void crash_silently(std::size_t index);
+  /// No load that begins from now on hangs.
+  void end_hangs() { options_.load_hang_every = 0; }
   void pause(std::size_t index, duration length) { hosts_[index]->pause(length); }
   /// Leaves in order and returns when it has left.
   void leave(std::size_t index);
@@ -98,7 +102,11 @@ class cluster {
   bool run_until(const std::function<bool()>& done, duration limit);
 
   /// Of the newest view among the running members.
-  [[nodiscard]] std::uint64_t view_number() const;
+  [[nodiscard]] std::uint64_t view_number() const { return newest_view().number.value(); }
+  [[nodiscard]] kith::cluster::view_key newest_view() const;
+  /// True when so many members of the newest view are gone that no further view can be decided
+  /// with quorum = majority.
+  [[nodiscard]] bool quorum_lost() const;
   [[nodiscard]] std::size_t size() const { return hosts_.size(); }
   [[nodiscard]] sim::host& host(std::size_t index) { return *hosts_[index]; }
   [[nodiscard]] sim::network& network() { return network_; }
@@ -127,6 +135,7 @@ class cluster {
   random_source ids_;
   random_source salts_;
   random_source loads_;
+  random_source hangs_;
   random_source decodes_;
   boost::asio::io_context handlers_;
   std::vector<std::unique_ptr<sim::host>> hosts_;
@@ -134,6 +143,9 @@ class cluster {
   std::vector<std::pair<host_index, host_index>> cuts_;
   std::map<endpoint, host_index> by_address_;
   std::set<std::size_t> changed_;
+  /// Members that started or ended, and views that were installed: between two of these, what is
+  /// not stable stays so.
+  std::uint64_t changes_ = 0;
   std::function<void()> after_event_;
   std::function<void(sim::host&)> end_of_life_;
 };

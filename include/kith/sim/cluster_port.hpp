@@ -96,6 +96,7 @@ class cluster::member_port final : public handle::port {
 inline std::shared_ptr<handle::port> cluster::port_of(std::size_t index) { return ports_[index]; }
 
 inline void cluster::start(std::size_t index) {
+  ++changes_;
   member_id id;
   id.high = ids_.next();
   id.low = ids_.next() | 1;
@@ -110,12 +111,14 @@ inline void cluster::crash(std::size_t index) {
   if (end_of_life_) end_of_life_(*hosts_[index]);
   ports_[index]->close();
   hosts_[index]->crash(false);
+  ++changes_;
 }
 
 inline void cluster::crash_silently(std::size_t index) {
   if (end_of_life_) end_of_life_(*hosts_[index]);
   ports_[index]->close();
   hosts_[index]->crash(true);
+  ++changes_;
 }
 
 }  // namespace kith::sim

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -19,6 +21,7 @@ inline cluster::cluster(const cluster_options& options)
       ids_{options.seed ^ 0x6964730000000002u},
       salts_{options.seed ^ 0x73616C7400000003u},
       loads_{options.seed ^ 0x6C6F616400000004u},
+      hangs_{options.seed ^ 0x68616E6700000006u},
       decodes_{options.seed ^ 0x6465636F00000005u} {
   std::vector<endpoint> all;
   for (std::size_t i = 0; i < options.members; ++i) {
@@ -42,8 +45,13 @@ inline cluster::cluster(const cluster_options& options)
       if (found == by_address_.end()) return std::nullopt;
       return found->second;
     };
-    each.view_changed = [this, i] { changed_.insert(i); };
+    each.view_changed = [this, i] {
+      ++changes_;
+      changed_.insert(i);
+    };
     each.load_time = [this] {
+      const std::uint64_t every = options_.load_hang_every;
+      if (every > 0 && hangs_.below(every) == 0) return duration{std::chrono::hours{1}};
       const auto span =
           static_cast<std::uint64_t>((options_.load_most - options_.load_least).count());
       return options_.load_least + duration{loads_.below(span + 1)};
@@ -131,19 +139,40 @@ inline bool cluster::stable() const {
 }
 
 inline void cluster::run_until_stable() {
-  if (!run_until([this] { return stable(); }, options_.stable_limit)) {
+  std::optional<std::uint64_t> looked;
+  const auto now_stable = [&] {
+    return std::exchange(looked, changes_) != changes_ && stable();
+  };
+  if (!run_until(now_stable, options_.stable_limit)) {
     throw std::runtime_error{"the members did not agree on one view in time"};
   }
 }
 
-inline std::uint64_t cluster::view_number() const {
-  std::uint64_t newest = 0;
+inline kith::cluster::view_key cluster::newest_view() const {
+  kith::cluster::view_key newest;
   for (const auto& one : hosts_) {
     if (!one->running()) continue;
     const auto& view = one->control().membership().current();
-    if (view != nullptr) newest = std::max(newest, view->key.number.value());
+    if (view != nullptr) newest = std::max(newest, view->key);
   }
   return newest;
+}
+
+inline bool cluster::quorum_lost() const {
+  const kith::cluster::view_key key = newest_view();
+  std::shared_ptr<const kith::cluster::view> newest;
+  std::set<member_id> alive;
+  for (const auto& one : hosts_) {
+    if (!one->running()) continue;
+    alive.insert(one->control().self());
+    const auto& view = one->control().membership().current();
+    if (view != nullptr && view->key == key) newest = view;
+  }
+  if (newest == nullptr) return true;
+  std::size_t left = 0;
+  for (const auto& member : newest->members) left += alive.contains(member.id) ? 1 : 0;
+  const bool half = 2 * left == newest->size() && alive.contains(newest->oldest().id);
+  return 2 * left < newest->size() || (2 * left == newest->size() && !half);
 }
 
 }  // namespace kith::sim

@@ -7,6 +7,7 @@
 
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
+#include <kith/options.hpp>
 #include <kith/sim/cluster.hpp>
 
 #include <array>
@@ -56,7 +57,7 @@ struct fault_plan {
 
 class fault_injector {
  public:
-  fault_injector(cluster& on, const fault_plan& plan, std::uint64_t seed);
+  fault_injector(cluster& on, const fault_plan& plan, kith::quorum quorum, std::uint64_t seed);
 
   /// Schedules faults until `end`.
   void start(time_point end);
@@ -80,13 +81,16 @@ class fault_injector {
   [[nodiscard]] random_source& random(fault which) {
     return randoms_[static_cast<std::size_t>(which)];
   }
-  [[nodiscard]] std::size_t any_member(fault which) { return random(which).below(cluster_.size()); }
+  [[nodiscard]] std::size_t any_member(fault which);
+  /// With quorum = majority a run in which a quorum is gone for ever has nothing to show.
+  [[nodiscard]] bool may_crash(std::size_t victim);
   [[nodiscard]] duration between(fault which, std::int64_t least_ms, std::int64_t most_ms);
   /// Runs `what` later, unless the faults were stopped.
   void after(duration delay, std::function<void()> what);
 
   cluster& cluster_;
   fault_plan plan_;
+  kith::quorum quorum_;
   std::vector<random_source> randoms_;
   time_point end_{};
   std::uint64_t round_ = 0;
@@ -117,8 +121,9 @@ inline fault_plan all_faults() {
   return plan;
 }
 
-inline fault_injector::fault_injector(cluster& on, const fault_plan& plan, std::uint64_t seed)
-    : cluster_{on}, plan_{plan} {
+inline fault_injector::fault_injector(cluster& on, const fault_plan& plan, kith::quorum quorum,
+                                      std::uint64_t seed)
+    : cluster_{on}, plan_{plan}, quorum_{quorum} {
   random_source root{seed};
   for (std::size_t i = 0; i < fault_count; ++i) randoms_.push_back(root.fork());
 }
@@ -179,11 +184,40 @@ inline void fault_injector::strike(fault which) {
   }
 }
 
+/// In a large cluster as often one of those that have clients as any.
+inline std::size_t fault_injector::any_member(fault which) {
+  constexpr std::size_t few = 32;
+  const std::size_t all = cluster_.size();
+  if (all <= few || random(which).below(2) == 0) return random(which).below(all);
+  return random(which).below(few);
+}
+
+/// Only while all who run are in one view and would still be more than half of it: so the next
+/// view, which may be decided already, has a quorum too.
+inline bool fault_injector::may_crash(std::size_t victim) {
+  if (quorum_ == kith::quorum::none) return true;
+  const kith::cluster::view_key key = cluster_.newest_view();
+  std::size_t left = 0;
+  std::size_t members = 0;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (!cluster_.host(i).running()) continue;
+    const auto& view = cluster_.host(i).control().membership().current();
+    if (view == nullptr || view->key != key) return false;
+    if (!view->contains(cluster_.host(i).control().self())) return false;
+    members = view->size();
+    if (i != victim) ++left;
+  }
+  return 2 * left > members;
+}
+
 inline void fault_injector::crash(bool silently) {
   const fault which = silently ? fault::silent_crash : fault::crash;
   const std::size_t victim = any_member(which);
   const duration down = between(which, 100, silently ? 15'000 : 8'000);
-  if (!cluster_.host(victim).running()) return;
+  if (!cluster_.host(victim).running() || !may_crash(victim)) {
+    --counts_[static_cast<std::size_t>(which)];  // it did not happen
+    return;
+  }
   silently ? cluster_.crash_silently(victim) : cluster_.crash(victim);
   after(down, [this, victim] {
     if (!cluster_.host(victim).running()) cluster_.start(victim);
@@ -268,6 +302,7 @@ inline void fault_injector::slow_reader() {
 
 inline void fault_injector::stop() {
   ++round_;
+  cluster_.network().options().reset_per_million = 0;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     cluster_.host(i).set_tick_delay([]() -> duration { return {}; });
     if (!cluster_.host(i).running()) cluster_.start(i);

@@ -15,7 +15,14 @@
 
 namespace kith::sim {
 
-enum class operation_kind : std::uint8_t { read, write, erase, add, put_if_absent };
+enum class operation_kind : std::uint8_t {
+  read,
+  write,
+  erase,
+  add,
+  put_if_absent,
+  compare_and_put,
+};
 
 /// One operation of one client, from its start to its answer. Times are the simulation's.
 struct record {
@@ -33,7 +40,7 @@ struct record {
   time_point invoked;
   time_point answered;
   bool failed = false;
-  /// Of a read: something was found. Of a put_if_absent: it was put.
+  /// Of a read: something was found. Of a conditional write: it was put.
   bool yes = false;
   kith::version version;
   /// What was read, written, or the sum.

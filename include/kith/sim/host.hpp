@@ -134,6 +134,7 @@ class host final : public endpoint_events {
   void when_awake(std::function<void()> input);
   void after_input();
   void arm();
+  void note_due(const node::lane& of);
   void on_wake();
 
   void dial(const endpoint& where, const member_id& peer);
@@ -192,13 +193,17 @@ class host final : public endpoint_events {
   std::deque<std::function<void()>> waiting_inputs_;
   std::optional<std::vector<wire::send>> gathered_;
   time_point armed_for_ = never;
+  /// What each lane said when it had its last input: an event concerns one lane or none.
+  std::vector<time_point> lanes_due_;
 
+  // Never walked: their order depends on the hash.
+  hash_map<member_id, std::uint64_t> links_;
+  hash_map<member_id, std::deque<wire::packet>> waiting_packets_;
   // Ordered, because they are walked.
   std::map<std::uint64_t, std::shared_ptr<connection>> connections_;
-  std::map<member_id, std::uint64_t> links_;
   std::map<std::uint64_t, pending_dial> dials_;
-  std::map<member_id, std::deque<wire::packet>> waiting_packets_;
-  std::map<member_id, endpoint> addresses_;
+  /// Where the others are.
+  std::shared_ptr<const cluster::view> view_;
   std::map<std::string, node::open_answered> answers_;
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_;
   std::map<std::uint64_t, node::complete> decoding_;

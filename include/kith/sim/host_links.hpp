@@ -199,8 +199,8 @@ inline void host::send(const member_id& to, const wire::packet& packet) {
     connections_.at(link->second)->session.send(packet);
     return flush(link->second);
   }
-  const auto address = addresses_.find(to);
-  if (packet.sid != 0 || address == addresses_.end()) {
+  const auto known = view_ == nullptr ? std::nullopt : view_->find(to);
+  if (packet.sid != 0 || !known) {
     ++counters_.dropped_packets;
     return;
   }
@@ -211,7 +211,7 @@ inline void host::send(const member_id& to, const wire::packet& packet) {
     return;
   }
   waiting.push_back(packet);
-  if (!dialling) dial(address->second, to);
+  if (!dialling) dial(view_->members[*known].address, to);
 }
 
 inline void host::carry(cluster::close&& one) {

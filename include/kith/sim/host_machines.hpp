@@ -32,6 +32,7 @@ inline void host::start(const member_id& id, std::uint64_t seed) {
     lane.replica.salt = random.next();
     node_->lanes.push_back(std::make_unique<node::lane>(i, id, gates_, lane));
   }
+  lanes_due_.assign(node::lane_count, never);
   left_ = paused_ = false;
   armed_for_ = never;
   network_.up(index_);
@@ -49,7 +50,7 @@ inline void host::crash(bool silently) {
   links_.clear();
   dials_.clear();
   waiting_packets_.clear();
-  addresses_.clear();
+  view_ = nullptr;
   waiting_inputs_.clear();
   answers_.clear();
   gathered_.reset();
@@ -113,7 +114,7 @@ inline void host::after_input() {
 /// One event wakes the host for the earliest deadline of all its machines.
 inline void host::arm() {
   time_point earliest = control().next_timeout();
-  for (const auto& lane : node_->lanes) earliest = std::min(earliest, lane->next_timeout());
+  for (const time_point due : lanes_due_) earliest = std::min(earliest, due);
   if (earliest >= armed_for_ || earliest >= never) return;
   armed_for_ = earliest;
   const time_point when = earliest - clock_offset_ + options_.tick_delay();
@@ -124,14 +125,21 @@ inline void host::arm() {
   });
 }
 
+inline void host::note_due(const node::lane& of) {
+  for (std::size_t i = 0; i < lanes_due_.size(); ++i) {
+    if (node_->lanes[i].get() == &of) lanes_due_[i] = of.next_timeout();
+  }
+}
+
 inline void host::on_wake() {
   if (control().next_timeout() <= now()) {
     node::control::outbox out;
     control().on_timeout(now(), out);
     run(out);
   }
-  for (const auto& lane : node_->lanes) {
-    if (lane->next_timeout() > now()) continue;
+  for (std::size_t i = 0; i < lanes_due_.size(); ++i) {
+    if (lanes_due_[i] > now()) continue;
+    const auto& lane = node_->lanes[i];
     node::lane::outbox out;
     lane->on_timeout(now(), out);
     run(*lane, out);
@@ -219,6 +227,7 @@ inline void host::run(node::control::outbox& effects) {
 }
 
 inline void host::run(node::lane& in, node::lane::outbox& effects) {
+  note_due(in);
   for (node::lane_effect& effect : std::exchange(effects, {})) {
     std::visit([&](auto& one) { carry(in, std::move(one)); }, effect);
   }
@@ -226,8 +235,7 @@ inline void host::run(node::lane& in, node::lane::outbox& effects) {
 
 inline void host::carry(node::install_view&& one) {
   if (options_.view_changed) options_.view_changed();
-  addresses_.clear();
-  for (const auto& member : one.view->members) addresses_[member.id] = member.address;
+  view_ = one.view;
   for (const auto& lane : node_->lanes) {
     node::lane::outbox out;
     lane->on_view(now(), *one.view, out);
@@ -237,7 +245,10 @@ inline void host::carry(node::install_view&& one) {
 
 inline void host::carry(node::open_in_lanes&& one) {
   hooks_[one.settings.id] = one.hooks;
-  for (const auto& lane : node_->lanes) lane->open_cache(one.settings, one.hooks->near_table());
+  for (const auto& lane : node_->lanes) {
+    lane->open_cache(one.settings, one.hooks->near_table());
+    note_due(*lane);
+  }
 }
 
 inline void host::carry(node::reset_lanes&& one) {

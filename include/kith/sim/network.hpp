@@ -1,12 +1,14 @@
 // Simulated TCP: connections between hosts, each a pair of byte pipes. Bytes of one pipe arrive in
 // order, cut or glued as the seed decides; pipes know no order among each other. A cut link holds
-// bytes back and gives them when it heals, as retransmission does; a reset loses what is in flight.
+// bytes and ends back and gives them when it heals, as retransmission does; a reset loses what is
+// in flight; bytes to a closed end are answered with a reset.
 //
 // The network knows hosts by index and nothing of what they send.
 #pragma once
 
 #include <kith/core/assert.hpp>
 #include <kith/core/bytes.hpp>
+#include <kith/core/hash_map.hpp>
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
 #include <kith/sim/scheduler.hpp>
@@ -15,9 +17,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <map>
-#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 namespace kith::sim {
@@ -61,6 +63,7 @@ struct network_counters {
   std::uint64_t splits = 0;
   std::uint64_t resets = 0;
   std::uint64_t held_chunks = 0;
+  std::uint64_t held_ends = 0;
   std::uint64_t slow_chunks = 0;
   std::uint64_t dials = 0;
   std::uint64_t refused = 0;
@@ -109,15 +112,19 @@ class network {
     bool listening = false;
     bool silent = false;
     duration drain{};
+    std::set<std::uint64_t> connections{};  // with an end here that the network still knows
   };
   struct link_state {
     int cuts = 0;
     duration clog{};
-    std::vector<std::uint64_t> held;  // connections with chunks that wait for the cut to end
+    std::vector<std::uint64_t> held;  // connections of which something waits for the cut to end
   };
   struct pipe {
     time_point last_arrival{};
-    std::deque<bytes> held;
+    // What waits for a cut to end: chunks, and behind them the news that this end is closed.
+    std::vector<bytes> held;
+    std::optional<loss_kind> held_end;
+    [[nodiscard]] bool waits() const { return !held.empty() || held_end.has_value(); }
   };
   struct connection {
     host_index ends[2] = {0, 0};
@@ -125,10 +132,25 @@ class network {
     pipe pipes[2];  // [i]: from ends[i] to the other
   };
 
-  link_state& link(host_index from, host_index to) { return links_[{from, to}]; }
+  struct mixed {
+    std::size_t operator()(std::uint64_t key) const {
+      return static_cast<std::size_t>(splitmix64(key));
+    }
+  };
+
+  link_state& link(host_index from, host_index to) {
+    return links_[std::uint64_t{from} << 32 | to];
+  }
+  [[nodiscard]] connection& known(std::uint64_t id) {
+    const auto found = connections_.find(id);
+    KITH_ASSERT(found != connections_.end());
+    return found->second;
+  }
   [[nodiscard]] duration draw_delay();
   void transmit(std::uint64_t id, int side, bytes chunk);
   void deliver(std::uint64_t id, int side, const bytes& chunk);
+  /// The other end learns that `side` is closed: a FIN behind all chunks, or an RST.
+  void tell_end(std::uint64_t id, int side, loss_kind how);
   void lose(std::uint64_t id, int side, loss_kind how, duration delay);
   [[nodiscard]] int side_of(const connection& c, host_index host) const {
     return c.ends[0] == host ? 0 : 1;
@@ -138,8 +160,9 @@ class network {
   random_source random_;
   network_options options_;
   std::vector<machine> hosts_;
-  std::map<std::pair<host_index, host_index>, link_state> links_;
-  std::map<std::uint64_t, connection> connections_;
+  // Never walked: their order depends on the hash.
+  hash_map<std::uint64_t, link_state, mixed> links_;
+  hash_map<std::uint64_t, connection, mixed> connections_;
   std::uint64_t next_ = 0;
   network_counters counters_;
 };
@@ -160,29 +183,26 @@ inline duration network::draw_delay() {
 }
 
 inline std::vector<std::uint64_t> network::connections_of(host_index host) const {
-  std::vector<std::uint64_t> found;
-  for (const auto& [id, c] : connections_) {
-    if (c.ends[0] == host || c.ends[1] == host) found.push_back(id);
-  }
-  return found;
+  const std::set<std::uint64_t>& all = hosts_[host].connections;
+  return {all.begin(), all.end()};
 }
 
 inline void network::down(host_index host, bool silently) {
   hosts_[host].listening = false;
   hosts_[host].silent = silently;
   for (const std::uint64_t id : connections_of(host)) {
-    connection& c = connections_.at(id);
+    connection& c = known(id);
     const int side = side_of(c, host);
     c.open[side] = false;
-    if (!silently) lose(id, 1 - side, loss_kind::reset, draw_delay());
+    if (!silently) tell_end(id, side, loss_kind::reset);
   }
 }
 
 inline void network::reboot(host_index host) {
   hosts_[host].silent = false;
   for (const std::uint64_t id : connections_of(host)) {
-    const int side = side_of(connections_.at(id), host);
-    if (!connections_.at(id).open[side]) lose(id, 1 - side, loss_kind::reset, draw_delay());
+    const int side = side_of(known(id), host);
+    if (!known(id).open[side]) tell_end(id, side, loss_kind::reset);
   }
 }
 
@@ -206,8 +226,11 @@ inline std::uint64_t network::dial(host_index from, host_index to) {
       hosts_[from].events->on_dialled(id, dial_result::refused, 0);
       return;
     }
-    connections_[id].ends[0] = from;
-    connections_[id].ends[1] = to;
+    connection& made = connections_[id];
+    made.ends[0] = from;
+    made.ends[1] = to;
+    hosts_[from].connections.insert(id);
+    hosts_[to].connections.insert(id);
     hosts_[from].events->on_dialled(id, dial_result::connected, id);
     if (connections_.contains(id)) hosts_[to].events->on_accept(id);
   });
@@ -237,14 +260,14 @@ inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
 }
 
 inline void network::transmit(std::uint64_t id, int side, bytes chunk) {
-  connection& c = connections_.at(id);
+  connection& c = known(id);
   const host_index from = c.ends[side];
   const host_index to = c.ends[1 - side];
   pipe& way = c.pipes[side];
   link_state& road = link(from, to);
-  if (road.cuts > 0 || !way.held.empty()) {
+  if (road.cuts > 0 || way.waits()) {
     ++counters_.held_chunks;
-    if (way.held.empty()) road.held.push_back(id);
+    if (!way.waits()) road.held.push_back(id);
     way.held.push_back(std::move(chunk));
     return;
   }
@@ -262,9 +285,11 @@ inline void network::transmit(std::uint64_t id, int side, bytes chunk) {
 
 inline void network::deliver(std::uint64_t id, int side, const bytes& chunk) {
   const auto found = connections_.find(id);
-  if (found == connections_.end() || !found->second.open[1 - side]) return;
+  if (found == connections_.end()) return;
   const host_index to = found->second.ends[1 - side];
   if (hosts_[to].silent) return;
+  // Nobody reads here any more: the answer is an RST, so that no sender waits for ever.
+  if (!found->second.open[1 - side]) return tell_end(id, 1 - side, loss_kind::reset);
   time_.note(stable_hash(chunk));
   hosts_[to].events->on_bytes(id, chunk);
 }
@@ -276,9 +301,10 @@ inline void network::uncut(host_index from, host_index to) {
     const auto found = connections_.find(id);
     if (found == connections_.end()) continue;
     const int side = side_of(found->second, from);
-    for (bytes& chunk : std::exchange(found->second.pipes[side].held, {})) {
-      transmit(id, side, std::move(chunk));
-    }
+    pipe& way = found->second.pipes[side];
+    const std::optional<loss_kind> end = std::exchange(way.held_end, std::nullopt);
+    for (bytes& chunk : std::exchange(way.held, {})) transmit(id, side, std::move(chunk));
+    if (end) tell_end(id, side, *end);
   }
 }
 
@@ -288,11 +314,23 @@ inline void network::close(std::uint64_t id, host_index from) {
   const int side = side_of(found->second, from);
   if (!found->second.open[side]) return;
   found->second.open[side] = false;
-  const host_index to = found->second.ends[1 - side];
-  if (link(from, to).cuts > 0) return;  // the other end hears nothing; its own deadlines end it
-  const time_point behind =
-      std::max(time_.now() + draw_delay(), found->second.pipes[side].last_arrival + duration{1});
-  lose(id, 1 - side, loss_kind::closed, behind - time_.now());
+  tell_end(id, side, loss_kind::closed);
+}
+
+inline void network::tell_end(std::uint64_t id, int side, loss_kind how) {
+  connection& c = known(id);
+  pipe& way = c.pipes[side];
+  link_state& road = link(c.ends[side], c.ends[1 - side]);
+  if (road.cuts > 0 || way.waits()) {
+    // TCP repeats a FIN until it arrives, and answers what the other end repeats with an RST.
+    ++counters_.held_ends;
+    if (!way.waits()) road.held.push_back(id);
+    way.held_end = how;
+    return;
+  }
+  time_point when = time_.now() + draw_delay();
+  if (how == loss_kind::closed) when = std::max(when, way.last_arrival + duration{1});
+  lose(id, 1 - side, how, when - time_.now());
 }
 
 inline void network::reset(std::uint64_t id) {
@@ -310,7 +348,10 @@ inline void network::lose(std::uint64_t id, int side, loss_kind how, duration de
     const host_index host = c.ends[side];
     const bool was_open = std::exchange(c.open[side], false);
     const bool over = !c.open[0] && !c.open[1];
-    if (over) connections_.erase(found);
+    if (over) {
+      for (const host_index end : c.ends) hosts_[end].connections.erase(id);
+      connections_.erase(found);
+    }
     if (was_open) hosts_[host].events->on_lost(id, how);
   });
 }

@@ -29,21 +29,33 @@ struct run_options {
   std::optional<std::size_t> members;
   /// Absent: each class with probability one half.
   std::optional<fault_plan> faults;
-  kith::quorum quorum = kith::quorum::none;
+  /// Absent: majority for every eighth seed, else none.
+  std::optional<kith::quorum> quorum;
   /// How long clients work under faults.
   duration length = std::chrono::seconds{30};
 };
 
 /// Branches that must not stay unvisited over a range of seeds.
-using branch_counts = std::vector<std::pair<std::string, std::uint64_t>>;
+struct branch_count {
+  std::string name;
+  std::uint64_t count = 0;
+  /// Only seeds with quorum = majority can visit it.
+  bool of_majority = false;
+};
+using branch_counts = std::vector<branch_count>;
 
 struct run_report {
   std::uint64_t seed = 0;
   std::size_t members = 0;
   std::string faults;
+  kith::quorum quorum = kith::quorum::none;
+  /// Nothing could become of it: the faults took more than half of a view.
+  bool quorum_lost = false;
   std::uint64_t digest = 0;
   std::uint64_t events = 0;
   workload_counters operations;
+  /// O6: how old what a near cache answered may have been at most.
+  duration oldest_near_hit{};
   std::uint64_t views = 0;
   std::uint64_t checks = 0;
   std::array<std::uint64_t, fault_count> fault_counts{};
@@ -62,7 +74,7 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
     into = more;
     return;
   }
-  for (std::size_t i = 0; i < into.size(); ++i) into[i].second += more[i].second;
+  for (std::size_t i = 0; i < into.size(); ++i) into[i].count += more[i].count;
 }
 
 /// What the machines of one host counted in this life.
@@ -71,7 +83,7 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   const auto sum = [&](const char* name, auto&& of_lane) {
     std::uint64_t total = 0;
     for (const auto& lane : of.lanes()) total += of_lane(*lane);
-    counts.emplace_back(name, total);
+    counts.push_back({name, total});
   };
   using node::lane;
   sum("fills_installed", [](const lane& l) { return l.near().counters().installs; });
@@ -83,6 +95,12 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("invalidations", [](const lane& l) { return l.near().counters().invalidations_applied; });
   sum("stream_resumes", [](const lane& l) { return l.near().counters().resumes; });
   sum("stream_resets", [](const lane& l) { return l.near().counters().resets; });
+  sum("gaps", [](const lane& l) { return l.near().counters().gaps; });
+  sum("replays", [](const lane& l) { return l.near().counters().replays_applied; });
+  sum("replays_too_old", [](const lane& l) { return l.near().counters().too_old; });
+  sum("duplicates", [](const lane& l) { return l.near().counters().duplicates; });
+  sum("clears_applied", [](const lane& l) { return l.near().counters().clears_applied; });
+  sum("bypasses", [](const lane& l) { return l.near().counters().bypasses; });
   sum("disconnects", [](const lane& l) { return l.near().counters().suspicions_by_disconnect; });
   sum("flushes", [](const lane& l) { return l.near().counters().generation_flushes; });
   sum("replies_of_other_epoch",
@@ -92,6 +110,12 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("wrong_epoch", [](const lane& l) { return l.owned().counters().wrong_epoch; });
   sum("operations_deduplicated",
       [](const lane& l) { return l.owned().counters().retries_answered; });
+  sum("stale_operations", [](const lane& l) { return l.owned().counters().stale_operations; });
+  sum("processors_run", [](const lane& l) { return l.owned().counters().processors_run; });
+  sum("processors_failed", [](const lane& l) { return l.owned().counters().processors_failed; });
+  sum("loads_failed", [](const lane& l) { return l.owned().counters().loads_failed; });
+  sum("loads_timed_out", [](const lane& l) { return l.owned().counters().loads_timed_out; });
+  sum("loads_absent", [](const lane& l) { return l.owned().counters().loads_absent; });
   sum("loads_outrun", [](const lane& l) { return l.owned().counters().loads_outrun; });
   sum("loads_joined", [](const lane& l) { return l.owned().counters().loads_joined; });
   sum("overflows_collapsed",
@@ -100,10 +124,19 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("call_retries", [](const lane& l) { return l.calls().counters().retries; });
   sum("calls_timed_out", [](const lane& l) { return l.calls().counters().timed_out; });
   const auto& views = of.control().membership().counters();
-  counts.emplace_back("takeovers", views.takeovers);
-  counts.emplace_back("kicked", views.kicked);
-  counts.emplace_back("merges", views.merges_dissolved);
-  counts.emplace_back("views_pulled", views.pull_view);
+  const auto add = [&](const char* name, std::uint64_t count, bool of_majority = false) {
+    counts.push_back({name, count, of_majority});
+  };
+  add("takeovers", views.takeovers);
+  add("kicked", views.kicked);
+  add("merges", views.merges_dissolved);
+  add("views_pulled", views.pull_view);
+  add("takeover_with_accepted_value", views.takeover_with_accepted_value, true);
+  add("nack_by_window", views.nack_by_window, true);
+  add("nack_by_ballot", views.nack_by_ballot, true);
+  add("authority_lapses", views.authority_lapses, true);
+  add("stable_waited_for_fences", views.stable_waited_for_fences, true);
+  add("dynamic_linear_tie", views.dynamic_linear_tie, true);
   return counts;
 }
 
@@ -120,13 +153,57 @@ inline void draw_extremes(random_source& random, cluster_options& of, workload_o
   if (random.below(3) == 0) work.think_most = std::chrono::milliseconds{15};
 }
 
+/// The same, from a source of its own: what was drawn before these existed stays as it was.
+inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload_options& work) {
+  random_source random{seed ^ 0x6D6F726500000001u};
+  if (random.below(4) == 0) work.clears_per_mille = 20;
+  if (random.below(3) == 0) work.load_failure_every = 10;
+  if (random.below(4) == 0) {
+    of.load_hang_every = 20;
+    of.lane.replica.load_time = std::chrono::seconds{8};
+  }
+  if (random.below(8) == 0) of.lane.near.fills_max = 1;
+}
+
+inline void work_under_faults(cluster& members, workload& clients, fault_injector& faults,
+                              duration length) {
+  members.run_until_stable();
+  clients.open_missing();
+  const time_point end = members.time().now() + length;
+  faults.start(end);
+  while (members.time().now() < end) {
+    clients.open_missing();
+    clients.start_clients();
+    members.run_for(std::chrono::milliseconds{200});
+  }
+}
+
+[[nodiscard]] inline std::vector<violation> heal_and_converge(cluster& members, workload& clients,
+                                                              fault_injector& faults) {
+  std::vector<violation> wrong;
+  clients.stop();
+  members.end_hangs();
+  faults.stop();
+  // The longest partition, pause or slow reader is over by then.
+  members.run_for(std::chrono::seconds{25});
+  members.run_until_stable();
+  if (!members.run_until([&] { return clients.pending() == 0; }, std::chrono::seconds{30})) {
+    wrong.push_back({"liveness: " + std::to_string(clients.pending()) +
+                     " operations have no answer"});
+  }
+  members.run_for(std::chrono::seconds{3});
+  clients.open_missing();
+  for (violation& one : clients.converged()) wrong.push_back(std::move(one));
+  return wrong;
+}
+
 inline run_report run_seed(const run_options& options) {
   random_source random{options.seed};
   run_report report;
   report.seed = options.seed;
   report.members = options.members.value_or(3 + random.below(5));
   const fault_plan drawn = draw_plan(random);
-  const fault_plan plan = options.faults.value_or(drawn);
+  fault_plan plan = options.faults.value_or(drawn);
   report.faults = plan.describe();
 
   cluster_options of;
@@ -135,40 +212,30 @@ inline run_report run_seed(const run_options& options) {
   of.network.delay_mean = std::chrono::microseconds{50 << random.below(8)};
   of.network.split_per_million = random.below(2) == 0 ? 200'000 : 0;
   if (plan.has(fault::reset)) of.network.reset_per_million = 200;
-  of.quorum = options.quorum;
+  const kith::quorum every_eighth =
+      options.seed % 8 == 0 ? kith::quorum::majority : kith::quorum::none;
+  report.quorum = of.quorum = options.quorum.value_or(every_eighth);
   workload_options work;
   draw_extremes(random, of, work);
+  draw_more_extremes(options.seed, of, work);
   cluster members{of};
-  checker judge{members, work.max_staleness};
+  checker judge{members, work.max_staleness, of.quorum};
   workload clients{members, judge, random.next(), work};
-  fault_injector faults{members, plan, random.next()};
+  if (members.size() > work.members_most) plan.interval = std::chrono::seconds{1};
+  fault_injector faults{members, plan, of.quorum, random.next()};
   members.on_end_of_life([&](host& over) { add_branches(report.branches, branches_of(over)); });
   members.after_each_event([&] { judge.look(); });
 
   try {
-    members.run_until_stable();
-    clients.open_missing();
-    const time_point end = members.time().now() + options.length;
-    faults.start(end);
-    while (members.time().now() < end) {
-      clients.open_missing();
-      clients.start_clients();
-      members.run_for(std::chrono::milliseconds{200});
+    work_under_faults(members, clients, faults, options.length);
+    for (violation& wrong : heal_and_converge(members, clients, faults)) {
+      report.violations.push_back(std::move(wrong));
     }
-    clients.stop();
-    faults.stop();
-    // The longest partition, pause or slow reader is over by then.
-    members.run_for(std::chrono::seconds{25});
-    members.run_until_stable();
-    if (!members.run_until([&] { return clients.pending() == 0; }, std::chrono::seconds{30})) {
-      report.violations.push_back(
-          {"liveness: " + std::to_string(clients.pending()) + " operations have no answer"});
-    }
-    members.run_for(std::chrono::seconds{3});
-    clients.open_missing();
-    for (violation& wrong : clients.converged()) report.violations.push_back(std::move(wrong));
   } catch (const std::exception& failed) {
-    report.violations.push_back({std::string{"liveness: "} + failed.what()});
+    report.quorum_lost = of.quorum == kith::quorum::majority && members.quorum_lost();
+    if (!report.quorum_lost) {
+      report.violations.push_back({std::string{"liveness: "} + failed.what()});
+    }
   }
   for (std::size_t i = 0; i < members.size(); ++i) {
     if (members.host(i).running()) add_branches(report.branches, branches_of(members.host(i)));
@@ -176,11 +243,14 @@ inline run_report run_seed(const run_options& options) {
   members.on_end_of_life({});
   report.digest = members.time().digest();
   report.events = members.time().events();
+  clients.finish();
   report.operations = clients.counters();
+  report.oldest_near_hit = clients.oldest_near_hit();
   report.views = judge.views_seen();
   report.checks = judge.checks();
   report.fault_counts = faults.counts();
   report.network = members.network().counters();
+  for (violation& wrong : clients.violations()) report.violations.push_back(std::move(wrong));
   for (const violation& wrong : judge.violations()) report.violations.push_back(wrong);
   return report;
 }

@@ -1,15 +1,19 @@
 // The clients of a simulated run: each does one operation after the other through its member's
 // handles, and remembers what it asked and was told.
 //
-// Three caches: registers (reads, writes, erases, conditional writes), counters (additions), and
-// rows (read through a loader from a database that clients write before they erase the key).
+// Four caches: registers (reads, writes, erases), counters (additions, by processors too), rows
+// (read through a loader from a database that clients write before they erase the key), and tokens
+// (conditional writes, clears).
 #pragma once
 
 #include <kith/cache.hpp>
+#include <kith/codec_boost.hpp>
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
+#include <kith/handle/entry.hpp>
 #include <kith/sim/checkers.hpp>
 #include <kith/sim/cluster.hpp>
+#include <kith/sim/conditions.hpp>
 #include <kith/sim/history.hpp>
 
 #include <algorithm>
@@ -19,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,9 +33,32 @@ namespace kith::sim {
 struct workload_options {
   std::uint32_t keys = 6;
   std::size_t clients_per_member = 2;
+  /// Of a large cluster the first members have clients: traffic grows with their square.
+  std::size_t members_most = 32;
   duration think_most = std::chrono::milliseconds{60};
   duration max_staleness = std::chrono::seconds{3};
   duration timeout = std::chrono::seconds{5};
+  /// One in so many operations is conditional, or a removal of all. 0: none.
+  std::uint64_t conditional_every = 8;
+  /// Of a thousand of those: clears, which ask every partition. At most 50.
+  std::uint64_t clears_per_mille = 0;
+  /// One in so many loads throws. 0: none.
+  std::uint64_t load_failure_every = 0;
+};
+
+/// The clients' processor. By 0 it throws.
+struct addition {
+  std::int64_t by = 1;
+  std::int64_t operator()(entry<std::uint32_t, std::int64_t>& at) const {
+    if (by == 0) throw std::runtime_error{"adds nothing"};
+    const std::int64_t sum = (at.exists() ? at.value() : 0) + by;
+    at.set(sum);
+    return sum;
+  }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive & by;
+  }
 };
 
 struct workload_counters {
@@ -52,11 +80,25 @@ class workload {
   /// Operations that were started and not answered.
   [[nodiscard]] std::uint64_t pending() const { return counters_.started - counters_.answered; }
 
-  /// What every member reads now, after everything is quiet: all the same, and the database's rows.
-  /// Returns what is wrong.
+  /// What every member reads now, after everything is quiet: all the same, the database's rows, and
+  /// in the end from its near cache. Returns what is wrong.
   [[nodiscard]] std::vector<violation> converged();
 
+  /// At the end: what the handles that are still open counted is added.
+  void finish() {
+    for (const auto& [member, with] : open_) count(*with);
+    open_.clear();
+  }
+  /// What was wrong with single answers, beside what the checker says.
+  [[nodiscard]] std::vector<violation> violations() const {
+    std::vector<violation> all = found_absent_;
+    for (const conditions* one : {&registers_, &tokens_}) {
+      all.insert(all.end(), one->violations().begin(), one->violations().end());
+    }
+    return all;
+  }
   [[nodiscard]] const workload_counters& counters() const { return counters_; }
+  [[nodiscard]] duration oldest_near_hit() const { return oldest_near_hit_; }
 
  private:
   using register_cache = cache<std::uint32_t, std::int64_t>;
@@ -65,11 +107,13 @@ class workload {
     register_cache registers;
     register_cache counters;
     register_cache rows;
+    register_cache tokens;
     std::size_t clients = 0;
   };
 
   void next(std::size_t member, std::shared_ptr<handles> with);
   void later(std::size_t member, std::shared_ptr<handles> with);
+  void count(const handles& over);
   [[nodiscard]] record begin(operation_kind kind, std::size_t member, const handles& with,
                              std::uint32_t key);
   void end(record& op, const error_code& code);
@@ -83,26 +127,58 @@ class workload {
   void read_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void write_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
 
+  // workload_conditions.hpp
+  void next_conditional(std::size_t member, std::shared_ptr<handles> with);
+  void read_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void take_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void swap_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void drop_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void clear_tokens(std::size_t member, std::shared_ptr<handles> with);
+  void read_absent_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void invoke(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  /// The epoch in which an operation was applied: known if its member knows no other by now.
+  [[nodiscard]] std::optional<epoch> epoch_of(const record& op,
+                                              const std::optional<epoch>& before) const;
+  [[nodiscard]] conditions::epochs epochs_at(std::size_t member,
+                                             std::optional<std::uint32_t> key) const;
+
+  void read_quiet(std::size_t member, const handles& with, std::uint32_t key,
+                  std::vector<violation>& wrong);
+
   cluster& cluster_;
   checker& checker_;
   random_source random_;
+  random_source conditional_;
+  random_source failures_;
   workload_options options_;
+  conditions registers_;
+  conditions tokens_;
+  std::vector<violation> found_absent_;
   std::map<std::size_t, std::shared_ptr<handles>> open_;
   std::map<std::uint32_t, std::int64_t> database_;
   std::int64_t last_value_ = 0;
   bool stopped_ = false;
   workload_counters counters_;
+  duration oldest_near_hit_{};
 };
 
 // --- implementation ---
 
 inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workload_options options)
-    : cluster_{on}, checker_{judge}, random_{seed}, options_{options} {
+    : cluster_{on},
+      checker_{judge},
+      random_{seed},
+      conditional_{seed ^ 0x636F6E6400000001u},
+      failures_{seed ^ 0x6661696C00000002u},
+      options_{options},
+      registers_{options.max_staleness},
+      tokens_{options.max_staleness} {
   for (std::uint32_t key = 0; key < options_.keys; ++key) database_[key] = ++last_value_;
 }
 
 inline void workload::open_missing() {
-  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+  const std::size_t most = std::min(cluster_.size(), options_.members_most);
+  for (std::size_t i = 0; i < most; ++i) {
     if (!cluster_.host(i).running()) continue;
     const auto port = cluster_.port_of(i);
     const auto known = open_.find(i);
@@ -113,19 +189,32 @@ inline void workload::open_missing() {
     plain.timeout = options_.timeout;
     options_type loading = plain;
     loading.load = [this](const std::uint32_t& key) -> std::optional<std::int64_t> {
+      const std::uint64_t every = stopped_ ? 0 : options_.load_failure_every;
+      if (every > 0 && failures_.below(every) == 0) throw std::runtime_error{"no database"};
       const auto row = database_.find(key);
       if (row == database_.end()) return std::nullopt;
       return row->second;
     };
+    if (known != open_.end() && known->second != nullptr) count(*known->second);
     try {
       open_[i] = std::make_shared<handles>(
           handles{{},
                   cluster_.cache<std::uint32_t, std::int64_t>(i, "registers", plain),
                   cluster_.cache<std::uint32_t, std::int64_t>(i, "counters", plain),
-                  cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading)});
+                  cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading),
+                  cluster_.cache<std::uint32_t, std::int64_t>(i, "tokens", plain)});
+      open_[i]->counters.register_processor<addition>("addition");
     } catch (const error&) {
       open_.erase(i);  // it crashed meanwhile, or found nobody to agree with: later again
     }
+  }
+}
+
+inline void workload::count(const handles& over) {
+  for (const register_cache* one : {&over.registers, &over.counters, &over.rows, &over.tokens}) {
+    const read_stats counted = one->stats();
+    counters_.near_hits += counted.near_hits;
+    oldest_near_hit_ = std::max(oldest_near_hit_, counted.oldest_near_hit);
   }
 }
 
@@ -152,6 +241,9 @@ inline void workload::next(std::size_t member, std::shared_ptr<handles> with) {
     return;
   }
   if (cluster_.host(member).paused()) return later(member, with);
+  if (options_.conditional_every > 0 && conditional_.below(options_.conditional_every) == 0) {
+    return next_conditional(member, with);
+  }
   const auto key = static_cast<std::uint32_t>(random_.below(options_.keys));
   // Half of the keys are never erased, so that what was put there has to be found.
   const std::uint32_t erasable = options_.keys / 2 + key / 2;
@@ -241,9 +333,12 @@ inline void workload::write(std::size_t member, std::shared_ptr<handles> with, s
 inline void workload::erase(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
   record op = begin(operation_kind::erase, member, *with, key);
   checker_.invoked_erase(key);
-  with->registers.async_erase(key, [this, member, with, op](error_code code, version at) mutable {
+  const std::size_t number = registers_.begin_removal(op.invoked, epochs_at(member, key));
+  with->registers.async_erase(key, [this, member, with, op,
+                                    number](error_code code, version at) mutable {
     op.version = at;
     end(op, code);
+    registers_.end_removal(op.answered, number, op.failed, epochs_at(op.member, op.key));
     checker_.invoked_erase(op.key);
     checker_.check(op);
     later(member, with);
@@ -254,13 +349,14 @@ inline void workload::put_if_absent(std::size_t member, std::shared_ptr<handles>
                                     std::uint32_t key) {
   record op = begin(operation_kind::put_if_absent, member, *with, key);
   op.value = ++last_value_;
-  with->registers.async_put_if_absent(key, op.value,
-                                      [this, member, with, op](error_code code, bool put) mutable {
-                                        op.yes = put;
-                                        end(op, code);
-                                        checker_.check(op);
-                                        later(member, with);
-                                      });
+  const std::optional<epoch> before = checker_.epoch_at(member, key);
+  with->registers.async_put_if_absent(
+      key, op.value, [this, member, with, op, before](error_code code, bool put) mutable {
+        op.yes = put;
+        end(op, code);
+        registers_.put_if_absent(op, epoch_of(op, before));
+        later(member, with);
+      });
 }
 
 inline void workload::add(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
@@ -309,8 +405,26 @@ inline void workload::write_row(std::size_t member, std::shared_ptr<handles> wit
   });
 }
 
+/// A quiet key has to come from the near cache of every member that does not own it: the second
+/// time, or a little later where the first answer showed that the stream had gone on meanwhile, and
+/// its replay was too old.
+inline void workload::read_quiet(std::size_t member, const handles& with, std::uint32_t key,
+                                 std::vector<violation>& wrong) {
+  constexpr int reads = 4;
+  const std::uint64_t before = with.rows.stats().near_hits;
+  for (int i = 0; i < reads; ++i) {
+    const ref<std::int64_t> row = with.rows.get(key);
+    if (!row || checker_.owns(member, key) || with.rows.stats().near_hits > before) return;
+  }
+  wrong.push_back({"O8: member " + std::to_string(member) + " read the quiet row " +
+                   std::to_string(key) + " four times and asked its owner each time"});
+}
+
 inline std::vector<violation> workload::converged() {
   std::vector<violation> wrong;
+  for (const auto& [member, with] : open_) {
+    for (std::uint32_t key = 0; key < options_.keys; ++key) read_quiet(member, *with, key, wrong);
+  }
   for (std::uint32_t key = 0; key < options_.keys; ++key) {
     std::optional<std::optional<std::int64_t>> first;
     for (const auto& [member, with] : open_) {
@@ -330,3 +444,5 @@ inline std::vector<violation> workload::converged() {
 }
 
 }  // namespace kith::sim
+
+#include <kith/sim/workload_conditions.hpp>

@@ -1,0 +1,152 @@
+// The clients' conditional writes, removals, processors and reads of what is not there
+// (workload.hpp).
+#pragma once
+
+#include <kith/codec_boost.hpp>
+#include <kith/handle/entry.hpp>
+#include <kith/sim/workload.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace kith::sim {
+
+/// One draw of the operations that change an entry only on a condition.
+inline void workload::next_conditional(std::size_t member, std::shared_ptr<handles> with) {
+  const auto key = static_cast<std::uint32_t>(conditional_.below(options_.keys));
+  const std::uint64_t draw = conditional_.below(1000);
+  if (draw < 250) return read_token(member, with, key);
+  if (draw < 450) return take_token(member, with, key);
+  if (draw < 650) return swap_token(member, with, key);
+  if (draw < 750) return drop_token(member, with, key);
+  if (draw < 750 + options_.clears_per_mille) return clear_tokens(member, with);
+  if (draw < 850) return read_absent_row(member, with, key);
+  invoke(member, with, key);
+}
+
+inline std::optional<epoch> workload::epoch_of(const record& op,
+                                               const std::optional<epoch>& before) const {
+  const std::optional<epoch> after = checker_.epoch_at(op.member, op.key);
+  return before && after && *before == *after ? after : std::nullopt;
+}
+
+inline conditions::epochs workload::epochs_at(std::size_t member,
+                                              std::optional<std::uint32_t> key) const {
+  conditions::epochs all;
+  for (std::uint32_t k = key.value_or(0); k < (key ? *key + 1 : options_.keys); ++k) {
+    all.emplace(k, checker_.epoch_at(member, k).value_or(epoch{}));
+  }
+  return all;
+}
+
+inline void workload::read_token(std::size_t member, std::shared_ptr<handles> with,
+                                 std::uint32_t key) {
+  record op = begin(operation_kind::read, member, *with, key);
+  with->tokens.async_get(
+      key, [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
+        op.yes = static_cast<bool>(found);
+        op.version = found.version();
+        op.value = found ? *found : 0;
+        end(op, code);
+        tokens_.read(op);
+        later(member, with);
+      });
+}
+
+inline void workload::take_token(std::size_t member, std::shared_ptr<handles> with,
+                                 std::uint32_t key) {
+  record op = begin(operation_kind::put_if_absent, member, *with, key);
+  op.value = ++last_value_;
+  const std::optional<epoch> before = checker_.epoch_at(member, key);
+  with->tokens.async_put_if_absent(
+      key, op.value, [this, member, with, op, before](error_code code, bool put) mutable {
+        op.yes = put;
+        end(op, code);
+        tokens_.put_if_absent(op, epoch_of(op, before));
+        later(member, with);
+      });
+}
+
+/// Reads the version first, so that two members often start from one.
+inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> with,
+                                 std::uint32_t key) {
+  record op = begin(operation_kind::compare_and_put, member, *with, key);
+  op.value = ++last_value_;
+  with->tokens.async_get_versioned(
+      key, [this, member, with, op](error_code code, versioned<std::int64_t> found) mutable {
+        if (code || !found || cluster_.port_of(member)->closed()) {
+          end(op, code);
+          return later(member, with);
+        }
+        const version expected = found.version;
+        with->tokens.async_compare_and_put(
+            op.key, expected, op.value,
+            [this, member, with, op, expected](error_code failed, bool put) mutable {
+              op.yes = put;
+              end(op, failed);
+              tokens_.compare_and_put(op, expected);
+              later(member, with);
+            });
+      });
+}
+
+inline void workload::drop_token(std::size_t member, std::shared_ptr<handles> with,
+                                 std::uint32_t key) {
+  record op = begin(operation_kind::erase, member, *with, key);
+  const std::size_t number = tokens_.begin_removal(op.invoked, epochs_at(member, key));
+  with->tokens.async_erase(
+      key, [this, member, with, op, number](error_code code, version at) mutable {
+        op.version = at;
+        end(op, code);
+        tokens_.end_removal(op.answered, number, op.failed, epochs_at(op.member, op.key));
+        later(member, with);
+      });
+}
+
+inline void workload::clear_tokens(std::size_t member, std::shared_ptr<handles> with) {
+  record op = begin(operation_kind::erase, member, *with, 0);
+  const std::size_t number = tokens_.begin_removal(op.invoked, epochs_at(member, std::nullopt));
+  with->tokens.async_clear([this, member, with, op, number](error_code code) mutable {
+    end(op, code);
+    tokens_.end_removal(op.answered, number, op.failed, epochs_at(op.member, std::nullopt));
+    later(member, with);
+  });
+}
+
+/// A row that no client ever writes.
+inline void workload::read_absent_row(std::size_t member, std::shared_ptr<handles> with,
+                                      std::uint32_t key) {
+  record op = begin(operation_kind::read, member, *with, options_.keys + key);
+  with->rows.async_get(op.key,
+                       [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
+                         op.yes = static_cast<bool>(found);
+                         end(op, code);
+                         if (op.yes) found_absent_.push_back({"E7: found a row that never was"});
+                         later(member, with);
+                       });
+}
+
+/// An addition by a processor: its sums and those of add are of one sequence.
+inline void workload::invoke(std::size_t member, std::shared_ptr<handles> with,
+                             std::uint32_t key) {
+  record op = begin(operation_kind::add, member, *with, key);
+  checker_.invoked_add(key);
+  const std::optional<epoch> before = checker_.epoch_at(member, key);
+  const bool fails = conditional_.below(10) == 0;
+  with->counters.async_invoke(
+      key, addition{fails ? 0 : 1},
+      [this, member, with, op, before](error_code code, std::int64_t sum) mutable {
+        op.value = sum;
+        end(op, code);
+        if (const std::optional<epoch> in = epoch_of(op, before)) {
+          op.version.epoch = *in;
+          checker_.check(op);
+        }
+        checker_.answered_add(op.key);
+        later(member, with);
+      });
+}
+
+}  // namespace kith::sim

@@ -1,0 +1,103 @@
+// The simulated TCP keeps what TCP keeps: no end waits for ever for one that is gone.
+#include <kith/core/bytes.hpp>
+#include <kith/sim/network.hpp>
+#include <kith/sim/scheduler.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+using namespace std::chrono_literals;
+using namespace kith;
+
+namespace {
+
+struct recorder final : sim::endpoint_events {
+  void on_bytes(std::uint64_t, byte_view received) override { bytes_in += received.size(); }
+  void on_lost(std::uint64_t, sim::loss_kind how) override { lost.push_back(how); }
+  void on_accept(std::uint64_t connection) override { accepted = connection; }
+  void on_dialled(std::uint64_t, sim::dial_result, std::uint64_t connection) override {
+    dialled = connection;
+  }
+
+  std::size_t bytes_in = 0;
+  std::vector<sim::loss_kind> lost;
+  std::uint64_t accepted = 0;
+  std::uint64_t dialled = 0;
+};
+
+/// Two hosts with one connection, dialled by the first.
+struct pair {
+  pair() {
+    net.up(net.add_host(&first));
+    net.up(net.add_host(&second));
+    net.dial(0, 1);
+    time.run_until(time.now() + 1s);
+    REQUIRE(first.dialled != 0);
+    REQUIRE(second.accepted == first.dialled);
+  }
+  void run() { time.run_until(time.now() + 1s); }
+
+  sim::scheduler time{1};
+  sim::network net{time, 2, {}};
+  recorder first;
+  recorder second;
+};
+
+}  // namespace
+
+TEST_CASE("network: a close under a cut is told when the cut ends, behind what was sent before") {
+  pair two;
+  two.net.cut(0, 1);
+  two.net.send(two.first.dialled, 0, bytes(3));
+  two.net.close(two.first.dialled, 0);
+  two.run();
+  CHECK(two.second.lost.empty());
+  CHECK(two.second.bytes_in == 0);
+  two.net.uncut(0, 1);
+  two.run();
+  CHECK(two.second.bytes_in == 3);
+  CHECK(two.second.lost == std::vector{sim::loss_kind::closed});
+  CHECK(two.net.connections_of(0).empty());
+  CHECK(two.net.connections_of(1).empty());
+}
+
+TEST_CASE("network: a process that ends under a cut resets its peer when the cut ends") {
+  pair two;
+  two.net.cut(0, 1);
+  two.net.down(0, false);
+  two.run();
+  CHECK(two.second.lost.empty());
+  two.net.uncut(0, 1);
+  two.run();
+  CHECK(two.second.lost == std::vector{sim::loss_kind::reset});
+}
+
+TEST_CASE("network: bytes to an end that is closed are answered with a reset") {
+  pair two;
+  two.net.down(0, true);
+  two.net.send(two.first.dialled, 1, bytes(3));
+  two.run();
+  CHECK(two.second.lost.empty());  // its machine is gone: silence
+  two.net.cut(0, 1);
+  two.net.reboot(0);
+  two.net.send(two.first.dialled, 1, bytes(3));
+  two.run();
+  CHECK(two.second.lost.empty());  // the reset cannot get through
+  two.net.uncut(0, 1);
+  two.run();
+  CHECK(two.second.lost == std::vector{sim::loss_kind::reset});
+}
+
+TEST_CASE("network: what arrives after a close is answered with a reset, not dropped") {
+  pair two;
+  two.net.clog(0, 1, 500ms);
+  two.net.send(two.first.dialled, 0, bytes(3));
+  two.net.close(two.second.accepted, 1);
+  two.run();
+  CHECK(two.second.bytes_in == 0);
+  CHECK(two.first.lost == std::vector{sim::loss_kind::closed});
+  CHECK(two.net.connections_of(0).empty());
+}
