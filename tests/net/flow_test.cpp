@@ -84,7 +84,7 @@ class held_up {
   explicit held_up(real_member& of) {
     std::promise<void> entered;
     std::shared_future<void> over = over_.get_future().share();
-    boost::asio::post(of.runtime().handler_context(), [&entered, over] {
+    boost::asio::post(of.runtime().handler_executor(), [&entered, over] {
       entered.set_value();
       over.wait();
     });

@@ -123,6 +123,8 @@ class host final : public endpoint_events {
     wire::session session;
     std::optional<endpoint> dialled;
     bool announced = false;
+    /// It lost against another one and will be closed by this side.
+    bool draining = false;
   };
   struct pending_dial {
     endpoint where;
@@ -143,6 +145,8 @@ class host final : public endpoint_events {
   void close(std::uint64_t id);
   [[nodiscard]] bool wins(const connection& one, const connection& other);
   void opened(std::uint64_t id);
+  void take_as_link(std::uint64_t id);
+  void promote(const member_id& peer);
   void lost_link(const member_id& peer);
   void drop_waiting(const member_id& peer);
   void take_frames(std::uint64_t id);

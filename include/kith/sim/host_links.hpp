@@ -103,7 +103,8 @@ inline void host::close(std::uint64_t id) {
   if (link != links_.end() && link->second == id) {
     const member_id peer = link->first;
     links_.erase(link);
-    return lost_link(peer);
+    lost_link(peer);
+    return promote(peer);
   }
   if (over.announced || !over.dialled) return;
   // A dial that did not get through its handshake.
@@ -116,6 +117,18 @@ inline void host::close(std::uint64_t id) {
                                    : cluster::dial_failure::unreachable,
                            out);
   run(out);
+}
+
+/// Where the winner of two connections ends first, its end may be known here and the other one be
+/// the peer's link: it has to be this side's too.
+inline void host::promote(const member_id& peer) {
+  if (node_ == nullptr || links_.contains(peer)) return;
+  std::uint64_t best = 0;
+  for (const auto& [id, c] : connections_) {
+    if (!c->announced || c->draining || c->session.peer() != peer) continue;
+    if (best == 0 || wins(*c, *connections_.at(best))) best = id;
+  }
+  if (best != 0) take_as_link(best);
 }
 
 inline void host::lost_link(const member_id& peer) {
@@ -165,6 +178,7 @@ inline void host::opened(std::uint64_t id) {
       time_.after(options_.drain_time, [this, life = life_, loser] {
         if (life == life_ && connections_.erase(loser) > 0) network_.close(loser, index_);
       });
+      connections_.at(loser)->draining = true;
     }
     if (older_wins) {
       // Every dial has an answer, also one that was not needed.
@@ -174,6 +188,13 @@ inline void host::opened(std::uint64_t id) {
       return run(out);
     }
   }
+  take_as_link(id);
+}
+
+inline void host::take_as_link(std::uint64_t id) {
+  const std::shared_ptr<connection> shared = connections_.at(id);
+  const connection& c = *shared;
+  const member_id peer = c.session.peer();
   links_[peer] = id;
   tell_lanes_of_session(peer, c.session.sid());
   node::control::outbox out;
