@@ -50,7 +50,7 @@ class checker {
   /// After every event: views.
   void look();
 
-  void invoked_add(std::uint32_t key) { ++adds_invoked_[key]; }
+  void invoked_add(std::uint32_t key);
   /// Whatever the answer was. Behind check(): an epoch that begins in the event of the answer may
   /// hold the addition already.
   void answered_add(std::uint32_t key) {
@@ -182,6 +182,15 @@ inline void checker::look() {
   if (authority_) authority_->look(violations_);
 }
 
+/// The first of a key: no addition was answered before the epochs that run now.
+inline void checker::invoked_add(std::uint32_t key) {
+  if (adds_invoked_[key]++ > 0) return;
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    const std::optional<epoch> runs = epoch_at(i, key);
+    if (runs) adds_before_.emplace(std::pair{key, *runs}, 0);
+  }
+}
+
 inline void checker::fail(const std::string& rule, const record& op, const std::string& more) {
   const auto ms = [](time_point t) {
     return std::to_string(t.time_since_epoch().count() / 1'000'000);
@@ -302,7 +311,6 @@ inline void checker::check_sum(const record& op) {
     fail("E4", op, "this sum was given twice");
   }
   look();
-  // An epoch that began before the key's first addition has no entry: it counts them all.
   const std::int64_t most = adds_invoked_[op.key] - adds_before_[{op.key, op.version.epoch}];
   if (op.value > most) {
     fail("E4", op, "only " + std::to_string(most) + " additions were under way in this epoch");
