@@ -1,6 +1,7 @@
 // A runtime's lanes: who drives them, and what their effects mean (runtime.hpp).
 #pragma once
 
+#include <kith/net/places_by_lane.hpp>
 #include <kith/net/runtime.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/decode.hpp>
@@ -8,7 +9,6 @@
 
 #include <boost/asio/post.hpp>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -102,17 +102,6 @@ inline void runtime::submit(node::call&& what) {
         machine.submit(now, std::move(what), out);
       });
   if (!taken) refuse(std::move(what), errc::closed);
-}
-
-/// The places of `items` by their lane; those of one lane keep their order.
-template <class Item>
-[[nodiscard]] std::array<std::vector<std::size_t>, node::lane_count> places_by_lane(
-    const std::vector<Item>& items) {
-  std::array<std::vector<std::size_t>, node::lane_count> places;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    places[node::lane_of(items[i].partition)].push_back(i);
-  }
-  return places;
 }
 
 // One drive takes about drive_bytes, and no more than that is queued before it is written: so a

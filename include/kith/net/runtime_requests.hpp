@@ -6,6 +6,7 @@
 // are told to come again. So what answers cost is bounded before they are made.
 #pragma once
 
+#include <kith/net/places_by_lane.hpp>
 #include <kith/net/refusal.hpp>
 #include <kith/net/runtime.hpp>
 #include <kith/wire/data_messages.hpp>
