@@ -285,6 +285,28 @@ TEST_CASE("membership: a minority's coordinator keeps nobody of its side fresh")
   CHECK(freshness(rest[0]) > before + 10s);
 }
 
+TEST_CASE("membership: after a takeover with a quorum members are fresh before two heartbeats") {
+  world_options options;
+  options.quorum = quorum_mode::majority;
+  const auto w = cluster_of(7, options);
+  w->run_for(3s);
+  std::size_t oldest = 0;
+  while (w->machine(oldest).role() != member_role::coordinator) ++oldest;
+  // Of six, two have to have echoed the new coordinator: the first answer comes too early.
+  const view_number before = w->machine(oldest).current()->key.number;
+  w->crash(oldest);
+  REQUIRE(w->run_until(20s, [&] {
+    return std::ranges::all_of(
+        w->living(), [&](std::size_t i) { return w->machine(i).current()->key.number > before; });
+  }));
+  const auto fresh = [&](std::size_t i) {
+    time_point known;
+    w->act(i, [&](membership& m, time_point t, outbox&) { known = m.freshness(t); });
+    return known != time_point{};
+  };
+  CHECK(w->run_until(500ms, [&] { return std::ranges::all_of(w->living(), fresh); }));
+}
+
 TEST_CASE("membership: two clusters that were founded apart become one") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     world_options options;

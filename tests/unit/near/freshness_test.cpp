@@ -172,6 +172,24 @@ TEST_CASE("interest: of a stream that the owner never began none is told to end"
   CHECK(r.counted().no_interest_sent == 0);
 }
 
+TEST_CASE("interest: a stream that this member did not ask for is ended too") {
+  near_reader r;
+  r.fill(r.key, 1);
+  CHECK(r.invalidate(1, {r.entry(r.key, 2)}));
+  // Nothing is kept, so the new session subscribes to nothing; a get of the old one did.
+  r.reconnect(6);
+  r.out.clear();
+  CHECK(r.lane.on_invalidate(r.now, r.owner, 6, r.key.partition,
+                             {r.term, stream_number{2}, {r.entry(r.key, 3)}}, r.out));
+  for (int i = 0; i < 5 && r.lane.next_timeout() != never; ++i) {
+    r.now = r.lane.next_timeout();
+    r.hear_coordinator();
+    r.lane.on_timeout(r.now, r.out);
+  }
+  CHECK(r.counted().no_interest_sent == 1);
+  CHECK(r.lane.next_timeout() == never);
+}
+
 TEST_CASE("session: a lost connection makes its partitions suspect and its gets go again") {
   near_reader r;
   r.fill(r.key, 1);
