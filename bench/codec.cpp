@@ -4,6 +4,7 @@
 // Besides: the same with new memory, and what a key's hash costs through key_hash.
 
 #include "measure.hpp"
+#include "record.hpp"
 
 #include <kith/codec_boost.hpp>
 
@@ -16,17 +17,7 @@
 
 namespace {
 
-struct record {
-  std::string name;
-  std::vector<std::int32_t> numbers;
-  double price = 0;
-  std::uint64_t id = 0;
-
-  template <class Archive>
-  void serialize(Archive& archive, unsigned) {
-    archive & name & numbers & price & id;
-  }
-};
+using bench::record;
 
 /// By hand: lengths of four bytes, one check of the room for all, one bound check a field.
 namespace by_hand {

@@ -2,6 +2,8 @@
 // where their members listen.
 #pragma once
 
+#include "record.hpp"
+
 #include <kith/kith.hpp>
 
 #include <boost/serialization/string.hpp>
@@ -20,19 +22,6 @@
 #include <vector>
 
 namespace bench {
-
-/// The value of the codec's benchmark: about 103 bytes on the wire.
-struct record {
-  std::string name;
-  std::vector<std::int32_t> numbers;
-  double price = 0;
-  std::uint64_t id = 0;
-
-  template <class Archive>
-  void serialize(Archive& archive, unsigned) {
-    archive & name & numbers & price & id;
-  }
-};
 
 inline record make_record(std::uint64_t id) {
   record made{std::string(20, 'n'), {}, 4.99, id};

@@ -218,7 +218,7 @@ TEST_CASE("face: one load in the cluster for all who ask and its failure reaches
   std::promise<void> go;
   const std::shared_future<void> may_go = go.get_future().share();
   kith::cache_options<std::string, std::string> options;
-  options.load = [&](const std::string& key) -> std::optional<std::string> {
+  options.load = [&loads, may_go](const std::string& key) -> std::optional<std::string> {
     ++loads;
     if (key == "bad") throw std::runtime_error{"no such row"};
     if (key == "none") return std::nullopt;

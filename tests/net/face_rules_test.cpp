@@ -113,7 +113,7 @@ TEST_CASE("face: calls that wait when their member ends are told so") {
   std::promise<void> go;
   const std::shared_future<void> may_go = go.get_future().share();
   kith::cache_options<std::string, std::string> options;
-  options.load = [&](const std::string&) -> std::optional<std::string> {
+  options.load = [&loading, may_go](const std::string&) -> std::optional<std::string> {
     loading.set_value();
     may_go.wait();
     return "late";
@@ -147,7 +147,7 @@ TEST_CASE("face: every handler is called once, also when its member ends or is g
   const std::weak_ptr<kith::net::runtime> runtime = alone->runtime().weak_from_this();
   {
     auto cache = alone->cache<std::string, std::string>(
-        "rows", {.load = [&](const std::string&) -> std::optional<std::string> {
+        "rows", {.load = [&, may_go](const std::string&) -> std::optional<std::string> {
           if (++loads == 1) loading.set_value();
           may_go.wait();
           return "late";
