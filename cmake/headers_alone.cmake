@@ -1,4 +1,4 @@
-# The target kith_headers_alone: each header of kith passes the compiler by itself, so that a program
+# The target kith_headers_alone: each header passes the compiler by itself, so that a program
 # may include any of them first. CMake's VERIFY_INTERFACE_HEADER_SETS shows the same, but generates
 # code as well, which takes three times as long.
 
