@@ -153,7 +153,7 @@ class router {
   void try_later(time_point now, store::handle at);
   void finish(store::handle at, outcome&& result, outbox& out);
   void finish(store::handle at, errc why, outbox& out, std::string detail = {});
-  /// An error that says that the call was not carried out. `earlier`: tries that it says nothing of.
+  /// An error that says that the call was not carried out; of `earlier` tries it says nothing.
   void refused(time_point now, store::handle at, errc why, std::string detail,
                std::uint32_t earlier, outbox& out);
   void not_answered(time_point now, store::handle at, const wire::get_reply& reply, outbox& out,
