@@ -52,6 +52,7 @@ class remote_pair {
     options.near.enabled = false;
     return member_.cache<std::string, record>("records", options);
   }
+  [[nodiscard]] const child& owner() const { return owner_; }
 
  private:
   child owner_;

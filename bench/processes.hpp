@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +29,12 @@ namespace bench {
 
 inline void require(bool holds, const char* what) {
   if (!holds) throw std::runtime_error{what};
+}
+
+inline double cpu_us_of(clockid_t clock) {
+  timespec reading{};
+  require(::clock_gettime(clock, &reading) == 0, "clock_gettime");
+  return static_cast<double>(reading.tv_sec) * 1e6 + static_cast<double>(reading.tv_nsec) / 1e3;
 }
 
 /// A process that ends with this object, or with this process at the latest.
@@ -81,6 +88,13 @@ class child {
     return number;
   }
   [[nodiscard]] std::uint16_t read_port() { return static_cast<std::uint16_t>(read_number()); }
+
+  /// The processor time that it has used, of all its threads.
+  [[nodiscard]] double cpu_us() const {
+    clockid_t its_clock{};
+    require(::clock_getcpuclockid(pid_, &its_clock) == 0, "the clock of another process");
+    return cpu_us_of(its_clock);
+  }
 
   /// Whether it has ended by itself.
   [[nodiscard]] bool ended() {

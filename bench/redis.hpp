@@ -50,6 +50,7 @@ class redis {
     begin_ += whole;
     return reply;
   }
+  [[nodiscard]] const child& server() const { return server_; }
 
  private:
   static std::string bulk(std::string_view text) {
