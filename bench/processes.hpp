@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -37,6 +38,44 @@ inline double cpu_us_of(clockid_t clock) {
   return static_cast<double>(reading.tv_sec) * 1e6 + static_cast<double>(reading.tv_nsec) / 1e3;
 }
 
+/// This process and those that it starts keep to a processor each. Where they may run on any, the
+/// system sometimes puts both ends of a connection on one, and a wake-up costs 3 us or 30 us.
+class apart_on_processors {
+ public:
+  /// No effect on a machine with one processor.
+  static void begin() {
+    enabled() = true;
+    keep_to(0);
+  }
+  static void begin_child() {
+    if (enabled()) keep_to(1);
+  }
+
+ private:
+  static bool& enabled() {
+    static bool value = false;
+    return value;
+  }
+  /// The nth of those that this process may run on.
+  static void keep_to(int nth) {
+    static const cpu_set_t all = [] {
+      cpu_set_t read;
+      CPU_ZERO(&read);
+      ::sched_getaffinity(0, sizeof read, &read);
+      return read;
+    }();
+    if (CPU_COUNT(&all) < 2) return;
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (!CPU_ISSET(cpu, &all) || nth-- > 0) continue;
+      cpu_set_t one;
+      CPU_ZERO(&one);
+      CPU_SET(cpu, &one);
+      ::sched_setaffinity(0, sizeof one, &one);
+      return;
+    }
+  }
+};
+
 /// A process that ends with this object, or with this process at the latest.
 class child {
  public:
@@ -51,6 +90,7 @@ class child {
     require(pid_ >= 0, "fork");
     if (pid_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      apart_on_processors::begin_child();
       ::dup2(to[0], STDIN_FILENO);
       ::dup2(from[1], STDOUT_FILENO);
       ::execvp(argv[0], argv.data());

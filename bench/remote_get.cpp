@@ -49,8 +49,10 @@ int run(int argc, char** argv) {
                        "loopback, against\na blocking TCP ping-pong between two processes (51 "
                        "bytes there, 150 back, as the get; TCP_NODELAY)\nand GET of redis by a "
                        "blocking client that decodes the value too.\nRounds of 100 calls turn "
-                       "about; percentiles over all calls. Processor time: of both processes, all "
-                       "threads.\nAllocations: in the reading process, a call."};
+                       "about; percentiles over all calls. This process has one processor, those "
+                       "that answer another.\nProcessor time: of both processes, all threads. "
+                       "Allocations: in the reading process, a call."};
+  bench::apart_on_processors::begin();
   bench::ping_pong floor;
   const std::unique_ptr<bench::redis> redis = bench::redis::start_if_installed();
   bench::remote_pair pair{"bench-remote-get-" + std::to_string(::getpid())};

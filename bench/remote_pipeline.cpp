@@ -118,7 +118,9 @@ int run(int argc, char** argv) {
                        "remote_pipeline: 64 async_get under way, of keys that another process "
                        "owns, no near cache,\none connection over loopback; the same with one call "
                        "in ten a put; redis with 64 GET in one write,\nvalues decoded. Slices of "
-                       "100 ms turn about, medians."};
+                       "100 ms turn about, medians. This process has one processor, those that "
+                       "answer another."};
+  bench::apart_on_processors::begin();
   const std::unique_ptr<bench::redis> redis = bench::redis::start_if_installed();
   const std::vector<std::string> keys = bench::make_keys(bench::remote_keys);
   std::unique_ptr<redis_pipeline> other;
