@@ -101,3 +101,14 @@ TEST_CASE("network: what arrives after a close is answered with a reset, not dro
   CHECK(two.first.lost == std::vector{sim::loss_kind::closed});
   CHECK(two.net.connections_of(0).empty());
 }
+
+TEST_CASE("network: nothing follows a chunk within which a reset struck") {
+  pair two;
+  two.net.options().reset_per_million = 1'000'000;
+  two.net.send(two.first.dialled, 0, bytes(10));
+  two.net.options().reset_per_million = 0;
+  two.net.send(two.first.dialled, 0, bytes(100));
+  two.run();
+  CHECK(two.second.bytes_in < 10);
+  CHECK(two.second.lost == std::vector{sim::loss_kind::reset});
+}

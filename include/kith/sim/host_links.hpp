@@ -255,7 +255,11 @@ inline void host::take_frames(std::uint64_t id) {
     }
   }
   const auto found = connections_.find(id);
-  if (found != connections_.end() && found->second->session.failed()) close(id);
+  if (found == connections_.end() || !found->second->session.failed()) return;
+  if (found->second->session.error() != wire::frame_error::handshake_refused) {
+    ++counters_.malformed;
+  }
+  close(id);
 }
 
 inline bool host::take_frame(connection& from, const wire::message_frame& frame) {

@@ -124,6 +124,8 @@ class network {
     // What waits for a cut to end: chunks, and behind them the news that this end is closed.
     std::vector<bytes> held;
     std::optional<loss_kind> held_end;
+    /// A reset struck within a chunk: what follows must not arrive behind the hole.
+    bool broken = false;
     [[nodiscard]] bool waits() const { return !held.empty() || held_end.has_value(); }
   };
   struct connection {
@@ -241,11 +243,12 @@ inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   const int side = side_of(found->second, from);
-  if (!found->second.open[side] || chunk.empty()) return;
+  if (!found->second.open[side] || found->second.pipes[side].broken || chunk.empty()) return;
   counters_.bytes += chunk.size();
   if (random_.one_in_million(options_.reset_per_million)) {
     // The reset strikes within the chunk: a part of it arrives, or nothing.
     chunk.resize(random_.below(chunk.size()));
+    found->second.pipes[side].broken = true;
     if (!chunk.empty()) transmit(id, side, std::move(chunk));
     time_.after(draw_delay(), [this, id] { reset(id); });
     return;

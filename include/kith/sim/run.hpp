@@ -9,6 +9,7 @@
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/faults.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/member_rules.hpp>
 #include <kith/sim/workload.hpp>
 
 #include <array>
@@ -223,7 +224,12 @@ inline run_report run_seed(const run_options& options) {
   workload clients{members, judge, random.next(), work};
   if (members.size() > work.members_most) plan.interval = std::chrono::seconds{1};
   fault_injector faults{members, plan, of.quorum, random.next()};
-  members.on_end_of_life([&](host& over) { add_branches(report.branches, branches_of(over)); });
+  member_rules each;
+  const auto life_ends = [&](host& over) {
+    add_branches(report.branches, branches_of(over));
+    each.end_of_life(over);
+  };
+  members.on_end_of_life(life_ends);
   members.after_each_event([&] { judge.look(); });
 
   try {
@@ -238,7 +244,7 @@ inline run_report run_seed(const run_options& options) {
     }
   }
   for (std::size_t i = 0; i < members.size(); ++i) {
-    if (members.host(i).running()) add_branches(report.branches, branches_of(members.host(i)));
+    if (members.host(i).running()) life_ends(members.host(i));
   }
   members.on_end_of_life({});
   report.digest = members.time().digest();
@@ -252,6 +258,7 @@ inline run_report run_seed(const run_options& options) {
   report.network = members.network().counters();
   for (violation& wrong : clients.violations()) report.violations.push_back(std::move(wrong));
   for (const violation& wrong : judge.violations()) report.violations.push_back(wrong);
+  for (const violation& wrong : each.violations()) report.violations.push_back(wrong);
   return report;
 }
 
