@@ -137,6 +137,9 @@ class router {
   void visit_request(std::uint64_t rid, Visit&& visit);
 
   [[nodiscard]] std::size_t pending() const { return calls_.size(); }
+  /// Of their keys and values.
+  [[nodiscard]] std::size_t pending_bytes() const { return calls_.bytes(); }
+  [[nodiscard]] const router_options& options() const { return options_; }
   [[nodiscard]] const router_counters& counters() const { return counters_; }
 
  private:

@@ -13,11 +13,15 @@
 //                 max_staleness before the read
 //   E6 epoch      no value is of an epoch that was over at its reader when the read was invoked, as
 //                 long as entries do not move with their partition
+//   E8 held       a read returns nothing older than what an owner was seen to hold max_staleness
+//                 before it was invoked, on the reader's line of views, and no value that was gone
+//                 there by then. Beyond E1 this counts what nobody acknowledged
 //   I12, I13      views of one key are equal; a life's view numbers only grow
 //   A1            see authority_oracle.hpp
 #pragma once
 
 #include <kith/cluster/view.hpp>
+#include <kith/codec.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
@@ -30,6 +34,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -100,6 +105,10 @@ class checker {
 
   void fail(const std::string& rule, const record& op, const std::string& more);
   void check_read(const record& op);
+  // held_values.hpp
+  void look_at_owners(std::uint32_t key);
+  void note_held(std::deque<acknowledged>& all, const acknowledged& seen) const;
+  void check_held(const record& op);
   enum class of_cache : std::uint8_t { registers, rows };
   void check_session(const record& op, of_cache in);
   void check_epoch(const record& op);
@@ -128,6 +137,8 @@ class checker {
   std::map<std::size_t, std::pair<member_id, kith::cluster::view_key>> installed_;
   std::map<std::uint32_t, std::vector<acknowledged>> registers_;
   std::map<std::uint32_t, std::vector<acknowledged>> rows_;
+  /// What owners were seen to hold of the registers: when first, in which view, and who.
+  std::map<std::uint32_t, std::deque<acknowledged>> held_;
   /// When an erase of a key that may still land was invoked last.
   std::map<std::uint32_t, time_point> erase_invoked_;
   /// By time of the answer.
@@ -324,11 +335,13 @@ inline void checker::acknowledge(const record& op) {
 }
 
 inline void checker::check(const record& op) {
+  if (op.kind != operation_kind::add) look_at_owners(op.key);
   if (op.failed) return;
   switch (op.kind) {
     case operation_kind::read:
       check_read(op);
       if (!op.yes) break;
+      check_held(op);
       check_session(op, of_cache::registers);
       check_epoch(op);
       break;
@@ -382,3 +395,5 @@ inline std::int64_t checker::row_owed(std::size_t member, std::uint32_t key) con
 }
 
 }  // namespace kith::sim
+
+#include <kith/sim/held_values.hpp>

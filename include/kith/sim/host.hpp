@@ -65,6 +65,19 @@ struct host_counters {
   std::uint64_t duplicate_sessions = 0;
 };
 
+/// What a host holds at present beside its machines.
+struct host_occupancy {
+  /// To one peer, those that will be closed not counted.
+  std::size_t links_most = 0;
+  std::size_t connections = 0;
+  std::size_t dials = 0;
+  /// For one peer that is being dialled, and for how many.
+  std::size_t packets_most = 0;
+  std::size_t peers_waited_for = 0;
+  std::size_t inputs = 0;
+  std::size_t decoding = 0;
+};
+
 class host final : public endpoint_events {
  public:
   host(scheduler& time, network& net, host_options options);
@@ -84,6 +97,10 @@ class host final : public endpoint_events {
   [[nodiscard]] bool has_left() const { return left_; }
   [[nodiscard]] host_index index() const { return index_; }
   [[nodiscard]] const host_counters& counters() const { return counters_; }
+  [[nodiscard]] const host_options& options() const { return options_; }
+  [[nodiscard]] host_occupancy held() const;
+  /// Bytes of near entries above the bounds of their caches.
+  [[nodiscard]] std::uint64_t near_bytes_over() const;
 
   /// The host's own clock: its zero is not the simulation's.
   [[nodiscard]] time_point now() const { return time_.now() + clock_offset_; }
@@ -97,6 +114,8 @@ class host final : public endpoint_events {
   [[nodiscard]] node::lane& lane(partition_id p) { return *node_->lanes[node::lane_of(p)]; }
   [[nodiscard]] const std::vector<std::unique_ptr<node::lane>>& lanes() { return node_->lanes; }
   [[nodiscard]] near::gates& gates() { return gates_; }
+  /// The number of a cache in this member's cluster; absent where the member has not opened it.
+  [[nodiscard]] std::optional<cache_id> cache_named(const std::string& name) const;
 
   // The port's side. Inputs of a paused host wait until it goes on.
   void submit(node::call&& what);
@@ -122,7 +141,11 @@ class host final : public endpoint_events {
   struct connection {
     wire::session session;
     std::optional<endpoint> dialled;
+    /// Whose packets wait for it, until it opens or fails.
+    member_id wanted{};
     bool announced = false;
+    /// It is, or was, what the machines know as the session with its peer.
+    bool was_link = false;
     /// It lost against another one and will be closed by this side.
     bool draining = false;
   };
@@ -146,6 +169,7 @@ class host final : public endpoint_events {
   [[nodiscard]] bool wins(const connection& one, const connection& other);
   void opened(std::uint64_t id);
   void take_as_link(std::uint64_t id);
+  void drain_others(const member_id& peer, std::uint64_t winner);
   void promote(const member_id& peer);
   void lost_link(const member_id& peer);
   void drop_waiting(const member_id& peer);
@@ -210,6 +234,7 @@ class host final : public endpoint_events {
   std::shared_ptr<const cluster::view> view_;
   std::map<std::string, node::open_answered> answers_;
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_;
+  std::map<std::string, cache_id> cache_ids_;
   std::map<std::uint64_t, node::complete> decoding_;
   host_counters counters_;
 };

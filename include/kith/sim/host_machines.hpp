@@ -1,10 +1,14 @@
 // A host's machines: life and death, time, and what their effects mean (host.hpp).
 #pragma once
 
+#include <kith/near/cell_store.hpp>
 #include <kith/node/batching.hpp>
 #include <kith/sim/host.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -70,6 +74,7 @@ inline void host::crash(bool silently) {
   }
   for (std::uint32_t p = 0; p < partition_count; ++p) gates_.flush(static_cast<partition_id>(p));
   hooks_.clear();
+  cache_ids_.clear();
 }
 
 inline void host::pause(duration length) {
@@ -211,9 +216,45 @@ inline std::optional<node::open_answered> host::answer_of(const std::string& nam
   return found->second;
 }
 
+inline std::optional<cache_id> host::cache_named(const std::string& name) const {
+  const auto found = cache_ids_.find(name);
+  if (found == cache_ids_.end()) return std::nullopt;
+  return found->second;
+}
+
 inline std::shared_ptr<node::cache_hooks> host::hooks_of(cache_id id) const {
   const auto found = hooks_.find(id);
   return found == hooks_.end() ? nullptr : found->second;
+}
+
+inline host_occupancy host::held() const {
+  host_occupancy now;
+  std::map<member_id, std::size_t> links;
+  for (const auto& [id, c] : connections_) {
+    if (!c->announced || c->draining) continue;
+    now.links_most = std::max(now.links_most, ++links[c->session.peer()]);
+  }
+  now.connections = connections_.size();
+  now.dials = dials_.size();
+  // The largest of them: their order does not matter.
+  for (const auto& [peer, packets] : waiting_packets_) {
+    now.packets_most = std::max(now.packets_most, packets.size());
+  }
+  now.peers_waited_for = waiting_packets_.size();
+  now.inputs = waiting_inputs_.size();
+  now.decoding = decoding_.size();
+  return now;
+}
+
+inline std::uint64_t host::near_bytes_over() const {
+  std::uint64_t over = 0;
+  for (const auto& [id, hooks] : hooks_) {
+    const auto* kept = dynamic_cast<const near::cell_store*>(hooks->near_table());
+    if (kept != nullptr && kept->bytes() > kept->bytes_max()) {
+      over += kept->bytes() - kept->bytes_max();
+    }
+  }
+  return over;
 }
 
 // Effects.
@@ -245,6 +286,7 @@ inline void host::carry(node::install_view&& one) {
 
 inline void host::carry(node::open_in_lanes&& one) {
   hooks_[one.settings.id] = one.hooks;
+  cache_ids_[one.settings.name] = one.settings.id;
   for (const auto& lane : node_->lanes) {
     lane->open_cache(one.settings, one.hooks->near_table());
     note_due(*lane);
@@ -259,6 +301,7 @@ inline void host::carry(node::reset_lanes&& one) {
   waiting_packets_.clear();
   end_decoding();
   hooks_.clear();
+  cache_ids_.clear();
   for (const auto& lane : node_->lanes) {
     node::lane::outbox out;
     lane->on_identity(now(), one.self, out);

@@ -105,6 +105,8 @@ class network {
   network_options& options() { return options_; }
   /// The connections of a host that stand, oldest first.
   [[nodiscard]] std::vector<std::uint64_t> connections_of(host_index host) const;
+  /// How many of them hold something back, in either direction.
+  [[nodiscard]] std::size_t held_at(host_index host) const;
 
  private:
   struct machine {
@@ -187,6 +189,15 @@ inline duration network::draw_delay() {
 inline std::vector<std::uint64_t> network::connections_of(host_index host) const {
   const std::set<std::uint64_t>& all = hosts_[host].connections;
   return {all.begin(), all.end()};
+}
+
+inline std::size_t network::held_at(host_index host) const {
+  std::size_t held = 0;
+  for (const std::uint64_t id : hosts_[host].connections) {
+    const connection& c = connections_.find(id)->second;
+    held += c.pipes[0].waits() || c.pipes[1].waits() ? 1 : 0;
+  }
+  return held;
 }
 
 inline void network::down(host_index host, bool silently) {

@@ -354,6 +354,7 @@ inline void workload::put_if_absent(std::size_t member, std::shared_ptr<handles>
       key, op.value, [this, member, with, op, before](error_code code, bool put) mutable {
         op.yes = put;
         end(op, code);
+        checker_.check(op);
         registers_.put_if_absent(op, epoch_of(op, before));
         later(member, with);
       });
