@@ -164,8 +164,9 @@ class router {
   void distrust(time_point now, const call& what);
   void fell_due(time_point now, store::handle at, outbox& out);
   [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
+  /// This member's own replica hears of a view a moment before the router does.
   void note_epoch(member_id from, partition_id p, epoch told, outbox& out) {
-    if (told > route_of(p).epoch) out.push_back(pull_view{from});
+    if (from != self_ && told > route_of(p).epoch) out.push_back(pull_view{from});
   }
 
   member_id self_;

@@ -29,6 +29,7 @@
 #include <kith/sim/authority_oracle.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/vouching.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -67,6 +68,10 @@ class checker {
   /// A row of the database was written and the erase of its key acknowledged.
   void wrote_row(const record& erase, std::int64_t row);
   void check_row(const record& read);
+  /// Who vouches for what the operation may be told, at its start.
+  void note_vouchers(record& op) const;
+  /// max_staleness before the read was invoked.
+  [[nodiscard]] time_point bound_of(const record& read) const;
   [[nodiscard]] std::int64_t row_owed(std::size_t member, std::uint32_t key) const;
 
   /// The epoch of the key's partition, as the member knows it.
@@ -258,9 +263,32 @@ inline bool checker::owes(const acknowledged& write, const record& read) const {
   return !left || write.at < *left || view->contains(write.owner);
 }
 
+inline void checker::note_vouchers(record& op) const {
+  const kith::cluster::view* view = view_of(op.member);
+  if (view == nullptr) return;
+  op.coordinator = view->oldest().id;
+  const auto* owner = view->owner_of(partition_of_key(op.key));
+  if (owner != nullptr) op.owner = owner->id;
+}
+
+/// Counted on the reader's own clock: while that stands still, nothing grows old for it. And on the
+/// clocks of those who vouch, when it asked or by now (vouching.hpp).
+inline time_point checker::bound_of(const record& read) const {
+  const host_clock& clock = cluster_.host(read.member).clock();
+  const time_point by = clock.first(clock.at(read.invoked) - max_staleness_);
+  record now = read;
+  note_vouchers(now);
+  const std::set<member_id> vouch{read.owner, read.coordinator, now.owner, now.coordinator};
+  duration more{};
+  for (const member_id& who : vouch) {
+    if (who != read.as) more += stood_still(cluster_, who, by, cluster_.time().now());
+  }
+  return by - more;
+}
+
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,
                                                           const record& read) const {
-  const time_point by = read.invoked - max_staleness_;
+  const time_point by = read.bound;
   std::optional<acknowledged> newest;
   if (moved(read)) return newest;
   for (const acknowledged& one : all) {
@@ -370,7 +398,7 @@ inline void checker::check_row(const record& read) {
   check_epoch(read);
   const auto found = rows_.find(read.key);
   if (found == rows_.end() || moved(read)) return;
-  const time_point by = read.invoked - max_staleness_;
+  const time_point by = read.bound;
   for (const acknowledged& one : found->second) {
     if (one.at < by && one.value > read.value && owes(one, read)) {
       fail("E5", read, "row " + std::to_string(one.value) + " was acknowledged");

@@ -54,7 +54,7 @@ inline void checker::note_held(std::deque<acknowledged>& all, const acknowledged
 inline void checker::check_held(const record& op) {
   ++checks_;
   if (moved(op)) return;
-  const time_point by = op.invoked - max_staleness_;
+  const time_point by = op.bound;
   for (const acknowledged& one : held_[op.key]) {
     if (one.at >= by) return;
     const bool older = one.present ? op.version < one.version : op.version <= one.version;

@@ -3,7 +3,7 @@
 // sessions over the simulated network, dials, loads, timers.
 //
 // A host can crash (everything is gone; a later start is a new member), pause (nothing runs, what
-// arrives waits) and starve (timers are late).
+// arrives waits), freeze (the same, and its clock stands still) and starve (timers are late).
 #pragma once
 
 #include <kith/core/endpoint.hpp>
@@ -16,6 +16,7 @@
 #include <kith/node/control.hpp>
 #include <kith/node/hooks.hpp>
 #include <kith/node/lane.hpp>
+#include <kith/sim/host_clock.hpp>
 #include <kith/sim/network.hpp>
 #include <kith/sim/scheduler.hpp>
 #include <kith/wire/packet.hpp>
@@ -29,6 +30,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,6 +63,8 @@ struct host_counters {
   std::uint64_t malformed = 0;
   std::uint64_t violations = 0;
   std::uint64_t dropped_packets = 0;
+  /// Packets of its machines to itself: they have shorter ways.
+  std::uint64_t to_itself = 0;
   std::uint64_t sessions = 0;
   std::uint64_t duplicate_sessions = 0;
 };
@@ -88,7 +92,8 @@ class host final : public endpoint_events {
   void start(const member_id& id, std::uint64_t seed);
   /// The process ends at once. `silently`: its machine is dead too and answers nothing.
   void crash(bool silently);
-  void pause(duration length);
+  void pause(duration length) { stand(length, clock_meanwhile::runs); }
+  void freeze(duration length) { stand(length, clock_meanwhile::stands); }
   /// Leaves in order; `running` stays true until the others agreed.
   void leave();
 
@@ -102,8 +107,10 @@ class host final : public endpoint_events {
   /// Bytes of near entries above the bounds of their caches.
   [[nodiscard]] std::uint64_t near_bytes_over() const;
 
-  /// The host's own clock: its zero is not the simulation's.
-  [[nodiscard]] time_point now() const { return time_.now() + clock_offset_; }
+  [[nodiscard]] time_point now() const { return clock_.at(time_.now()); }
+  [[nodiscard]] const host_clock& clock() const { return clock_; }
+  /// True for every identity that it has or had.
+  [[nodiscard]] bool has_been(const member_id& who) const { return identities_.contains(who); }
 
   void set_tick_delay(std::function<duration()> drawn) { options_.tick_delay = std::move(drawn); }
   /// A second connection to a peer, as when both sides dial at once.
@@ -155,6 +162,8 @@ class host final : public endpoint_events {
     member_id peer;
   };
 
+  enum class clock_meanwhile : std::uint8_t { runs, stands };
+  void stand(duration length, clock_meanwhile clock);
   /// Runs `input` now, or when the host goes on.
   void when_awake(std::function<void()> input);
   void after_input();
@@ -208,7 +217,8 @@ class host final : public endpoint_events {
   network& network_;
   host_options options_;
   host_index index_;
-  duration clock_offset_{};
+  host_clock clock_;
+  std::set<member_id> identities_;
   near::gates gates_;
   std::unique_ptr<machines> node_;
   /// One more at every start: what was scheduled for an earlier life does nothing.

@@ -243,6 +243,7 @@ inline void host::send(const member_id& to, const wire::packet& packet) {
     connections_.at(link->second)->session.send(packet);
     return flush(link->second);
   }
+  if (to == control().self()) ++counters_.to_itself;
   const auto known = view_ == nullptr ? std::nullopt : view_->find(to);
   if (packet.sid != 0 || !known || to == control().self()) {
     ++counters_.dropped_packets;

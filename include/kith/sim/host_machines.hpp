@@ -24,10 +24,11 @@ inline void host::start(const member_id& id, std::uint64_t seed) {
   ++life_;
   random_seed_ = seed;
   random_source random{seed};
-  clock_offset_ = duration{random.below(1'000'000'000'000)};
+  clock_.start(duration{random.below(1'000'000'000'000)});
   next_sid_ = static_cast<std::uint32_t>(random.below(1u << 30));
   cluster::membership_options membership = options_.membership;
   membership.self.id = id;
+  identities_.insert(id);
   node_ = std::make_unique<machines>(membership, random.next());
   for (std::uint32_t i = 0; i < node::lane_count; ++i) {
     node::lane_options lane = options_.lane;
@@ -49,6 +50,7 @@ inline void host::start(const member_id& id, std::uint64_t seed) {
 
 inline void host::crash(bool silently) {
   ++life_;
+  if (clock_.stands()) clock_.go_on(time_.now());
   network_.down(index_, silently);
   connections_.clear();
   links_.clear();
@@ -77,12 +79,14 @@ inline void host::crash(bool silently) {
   cache_ids_.clear();
 }
 
-inline void host::pause(duration length) {
+inline void host::stand(duration length, clock_meanwhile clock) {
   if (paused_ || node_ == nullptr) return;
   paused_ = true;
-  time_.after(length, [this, life = life_] {
+  if (clock == clock_meanwhile::stands) clock_.stop(time_.now());
+  time_.after(length, [this, life = life_, clock] {
     if (life != life_) return;
     paused_ = false;
+    if (clock == clock_meanwhile::stands) clock_.go_on(time_.now());
     // What waited is read in one go, as after SIGCONT.
     while (!waiting_inputs_.empty() && !paused_ && life == life_) {
       const auto input = std::move(waiting_inputs_.front());
@@ -122,7 +126,7 @@ inline void host::arm() {
   for (const time_point due : lanes_due_) earliest = std::min(earliest, due);
   if (earliest >= armed_for_ || earliest >= never) return;
   armed_for_ = earliest;
-  const time_point when = earliest - clock_offset_ + options_.tick_delay();
+  const time_point when = clock_.first(earliest) + options_.tick_delay();
   time_.at(when, [this, life = life_, earliest] {
     if (life != life_ || armed_for_ != earliest) return;
     armed_for_ = never;
@@ -294,6 +298,7 @@ inline void host::carry(node::open_in_lanes&& one) {
 }
 
 inline void host::carry(node::reset_lanes&& one) {
+  identities_.insert(one.self);
   for (auto& [id, c] : connections_) network_.close(id, index_);
   connections_.clear();
   links_.clear();

@@ -1,7 +1,8 @@
 // What holds for each member by itself, whatever happens between the members:
 //
 //   M1 honest   nobody here breaks the protocol, so nobody is accused of it: no member has a
-//               message that it cannot decode, or one that its state machines call a violation
+//               message that it cannot decode, or one that its state machines call a violation; and
+//               nobody sends anything to itself
 //   M2 bounds   whatever a member holds, waits for or has under way stays within the bound that the
 //               options name for it
 //   M3 at rest  when everything was healed and nobody asks for anything, nothing is left: no call,
@@ -118,11 +119,12 @@ inline void member_rules::end_of_life(sim::host& over) {
   for (const auto& lane : over.lanes()) check_lane(over, *lane);
   check_host(over);
   const host_counters& counted = over.counters();
-  const std::uint64_t now = counted.violations + counted.malformed;
+  const std::uint64_t now = counted.violations + counted.malformed + counted.to_itself;
   if (std::exchange(accused_[over.index()], now) == now) return;
   violations_.push_back({"M1: member " + std::to_string(over.index()) + " saw " +
-                         std::to_string(counted.violations) + " violations and refused " +
-                         std::to_string(counted.malformed) + " messages"});
+                         std::to_string(counted.violations) + " violations, refused " +
+                         std::to_string(counted.malformed) + " messages and sent " +
+                         std::to_string(counted.to_itself) + " to itself"});
 }
 
 inline void member_rules::lane_at_rest(const sim::host& of, const node::lane& lane) {
