@@ -32,6 +32,14 @@ inline std::optional<int> run_role(int argc, char** argv) {
   return std::nullopt;
 }
 
+/// main of a program whose other processes are itself in a role.
+inline int run_program(int argc, char** argv, int (*run)(int, char**)) {
+  return guarded([&] {
+    if (const auto done = run_role(argc, argv)) return *done;
+    return run(argc, argv);
+  });
+}
+
 /// Another process that owns all keys, and a member here that owns none and keeps no near copies.
 class remote_pair {
  public:

@@ -147,9 +147,4 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return bench::guarded([&] {
-    if (const auto done = bench::run_role(argc, argv)) return *done;
-    return run(argc, argv);
-  });
-}
+int main(int argc, char** argv) { return bench::run_program(argc, argv, run); }

@@ -113,8 +113,8 @@ struct member_options {
   std::string cluster = "kith";
   /// Where this member listens. A port of 0 takes the first free one from 5801 to 5864.
   endpoint bind = {"127.0.0.1", 0};
-  /// What other members dial; absent: where it listens. Needed when `bind` is every address of this
-  /// machine (0.0.0.0 or ::), which is none that they could dial.
+  /// What other members dial; absent, or its port 0: where it listens. Needed when `bind` is every
+  /// address of this machine (0.0.0.0 or ::), which is none that they could dial.
   std::optional<endpoint> advertise = std::nullopt;
   /// Allows a bind that other machines can reach although connections are not authenticated.
   bool insecure = false;

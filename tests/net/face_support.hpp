@@ -2,6 +2,8 @@
 // addresses alone, so that runs at the same time do not meet.
 #pragma once
 
+#include <support/patience.hpp>
+
 #include <kith/kith.hpp>
 
 #include <doctest/doctest.h>
@@ -18,19 +20,6 @@
 namespace face_test {
 
 using namespace std::chrono_literals;
-
-inline constexpr auto patience = std::chrono::seconds{30};
-
-/// Polls until `holds()`: for what has no event of its own.
-template <class Predicate>
-[[nodiscard]] bool wait_until(Predicate holds) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
 
 [[nodiscard]] inline std::string cluster_name() {
   static int number = 0;

@@ -33,13 +33,7 @@ class two_members {
       change(options);
       each = std::make_unique<real_member>(options);
     }
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    for (const auto& each : members_) {
-      while (!sees_both(*each) && std::chrono::steady_clock::now() < deadline) {
-        std::this_thread::sleep_for(1ms);  // a poll: views have no event for tests
-      }
-      REQUIRE(sees_both(*each));
-    }
+    for (const auto& each : members_) REQUIRE(wait_until([&] { return sees(*each, 2); }));
   }
 
   [[nodiscard]] real_member& first() { return *members_[0]; }
@@ -57,11 +51,6 @@ class two_members {
   }
 
  private:
-  [[nodiscard]] static bool sees_both(real_member& one) {
-    const auto view = one.runtime().view();
-    return view && view->size() == 2;
-  }
-
   std::unique_ptr<real_member> members_[2];
 };
 
@@ -192,11 +181,7 @@ TEST_CASE("flow: requests beyond those in flight are told to come again, and are
     answers.push_back(reader.async_get(key, boost::asio::use_future));
   }
   const auto& counters = both.first().runtime().counters();
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (counters.refused_in_flight == 0 && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::yield();
-  }
-  CHECK(counters.refused_in_flight > 0);
+  CHECK(wait_until([&] { return counters.refused_in_flight > 0; }));
   release.set_value();
   for (std::size_t i = 0; i < answers.size(); ++i) CHECK(*answers[i].get() == std::to_string(i));
 }

@@ -41,4 +41,10 @@ class real_member {
   std::shared_ptr<kith::member_port> port_;
 };
 
+/// Whether its view has that many members.
+[[nodiscard]] inline bool sees(real_member& one, std::size_t members) {
+  const auto view = one.runtime().view();
+  return view && view->size() == members;
+}
+
 }  // namespace net_test

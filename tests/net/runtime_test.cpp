@@ -6,6 +6,7 @@
 
 #include <boost/asio/use_future.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -45,16 +46,9 @@ class real_cluster {
 
   /// Waits until all of `running` see a view of that size.
   [[nodiscard]] bool wait_for_view(std::size_t size, const std::vector<std::size_t>& running) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    for (const std::size_t i : running) {
-      for (;;) {
-        const auto view = members_[i]->runtime().view();
-        if (view && view->size() == size) break;
-        if (std::chrono::steady_clock::now() > deadline) return false;
-        std::this_thread::sleep_for(1ms);  // a poll: views have no event for tests
-      }
-    }
-    return true;
+    return std::all_of(running.begin(), running.end(), [&](std::size_t i) {
+      return wait_until([&] { return sees(*members_[i], size); });
+    });
   }
 
  private:
@@ -172,11 +166,7 @@ TEST_CASE("runtime: what one member writes, the other's near cache drops") {
     CHECK(*reader.get(key) == "old");
     CHECK(*reader.get(key) == "old");
     writer.put(key, "new");
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (*reader.get(key) != "new" && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::yield();
-    }
-    CHECK(*reader.get(key) == "new");
+    CHECK(wait_until([&] { return *reader.get(key) == "new"; }));
   }
 }
 
@@ -239,12 +229,7 @@ TEST_CASE("runtime: a peer that does not read is put off, not forgotten") {
   for (const std::int64_t key : keys) {
     answers.push_back(same.async_get(key, boost::asio::use_future));
   }
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (owner.runtime().counters().parked == 0 &&
-         std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::yield();
-  }
-  CHECK(owner.runtime().counters().parked > 0);
+  CHECK(wait_until([&] { return owner.runtime().counters().parked > 0; }));
   release.set_value();
   for (auto& each : answers) CHECK(each.get()->size() == 1 << 20);
 }
@@ -268,15 +253,8 @@ TEST_CASE("runtime: members started at once form one cluster") {
       options.listen.first_port = options.listen.last_port = mine.port;
       members.push_back(std::make_unique<real_member>(options));
     }
-    const auto deadline = std::chrono::steady_clock::now() + patience;
     for (const auto& each : members) {
-      while (std::chrono::steady_clock::now() < deadline) {
-        const auto view = each->runtime().view();
-        if (view && view->size() == members.size()) break;
-        std::this_thread::sleep_for(1ms);
-      }
-      REQUIRE(each->runtime().view());
-      CHECK(each->runtime().view()->size() == members.size());
+      CHECK(wait_until([&] { return sees(*each, members.size()); }));
     }
     // Destroyed side by side: a member that leaves waits for the others.
     std::vector<std::thread> ends;

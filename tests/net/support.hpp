@@ -2,6 +2,8 @@
 // that speaks, or misspeaks, by hand. Waits are for events, bounded only so that a failure ends.
 #pragma once
 
+#include <support/patience.hpp>
+
 #include <kith/core/mutex.hpp>
 #include <kith/net/io_threads.hpp>
 #include <kith/net/links.hpp>
@@ -24,8 +26,6 @@
 namespace net_test {
 
 using namespace std::chrono_literals;
-
-inline constexpr auto patience = std::chrono::seconds{20};
 
 struct heard {
   enum kind { up, down, failed, found, message, room } what{};

@@ -2,6 +2,8 @@
 // is ended by its own process id. Every wait is for an event, and bounded so that a failure ends.
 #pragma once
 
+#include <support/patience.hpp>
+
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
@@ -25,20 +27,6 @@ namespace process_test {
 
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
-
-/// For what takes milliseconds when the machine is idle.
-inline constexpr auto patience = std::chrono::seconds{30};
-
-/// Asks again and again until `holds()`: what is waited for is in another process.
-template <class Predicate>
-[[nodiscard]] bool wait_until(Predicate holds, clock::duration limit = patience) {
-  const auto deadline = clock::now() + limit;
-  while (!holds()) {
-    if (clock::now() > deadline) return false;
-    std::this_thread::sleep_for(5ms);
-  }
-  return true;
-}
 
 /// No other run, at the same time or before, has this name.
 [[nodiscard]] inline std::string cluster_name(const std::string& what) {

@@ -372,7 +372,7 @@ read_stats cache<Key, Value>::stats() const {
   const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
   const handle::read_counters& counted = state_->counters();
   read_stats stats;
-  stats.near_hits = read(counted.near);
+  stats.near_hits = state_->near_cache().lookups().hits();
   stats.owner_hits = read(counted.owner);
   stats.loaded = read(counted.loaded);
   stats.absent = read(counted.absent);

@@ -29,17 +29,18 @@
 
 namespace kith::handle {
 
-/// Reads of one cache through this member, by where they were answered.
+/// Reads of one cache through this member, by where they were answered. The near cache counts its
+/// hits itself, a thread apart from the other.
 struct read_counters {
-  std::atomic<std::uint64_t> near{0};
   std::atomic<std::uint64_t> owner{0};
   std::atomic<std::uint64_t> loaded{0};
   std::atomic<std::uint64_t> absent{0};
   std::atomic<std::uint64_t> failed{0};
   /// Loads that ran in this process, for whomever.
   std::atomic<std::uint64_t> loads_here{0};
-  /// The highest age bound of a near hit: now minus the freshness it was served under.
-  std::atomic<std::int64_t> oldest_near_ns{0};
+  /// The highest age bound of a near hit: now minus the freshness it was served under. Hits read
+  /// it, and hardly ever write: what the others write must not be on its line.
+  alignas(64) std::atomic<std::int64_t> oldest_near_ns{0};
 };
 
 template <class Key, class Value>
@@ -129,7 +130,6 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
     found = near_->find(key.hash(), lookup, now, max_age);
   }
   if (!found) return found;
-  counters_.near.fetch_add(1, std::memory_order_relaxed);
   const std::int64_t age = (now - known).count();
   std::int64_t oldest = counters_.oldest_near_ns.load(std::memory_order_relaxed);
   while (age > oldest &&

@@ -57,6 +57,7 @@ inline cluster::membership_options runtime::membership_options() const {
   cluster::membership_options made = options_.membership;
   made.self.id = {system_random(), system_random() | 1, 1};
   made.self.address = options_.advertise.value_or(listener_->local());
+  if (made.self.address.port == 0) made.self.address.port = listener_->local().port;
   boost::system::error_code no_literal;
   const auto literal = boost::asio::ip::make_address(made.self.address.host, no_literal);
   if (!no_literal && literal.is_unspecified()) {

@@ -34,8 +34,8 @@ struct pending_call {
   bool leads = false;
   time_point next_try{};
   std::uint32_t tries = 0;
-  /// An owner was asked at least once.
-  bool sent = false;
+  /// How often an owner was asked.
+  std::uint32_t asks = 0;
 };
 
 class pending_calls {

@@ -156,6 +156,9 @@ class router {
   void try_later(time_point now, store::handle at);
   void finish(store::handle at, outcome&& result, outbox& out);
   void finish(store::handle at, errc why, outbox& out, std::string detail = {});
+  /// An error that says that the call was not carried out; of `earlier` tries it says nothing.
+  void refused(time_point now, store::handle at, errc why, std::string detail,
+               std::uint32_t earlier, outbox& out);
   void not_answered(time_point now, store::handle at, const wire::get_reply& reply, outbox& out,
                     const std::exception_ptr& thrown = nullptr);
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
@@ -260,7 +263,7 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
   const cache_binding& cache = *waiting.what.cache;
   if (cache.current_id() == cache_id{}) {
     if (!cache.refused.load(std::memory_order_acquire)) return try_later(now, at);
-    return finish(at, errc::config_mismatch, out, "cache " + cache.name);
+    return refused(now, at, errc::config_mismatch, "cache " + cache.name, waiting.asks, out);
   }
   waiting.state = wait_for::answer;
   calls_.set_alarm(at, never);
@@ -286,7 +289,7 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
 inline void router::ask(time_point now, store::handle at, const route& to, outbox& out) {
   pending_call& waiting = calls_[at];
   if (to.owner == self_) {
-    waiting.sent = true;
+    ++waiting.asks;
     waiting.asked_at = now;
     out.push_back(ask_here{waiting.rid});
     return;
@@ -301,7 +304,7 @@ inline void router::ask(time_point now, store::handle at, const route& to, outbo
 inline void router::send_request(time_point now, store::handle at, outbox& out) {
   pending_call& asking = calls_[at];
   asking.state = wait_for::answer;
-  asking.sent = true;
+  ++asking.asks;
   asking.asked_at = now;
   visit_request(asking.rid, [&](const pending_call& waiting, const auto& message) {
     wire::packet made = wire::make_packet(message, waiting.what.partition, waiting.rid);
@@ -366,6 +369,17 @@ inline void router::finish(store::handle at, errc why, outbox& out, std::string 
   finish(at, std::move(result), out);
 }
 
+/// A write that was asked earlier may have been applied then, or be yet by an owner that reads what
+/// is left of a lost connection: only its deadline is an honest answer.
+inline void router::refused(time_point now, store::handle at, errc why, std::string detail,
+                            std::uint32_t earlier, outbox& out) {
+  if (calls_[at].what.kind != call_kind::mutate || earlier == 0) {
+    return finish(at, why, out, std::move(detail));
+  }
+  distrust(now, calls_[at].what);
+  finish(at, errc::timed_out, out, std::move(detail));
+}
+
 inline void router::on_ownership(partition_id p, member_id owner, epoch e) {
   route& current = route_of(p);
   if (current.owner == owner && current.epoch == e) return;
@@ -424,7 +438,7 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   drop_fill(at);
   distrust(now, what);
   // An owner that is gone may have applied what it was sent: no_owner would deny it.
-  const bool maybe_applied = what.kind == call_kind::mutate && waiting.sent;
+  const bool maybe_applied = what.kind == call_kind::mutate && waiting.asks > 0;
   const bool ownerless = route_of(what.partition).owner.nobody();
   finish(at, ownerless && !maybe_applied ? errc::no_owner : errc::timed_out, out);
 }
@@ -442,7 +456,7 @@ inline void router::on_identity(time_point now, member_id self, near::coherence&
     all.push_back(at);
   });
   for (const store::handle at : all) {
-    const bool asked = calls_[at].operation != 0 && calls_[at].sent;
+    const bool asked = calls_[at].operation != 0 && calls_[at].asks > 0;
     asked ? finish(at, errc::timed_out, out) : try_call(now, at, out);
   }
 }

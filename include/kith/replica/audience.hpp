@@ -1,9 +1,11 @@
 // Who listens to the partitions of one lane, and what each listener has been told.
 //
 // A mutation is appended to its partition's log once. It goes to all listeners of the partition in
-// one batch: at once when nothing left within the last millisecond, else together with what comes
-// in that millisecond, or when the batch is full. Two things may not overtake a batch and flush the
-// listener's stream first: a reply that the listener may keep, and a digest.
+// one batch: at once when all listeners have acknowledged what they were told, or nothing left
+// within the last millisecond; else with the acknowledgement that was waited for, after that
+// millisecond, or when the batch is full. So one that waits takes along what comes meanwhile, as
+// Nagle's algorithm does (RFC 896). Two things may not overtake a batch and flush the listener's
+// stream first: a reply that the listener may keep, and a digest.
 //
 // A listener that does not acknowledge is cut off from details: beyond a bound of keys under way
 // its stream collapses to one "drop everything", and stays silent until that was acknowledged. Only
@@ -66,7 +68,7 @@ class audience {
   standing bring_up_to_date(const member_id& from, std::size_t slot, std::uint32_t sid,
                             outbox& out);
 
-  bool on_ack(const member_id& from, std::uint32_t sid, std::size_t slot,
+  bool on_ack(time_point now, const member_id& from, std::uint32_t sid, std::size_t slot,
               const wire::invalidate_ack& message, outbox& out);
   bool on_replay_request(const member_id& from, std::uint32_t sid, std::size_t slot,
                          const wire::replay_request& message, outbox& out);
@@ -111,6 +113,8 @@ class audience {
     /// Streams that count, and those of them that have a session.
     std::size_t counting = 0;
     std::size_t active = 0;
+    /// Streams with something under way.
+    std::size_t unacknowledged = 0;
     /// The batch that waits.
     std::size_t waiting = 0;
     time_point due = never;
@@ -179,10 +183,12 @@ void audience::change(listener& who, channel& of, stream& changed, Change&& appl
   const listening was = changed.state;
   apply(changed);
   KITH_ASSERT(who.in_flight >= before);
-  who.in_flight = who.in_flight - before + changed.in_flight();
+  const std::uint64_t after = changed.in_flight();
+  who.in_flight = who.in_flight - before + after;
   const auto step = [](std::size_t& sum, bool had, bool has) { sum = sum - had + has; };
   step(who.active, was == listening::active, changed.state == listening::active);
   step(of.active, was == listening::active, changed.state == listening::active);
+  step(of.unacknowledged, before > 0, after > 0);
   step(of.counting, was != listening::ended, changed.state != listening::ended);
   if (of.counting == 0) of.log.discard();
 }
@@ -273,7 +279,8 @@ inline void audience::publish(time_point now, std::size_t slot, const wire::inva
   c.log.append(entry, options_.log_entries);
   if (c.active == 0) return;
   ++c.waiting;
-  if (c.waiting >= options_.batch_keys || (c.waiting == 1 && now >= c.idle_at)) {
+  if (c.waiting >= options_.batch_keys || c.unacknowledged == 0 ||
+      (c.waiting == 1 && now >= c.idle_at)) {
     flush_all(now, slot, out);
   } else if (c.waiting == 1) {
     c.due = now + options_.batch_delay;
@@ -287,6 +294,9 @@ inline void audience::flush_all(time_point now, std::size_t slot, outbox& out) {
   c.due = never;
   c.idle_at = now + options_.batch_delay;
   for (auto& [id, s] : c.streams) flush(slot, id, listeners_[id], s, urgency::batch, out);
+  while (!queue_.empty() && channels_[queue_.front().slot].due != queue_.front().due) {
+    queue_.pop_front();
+  }
 }
 
 inline void audience::flush(std::size_t slot, const member_id& to, listener& who, stream& s,

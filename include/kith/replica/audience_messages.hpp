@@ -48,8 +48,8 @@ inline std::uint32_t audience::subscribe(time_point now, const member_id& from, 
   return sid;
 }
 
-inline bool audience::on_ack(const member_id& from, std::uint32_t sid, std::size_t slot,
-                             const wire::invalidate_ack& message, outbox& out) {
+inline bool audience::on_ack(time_point now, const member_id& from, std::uint32_t sid,
+                             std::size_t slot, const wire::invalidate_ack& message, outbox& out) {
   channel& c = channels_[slot];
   if (!current(from, sid, c, message.epoch, out)) return true;
   stream* s = find(from, slot);
@@ -63,6 +63,7 @@ inline bool audience::on_ack(const member_id& from, std::uint32_t sid, std::size
   } else if (was_stalled && !s->stalled()) {
     flush(slot, from, who, *s, urgency::batch, out);
   }
+  if (c.waiting > 0 && c.unacknowledged == 0) flush_all(now, slot, out);
   return true;
 }
 

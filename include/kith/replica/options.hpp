@@ -33,7 +33,7 @@ struct replica_options {
   /// Invalidations of a partition kept for replay; at most 32 bytes each, so 32 KiB.
   std::size_t log_entries = 1024;
   /// A batch of invalidations leaves when it has this many keys, or is this old, and at once when
-  /// none left within that time.
+  /// none left within that time or all were acknowledged.
   std::size_t batch_keys = 64;
   duration batch_delay = std::chrono::milliseconds{1};
   /// Keys under way to one member and not acknowledged; beyond it the streams collapse. With 16

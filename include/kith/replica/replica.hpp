@@ -207,12 +207,12 @@ inline bool replica::known(const member_id& from) {
   return ++held_.counters.strangers, false;
 }
 
-inline bool replica::on_invalidate_ack(time_point, const member_id& from, std::uint32_t sid,
+inline bool replica::on_invalidate_ack(time_point now, const member_id& from, std::uint32_t sid,
                                        partition_id partition, const wire::invalidate_ack& message,
                                        outbox& out) {
   const owned_partition* in = checked(partition);
   if (in == nullptr) return false;
-  return !known(from) || held_.audience.on_ack(from, sid, in->slot, message, out);
+  return !known(from) || held_.audience.on_ack(now, from, sid, in->slot, message, out);
 }
 
 inline bool replica::on_replay_request(time_point, const member_id& from, std::uint32_t sid,

@@ -40,6 +40,25 @@ struct waiting_caller {
     machine.on_ownership(where, owner, epoch{view_number{view}});
     machine.retry_moved(now, out);
   }
+  /// The owner's answer to the last request.
+  void answer(wire::mutate_status status) {
+    std::uint64_t rid = 0;
+    for (const node::router_effect& effect : out) {
+      if (const auto* sent = std::get_if<wire::send>(&effect)) rid = sent->message.rid;
+    }
+    wire::mutate_reply reply;
+    reply.status = status;
+    reply.epoch = epoch{view_number{1}};
+    machine.on_mutate_reply(now, other, rid, reply, out);
+  }
+  void lose_and_ask_again() {
+    out.clear();
+    machine.on_session(now, other, out);
+    while (!asked() && machine.pending() > 0) {
+      now = machine.next_timeout();
+      machine.on_timeout(now, out);
+    }
+  }
   [[nodiscard]] bool asked() const {
     for (const node::router_effect& effect : out) {
       if (std::holds_alternative<wire::send>(effect)) return true;
@@ -84,6 +103,36 @@ TEST_CASE("router: a write that found no owner was not applied") {
   const error_code told = caller.end();
   CHECK(told == errc::no_owner);
   CHECK_FALSE(told == condition::maybe_applied);
+}
+
+TEST_CASE("router: a write that an owner refuses at once was not applied") {
+  for (const auto status :
+       {wire::mutate_status::overloaded, wire::mutate_status::unknown_processor}) {
+    waiting_caller caller;
+    caller.own(other, 1);
+    caller.submit(node::call_kind::mutate);
+    caller.answer(status);
+    CHECK_FALSE(caller.end() == condition::maybe_applied);
+  }
+}
+
+TEST_CASE("router: a write that is refused after it was lost once may have been applied") {
+  for (const auto status :
+       {wire::mutate_status::overloaded, wire::mutate_status::unknown_processor}) {
+    waiting_caller caller;
+    caller.own(other, 1);
+    caller.submit(node::call_kind::mutate);
+    caller.lose_and_ask_again();
+    caller.answer(status);
+    CHECK(caller.end() == errc::timed_out);
+  }
+  waiting_caller caller;
+  caller.own(other, 1);
+  caller.submit(node::call_kind::mutate);
+  caller.binding->id.store(0);
+  caller.binding->refused = true;
+  caller.machine.on_session(caller.now, other, caller.out);
+  CHECK(caller.end() == errc::timed_out);
 }
 
 TEST_CASE("router: a read whose owner is gone has none") {

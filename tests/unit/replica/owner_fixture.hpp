@@ -203,4 +203,19 @@ struct owner {
   const counters& counted() const { return machine.counters(); }
 };
 
+/// The stream numbers that anna was told one by one, in the order of arrival.
+inline std::vector<std::uint64_t> numbers_told(const owner& o) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& batch : o.sent<wire::invalidate>(anna)) {
+    for (std::size_t i = 0; i < batch.entries.size(); ++i) {
+      numbers.push_back(batch.first.value() + i);
+    }
+  }
+  return numbers;
+}
+
+inline void put_times(owner& o, int times) {
+  for (int i = 0; i < times; ++i) o.put(bert, "x");
+}
+
 }  // namespace kith::replica

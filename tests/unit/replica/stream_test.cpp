@@ -10,21 +10,6 @@ constexpr std::uint32_t anna_sid = 11;
 
 stream_number n(std::uint64_t value) { return stream_number{value}; }
 
-/// The numbers that anna was told one by one, in the order of arrival.
-std::vector<std::uint64_t> numbers_told(const owner& o) {
-  std::vector<std::uint64_t> numbers;
-  for (const auto& batch : o.sent<wire::invalidate>(anna)) {
-    for (std::size_t i = 0; i < batch.entries.size(); ++i) {
-      numbers.push_back(batch.first.value() + i);
-    }
-  }
-  return numbers;
-}
-
-void put_times(owner& o, int times) {
-  for (int i = 0; i < times; ++i) o.put(bert, "x");
-}
-
 using list = std::vector<std::uint64_t>;
 
 }  // namespace
@@ -42,55 +27,12 @@ TEST_CASE("stream: only a near get subscribes") {
   CHECK(numbers_told(o) == list{1});
 }
 
-TEST_CASE("stream: an idle stream tells at once, a busy one in batches of a millisecond") {
-  owner o;
-  o.near_get(anna);
-  o.clear();
-  o.put(bert, "1");
-  CHECK(numbers_told(o) == list{1});
-  CHECK(o.order(bert) == std::vector{opcode::mutate_reply});
-  o.put(bert, "2");
-  o.put(bert, "3");
-  CHECK(numbers_told(o) == list{1});
-  CHECK(o.machine.next_timeout() == o.now + 1ms);
-  o.pass(1ms);
-  CHECK(numbers_told(o) == list{1, 2, 3});
-  CHECK(o.sent<wire::invalidate>(anna).size() == 2);
-  CHECK(o.sent<wire::invalidate>(anna)[1].entries[1] ==
-        wire::invalidation{sequence{3}, books, false, stable_hash(as_bytes("key"))});
-}
-
-TEST_CASE("stream: a full batch does not wait") {
-  owner o;
-  o.near_get(anna);
-  put_times(o, 1 + 64);
-  CHECK(o.sent<wire::invalidate>(anna).size() == 2);
-  CHECK(numbers_told(o).size() == 65);
-}
-
 TEST_CASE("stream: the writer is told of its own mutation as everybody is") {
   owner o;
   o.near_get(anna);
   o.clear();
   o.put(anna, "mine");
   CHECK(o.order(anna) == std::vector{opcode::invalidate, opcode::mutate_reply});
-}
-
-TEST_CASE("stream: a reply that may be kept is behind the batch that waits") {
-  owner o;
-  o.near_get(anna);
-  put_times(o, 3);
-  o.clear();
-  o.near_get(anna);
-  CHECK(o.order(anna) == std::vector{opcode::invalidate, opcode::get_reply});
-  const auto reply = o.one<wire::get_reply>(anna);
-  CHECK(reply.n_last == n(3));
-  CHECK(reply.as_of == sequence{3});
-  CHECK(reply.cacheable);
-  // What left with the reply does not leave again.
-  o.clear();
-  o.pass(1ms);
-  CHECK(o.out.empty());
 }
 
 TEST_CASE("stream: coherence messages carry the session, and stop when it ends") {
