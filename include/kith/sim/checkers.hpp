@@ -55,6 +55,8 @@ class checker {
 
   /// After every event: views.
   void look();
+  /// Before a member's machines end.
+  void end_of_life(sim::host& over);
 
   void invoked_add(std::uint32_t key);
   /// Whatever the answer was. Behind check(): an epoch that begins in the event of the answer may
@@ -128,7 +130,7 @@ class checker {
     sim::host& host = cluster_.host(op.member);
     return !host.running() || host.control().self() != op.as;
   }
-  [[nodiscard]] bool same_line(const kith::cluster::view_key& wrote, std::size_t reader) const;
+  [[nodiscard]] bool same_line(const kith::cluster::view_key& wrote, const record& read) const;
   [[nodiscard]] bool owes(const acknowledged& write, const record& read) const;
   /// Sets the owner of the key as the writer knows it, and the view in which that owner is.
   void set_side(const record& op, acknowledged& write) const;
@@ -140,6 +142,8 @@ class checker {
   std::optional<authority_oracle> authority_;
   std::map<kith::cluster::view_key, std::uint64_t> hashes_;
   std::map<std::size_t, std::pair<member_id, kith::cluster::view_key>> installed_;
+  /// The last view of an identity that is over, and when it ended.
+  std::map<member_id, std::pair<kith::cluster::view_key, time_point>> ended_;
   std::map<std::uint32_t, std::vector<acknowledged>> registers_;
   std::map<std::uint32_t, std::vector<acknowledged>> rows_;
   /// What owners were seen to hold of the registers: when first, in which view, and who.
@@ -186,6 +190,7 @@ inline void checker::look() {
       violations_.push_back(
           {"I12: two views of number " + std::to_string(view->key.number.value()) + " differ"});
     }
+    if (self != now_self) ended_.emplace(self, std::pair{last, cluster_.time().now()});
     if (self == now_self) {
       if (view->key.number <= last.number) {
         violations_.push_back({"I13: a member's view number fell"});
@@ -196,6 +201,12 @@ inline void checker::look() {
     last = view->key;
   }
   if (authority_) authority_->look(violations_);
+}
+
+inline void checker::end_of_life(sim::host& over) {
+  const auto& view = over.control().membership().current();
+  if (view == nullptr) return;
+  ended_.emplace(over.control().self(), std::pair{view->key, cluster_.time().now()});
 }
 
 /// The first of a key: no addition was answered before the epochs that run now.
@@ -221,9 +232,10 @@ inline void checker::fail(const std::string& rule, const record& op, const std::
 
 /// Two sides of a cluster that was cut in two owe each other nothing. A reader that lags behind its
 /// own line does owe, unless its coordinator is alive and lags with it, or went on to another line:
-/// then they are a side.
-inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t reader) const {
-  const kith::cluster::view* view = view_of(reader);
+/// then they are a side. So they are for max_staleness after such a coordinator died or gave up:
+/// the reader has its echo, and cannot know.
+inline bool checker::same_line(const kith::cluster::view_key& wrote, const record& read) const {
+  const kith::cluster::view* view = view_of(read.member);
   if (view == nullptr) return false;
   if (lineage_.leads(wrote, view->key)) return true;
   if (!lineage_.leads(view->key, wrote)) return false;
@@ -233,7 +245,10 @@ inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t
     if (other->key == view->key) return false;
     return lineage_.leads(wrote, other->key) || lineage_.leads(other->key, wrote);
   }
-  return true;
+  const auto over = ended_.find(view->oldest().id);
+  if (over == ended_.end()) return true;
+  const auto& [last, when] = over->second;
+  return last != view->key || when < read.bound;
 }
 
 /// The view of the owner that the writer knows, or the writer's own.
@@ -255,7 +270,7 @@ inline void checker::set_side(const record& op, acknowledged& write) const {
 inline bool checker::owes(const acknowledged& write, const record& read) const {
   const bool from_start =
       lineage_.leads(write.side, read.asked_in) || lineage_.leads(read.asked_in, write.side);
-  if (!from_start || !same_line(write.side, read.member)) return false;
+  if (!from_start || !same_line(write.side, read)) return false;
   // Acknowledged in a view that the reader's line had left: by an owner that lags, or by those who
   // stayed behind as another side.
   const kith::cluster::view* view = view_of(read.member);
@@ -417,6 +432,7 @@ inline std::int64_t checker::row_owed(std::size_t member, std::uint32_t key) con
     record now;
     now.member = member;
     now.asked_in = view_key_of(member);
+    now.bound = cluster_.time().now();
     if (owes(one, now)) newest = std::max(newest, one.value);
   }
   return newest;

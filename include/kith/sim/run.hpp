@@ -236,6 +236,7 @@ inline run_report run_seed(const run_options& options) {
   const auto life_ends = [&](host& over) {
     add_branches(report.branches, branches_of(over));
     each.end_of_life(over);
+    judge.end_of_life(over);
   };
   members.on_end_of_life(life_ends);
   members.after_each_event([&] {
