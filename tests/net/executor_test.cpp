@@ -157,7 +157,7 @@ TEST_CASE("worker pool: a full queue refuses, what waits is dropped at the end")
 
 TEST_CASE("worker pool: while jobs wait for jobs, others take their threads' place") {
   constexpr int deep = 20;
-  kith::net::worker_pool pool{{.threads = 1, .queue = 100, .waiting_jobs = deep}};
+  kith::net::worker_pool pool{{.threads = 1, .queue = 100, .waiting_jobs = deep, .stalled = 1ms}};
   std::promise<bool> refused;
   std::function<void(int)> nest = [&](int depth) {
     const auto right = pool.try_wait();
@@ -183,6 +183,32 @@ TEST_CASE("worker pool: while jobs wait for jobs, others take their threads' pla
     CHECK(refused.get_future().get());
   }
   CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
+}
+
+// Goal: no job is refused the right to wait, however many that wait are posted at once.
+TEST_CASE("worker pool: more jobs that wait than may are started one after the other") {
+  constexpr int outer = 300;
+  kith::net::worker_pool pool{{.threads = 4, .waiting_jobs = 8, .stalled = 1h}};
+  std::atomic<int> refused{0};
+  std::atomic<int> left{outer};
+  std::promise<void> all;
+  for (int i = 0; i < outer; ++i) {
+    CHECK(pool.post(
+        [&] {
+          if (const auto right = pool.try_wait()) {
+            std::promise<void> inner;
+            CHECK(pool.post([&inner] { inner.set_value(); }, 2));
+            right->begin();
+            inner.get_future().wait();
+          } else {
+            ++refused;
+          }
+          if (--left == 0) all.set_value();
+        },
+        1));
+  }
+  REQUIRE(all.get_future().wait_for(patience) == std::future_status::ready);
+  CHECK(refused == 0);
 }
 
 TEST_CASE("worker pool: with no job that waits there are as many threads as were asked for") {

@@ -237,7 +237,7 @@ TEST_CASE("face: a member that listens everywhere has to say where it is") {
   known.insecure = true;
   known.advertise = kith::endpoint{"127.0.0.1", 0};
   const kith::member made{known};
-  REQUIRE(made.members().size() == 1);
+  REQUIRE(wait_until([&] { return made.members().size() == 1; }));
   CHECK(made.members()[0] == kith::endpoint{"127.0.0.1", made.address().port});
 }
 

@@ -6,6 +6,7 @@
 
 #include <kith/core/endpoint.hpp>
 #include <kith/core/time.hpp>
+#include <kith/net/addresses.hpp>
 #include <kith/net/socket.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -95,12 +96,8 @@ inline void dialer::begin(const endpoint& where, duration deadline, finished on_
 }
 
 inline void dialer::resolve(const endpoint& where) {
-  boost::system::error_code error;
-  const auto literal = boost::asio::ip::make_address(where.host, error);
-  if (!error) {
-    addresses_.emplace_back(literal, where.port);
-    return connect_next();
-  }
+  for (const auto& known : known_addresses(where.host)) addresses_.emplace_back(known, where.port);
+  if (!addresses_.empty()) return connect_next();
   resolver_.async_resolve(
       where.host, std::to_string(where.port),
       [self = shared_from_this()](const boost::system::error_code& failure,

@@ -11,6 +11,7 @@
 #include <kith/core/endpoint.hpp>
 #include <kith/error.hpp>
 #include <kith/net/accept_gate.hpp>
+#include <kith/net/addresses.hpp>
 #include <kith/net/clock.hpp>
 #include <kith/net/socket.hpp>
 
@@ -126,9 +127,9 @@ inline listener::listener(boost::asio::io_context& context, const listen_options
 }
 
 inline boost::asio::ip::address listener::resolve(boost::asio::io_context& context) const {
+  const auto known = known_addresses(options_.host);
+  if (!known.empty()) return known.front();
   boost::system::error_code error;
-  const auto literal = boost::asio::ip::make_address(options_.host, error);
-  if (!error) return literal;
   tcp::resolver resolver{context};
   const auto found = resolver.resolve(options_.host, "0", error);
   if (error || found.empty()) {

@@ -215,18 +215,23 @@ inline void runtime::carry(lane_slot&, node::pull_view&& one) {
   });
 }
 
+template <class Done>
+void runtime::post_load(cache_id cache, bytes&& key, const Done& done) {
+  const auto load = [hooks = hooks_of(cache), key = std::move(key), done] {
+    done(hooks != nullptr ? hooks->load(key) : replica::load_result{replica::not_found{}});
+  };
+  if (workers_.post(load, static_cast<job_queue::kind>(cache))) return;
+  counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
+  done(replica::load_failure{"too many loads wait"});
+}
+
 inline void runtime::carry(lane_slot& in, node::load_here&& one) {
   const auto done = [self = shared_from_this(), &in, rid = one.rid](replica::load_result&& result) {
     self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
       machine.on_loaded_here(now, rid, std::move(result), out);
     });
   };
-  const bool posted = workers_.post([hooks = hooks_of(one.cache), key = std::move(one.key), done] {
-    done(hooks != nullptr ? hooks->load(key) : replica::load_result{replica::not_found{}});
-  });
-  if (posted) return;
-  counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
-  done(replica::load_failure{"too many loads wait"});
+  post_load(one.cache, std::move(one.key), done);
 }
 
 inline void runtime::carry(lane_slot& in, replica::run_load&& one) {
@@ -236,12 +241,7 @@ inline void runtime::carry(lane_slot& in, replica::run_load&& one) {
       machine.on_load_done(now, ticket, std::move(result), out);
     });
   };
-  const bool posted = workers_.post([hooks = hooks_of(one.cache), key = std::move(one.key), done] {
-    done(hooks != nullptr ? hooks->load(key) : replica::load_result{replica::not_found{}});
-  });
-  if (posted) return;
-  counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
-  done(replica::load_failure{"too many loads wait"});
+  post_load(one.cache, std::move(one.key), done);
 }
 
 inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
@@ -251,11 +251,12 @@ inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
       machine.on_processor_done(now, ticket, std::move(result), out);
     });
   };
-  const bool posted = workers_.post([hooks = hooks_of(one.cache), job = std::move(one), done] {
+  const auto kind = static_cast<job_queue::kind>(one.cache);
+  const auto process = [hooks = hooks_of(one.cache), job = std::move(one), done] {
     done(hooks != nullptr ? hooks->process(job)
                           : replica::processor_result{replica::processor_unknown{}});
-  });
-  if (posted) return;
+  };
+  if (workers_.post(process, kind)) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
   done(replica::processor_failure{"too many processors wait"});
 }

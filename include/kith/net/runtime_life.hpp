@@ -1,9 +1,9 @@
 // How a runtime begins and ends (runtime.hpp).
 #pragma once
 
+#include <kith/net/addresses.hpp>
 #include <kith/net/runtime.hpp>
 
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
 #include <sys/random.h>
@@ -58,9 +58,8 @@ inline cluster::membership_options runtime::membership_options() const {
   made.self.id = {system_random(), system_random() | 1, 1};
   made.self.address = options_.advertise.value_or(listener_->local());
   if (made.self.address.port == 0) made.self.address.port = listener_->local().port;
-  boost::system::error_code no_literal;
-  const auto literal = boost::asio::ip::make_address(made.self.address.host, no_literal);
-  if (!no_literal && literal.is_unspecified()) {
+  const auto known = known_addresses(made.self.address.host);
+  if (!known.empty() && known.front().is_unspecified()) {
     throw kith::error{errc::invalid_option,
                       "advertise: other members would dial " + to_string(made.self.address) +
                           ", which is no machine; give the address at which they reach this one"};

@@ -6,19 +6,23 @@
 // more, up to a named bound: a substitute. It is started when a job finds no idle thread, takes the
 // newest first, which is most likely what somebody waits for, and ends when there is no job left or
 // fewer jobs wait than there are substitutes.
+//
+// At the bound jobs that would wait too are not started (job_queue.hpp). Where nothing else moves,
+// as when each loader of a long row waits for the next one, the oldest is started all the same
+// after a while: it may not wait, and the row ends with its error.
 #pragma once
 
 #include <kith/core/mutex.hpp>
 #include <kith/error.hpp>
 #include <kith/net/io_threads.hpp>
+#include <kith/net/job_queue.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -33,11 +37,15 @@ struct worker_limits {
   std::size_t queue = 65536;
   /// Jobs that may wait for other jobs at a time; one more may not wait. As many substitutes.
   std::size_t waiting_jobs = 64;
+  /// For so long all that run waited, none began or ended, and none may be started: then one is
+  /// started anyway.
+  std::chrono::milliseconds stalled{1000};
 };
 
 class worker_pool {
  public:
-  using job = std::function<void()>;
+  using job = job_queue::job;
+  using clock = std::chrono::steady_clock;
 
   /// Throws kith::error(overloaded) where the system starts no more threads.
   explicit worker_pool(const worker_limits& limits);
@@ -46,9 +54,10 @@ class worker_pool {
   worker_pool& operator=(const worker_pool&) = delete;
 
   /// False when the queue is full or the pool has stopped: the job will not run. It may not throw.
-  [[nodiscard]] bool post(job what);
+  /// `of` says which jobs run the same user's code.
+  [[nodiscard]] bool post(job what, job_queue::kind of = 0);
 
-  [[nodiscard]] bool on_one_of_them() const { return current() == shared_.get(); }
+  [[nodiscard]] bool on_one_of_them() const { return here().pool == shared_.get(); }
 
   /// The right of one job to wait for others, which it gives back at its end.
   class waiting_job;
@@ -64,11 +73,17 @@ class worker_pool {
 
   /// Outlives the pool where a job hangs.
   struct shared {
+    explicit shared(const worker_limits& limits)
+        : jobs{limits.waiting_jobs}, stalled{limits.stalled} {}
+
     kith::mutex mutex;
     condition_variable changed;
-    std::deque<job> waiting KITH_GUARDED_BY(mutex);
+    job_queue jobs KITH_GUARDED_BY(mutex);
+    const std::chrono::milliseconds stalled;
+    /// When a job began or ended last.
+    clock::time_point moved KITH_GUARDED_BY(mutex) = clock::now();
     std::size_t running_threads KITH_GUARDED_BY(mutex) = 0;
-    /// Of the lasting threads.
+    /// Threads without a job.
     std::size_t idle KITH_GUARDED_BY(mutex) = 0;
     std::size_t waiting_jobs KITH_GUARDED_BY(mutex) = 0;
     /// Invariant: no more than the limit of waiting_jobs.
@@ -78,22 +93,28 @@ class worker_pool {
     bool stopped KITH_GUARDED_BY(mutex) = false;
   };
 
-  /// The pool whose thread this is.
-  static const shared*& current();
+  /// The pool whose thread this is, and the kind of the job that it runs.
+  struct standing {
+    const shared* pool = nullptr;
+    job_queue::kind of = 0;
+  };
+  static standing& here();
   static void work(shared& with, role as = role::lasting);
-  /// Waits for the next job. False: the thread is to end.
-  static bool take(shared& with, role as, job& next) KITH_REQUIRES(with.mutex);
+  /// Waits for the next job. Nothing: the thread is to end.
+  static std::optional<job_queue::started> take(shared& with, role as) KITH_REQUIRES(with.mutex);
+  [[nodiscard]] static bool ends(const shared& with, role as) KITH_REQUIRES(with.mutex);
   /// Starts a substitute if a job finds no thread and one may be.
   static void add_substitute(const std::shared_ptr<shared>& with) KITH_EXCLUDES(with->mutex);
 
   const worker_limits limits_;
-  std::shared_ptr<shared> shared_ = std::make_shared<shared>();
+  std::shared_ptr<shared> shared_;
   std::vector<std::thread> threads_;
 };
 
 // --- implementation ---
 
-inline worker_pool::worker_pool(const worker_limits& limits) : limits_{limits} {
+inline worker_pool::worker_pool(const worker_limits& limits)
+    : limits_{limits}, shared_{std::make_shared<shared>(limits)} {
   {
     const mutex_lock lock{shared_->mutex};
     shared_->running_threads = limits.threads;
@@ -117,39 +138,52 @@ inline worker_pool::worker_pool(const worker_limits& limits) : limits_{limits} {
   }
 }
 
-inline const worker_pool::shared*& worker_pool::current() {
-  thread_local const shared* pool = nullptr;
-  return pool;
+inline worker_pool::standing& worker_pool::here() {
+  thread_local standing mine;
+  return mine;
 }
 
-inline bool worker_pool::take(shared& with, role as, job& next) {
-  if (as == role::substitute) {
-    const bool surplus = with.substitutes.size() > with.waiting_jobs;
-    if (with.stopped || surplus || with.waiting.empty()) return false;
-    next = std::move(with.waiting.back());
-    with.waiting.pop_back();
-    return true;
-  }
-  while (!with.stopped && with.waiting.empty()) {
+/// A substitute without a job to come, or beyond the jobs that wait, is not needed any more.
+inline bool worker_pool::ends(const shared& with, role as) {
+  const bool surplus = with.jobs.empty() || with.substitutes.size() > with.waiting_jobs;
+  return with.stopped || (as == role::substitute && surplus);
+}
+
+inline std::optional<job_queue::started> worker_pool::take(shared& with, role as) {
+  while (!ends(with, as)) {
+    auto next = as == role::lasting ? with.jobs.start_oldest() : with.jobs.start_newest();
+    const bool nothing_moves = with.jobs.running() == with.waiting_jobs &&
+                               clock::now() >= with.moved + with.stalled;
+    if (!next && nothing_moves && !with.jobs.empty()) next = with.jobs.start_anyway();
+    if (next) {
+      with.moved = clock::now();
+      return next;
+    }
     ++with.idle;
-    with.changed.wait(with.mutex);
+    if (with.jobs.empty()) {
+      with.changed.wait(with.mutex);
+    } else {
+      static_cast<void>(with.changed.wait_until(with.mutex, clock::now() + with.stalled));
+    }
     --with.idle;
   }
-  if (with.stopped) return false;
-  next = std::move(with.waiting.front());
-  with.waiting.pop_front();
-  return true;
+  return std::nullopt;
 }
 
 inline void worker_pool::work(shared& with, role as) {
-  current() = &with;
-  job next;
+  standing& mine = here();
+  mine.pool = &with;
   mutex_lock lock{with.mutex};
-  while (take(with, as, next)) {
+  while (std::optional<job_queue::started> next = take(with, as)) {
     lock.unlock();
-    next();
-    next = nullptr;  // what it holds may end here, and not under the lock
+    mine.of = next->of;
+    next->run();
+    next->run = nullptr;  // what it holds may end here, and not under the lock
     lock.lock();
+    with.moved = clock::now();
+    with.jobs.ended(next->of);
+    // One that could not be started may be now.
+    if (!with.jobs.empty()) with.changed.notify_one();
   }
   const auto self = with.substitutes.find(std::this_thread::get_id());
   if (self != with.substitutes.end()) {
@@ -165,7 +199,7 @@ inline void worker_pool::add_substitute(const std::shared_ptr<shared>& with) {
   {
     const mutex_lock lock{with->mutex};
     ended.swap(with->ended);
-    const bool needed = !with->stopped && with->waiting.size() > with->idle &&
+    const bool needed = !with->stopped && with->jobs.size() > with->idle &&
                         with->substitutes.size() < with->waiting_jobs;
     if (needed) {
       try {
@@ -205,18 +239,19 @@ class worker_pool::waiting_job {
 inline std::unique_ptr<worker_pool::waiting_job> worker_pool::try_wait() {
   {
     const mutex_lock lock{shared_->mutex};
+    shared_->jobs.waits(here().of);
     if (shared_->waiting_jobs >= limits_.waiting_jobs) return nullptr;
     ++shared_->waiting_jobs;
   }
   return std::make_unique<waiting_job>(shared_);
 }
 
-inline bool worker_pool::post(job what) {
+inline bool worker_pool::post(job what, job_queue::kind of) {
   bool crowded = false;
   {
     const mutex_lock lock{shared_->mutex};
-    if (shared_->stopped || shared_->waiting.size() >= limits_.queue) return false;
-    shared_->waiting.push_back(std::move(what));
+    if (shared_->stopped || shared_->jobs.size() >= limits_.queue) return false;
+    shared_->jobs.push(of, std::move(what));
     crowded = shared_->waiting_jobs > 0;
   }
   shared_->changed.notify_one();
@@ -225,13 +260,13 @@ inline bool worker_pool::post(job what) {
 }
 
 inline std::size_t worker_pool::stop(std::chrono::milliseconds grace) {
-  std::deque<job> dropped;
+  std::vector<job> dropped;
   std::vector<std::thread> substitutes;
   std::size_t hanging = 0;
   {
     mutex_lock lock{shared_->mutex};
     shared_->stopped = true;
-    dropped.swap(shared_->waiting);
+    dropped = shared_->jobs.take_all();
     shared_->changed.notify_all();
     const auto deadline = std::chrono::steady_clock::now() + grace;
     while (shared_->running_threads > 0) {
