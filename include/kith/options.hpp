@@ -62,6 +62,10 @@ struct near_options {
   /// No near hit is older than this, even while invalidations cannot arrive; and no owner that was
   /// cut off serves longer. At least `least_staleness`: a member shows once a heartbeat (1 s) that
   /// it still belongs to its cluster. One heartbeat more keeps hits going through a lost packet.
+  ///
+  /// Counted on members' own monotonic clocks, which go on while a machine sleeps. A virtual
+  /// machine that is suspended from outside has none that does: what is read in the moment in which
+  /// it goes on may be as much older as it was suspended.
   duration max_staleness = std::chrono::seconds{3};
 
   static constexpr duration least_staleness = std::chrono::seconds{2};

@@ -147,6 +147,7 @@ struct totals {
   std::uint64_t quorums_lost = 0;
   std::uint64_t near_hits = 0;
   kith::duration oldest_near_hit{};
+  std::uint64_t events_at_rest = 0;
   branch_counts branches;
 };
 
@@ -189,6 +190,7 @@ int main(int argc, char** argv) {
     all.quorums_lost += report.quorum_lost ? 1 : 0;
     all.near_hits += report.operations.near_hits;
     all.oldest_near_hit = std::max(all.oldest_near_hit, report.oldest_near_hit);
+    all.events_at_rest = std::max(all.events_at_rest, report.events_at_rest);
     if (!chosen.quiet || !report.violations.empty()) print(report);
     if (report.violations.empty()) continue;
     ++all.failed;
@@ -205,9 +207,9 @@ int main(int argc, char** argv) {
               all.seeds, all.failed, all.operations,
               static_cast<double>(all.seeds) / took.count());
   std::printf("%" PRIu64 " near hits, none older than %" PRId64 " ms; %" PRIu64
-              " seeds lost their quorum\n",
+              " seeds lost their quorum; at rest up to %" PRIu64 " events a second and member\n",
               all.near_hits, static_cast<std::int64_t>(all.oldest_near_hit.count() / 1'000'000),
-              all.quorums_lost);
+              all.quorums_lost, all.events_at_rest);
   const int missing = all.seeds >= wide ? unvisited(all) : 0;
   return all.failed > 0 || missing > 0 ? 1 : 0;
 }

@@ -101,3 +101,44 @@ TEST_CASE("network: what arrives after a close is answered with a reset, not dro
   CHECK(two.first.lost == std::vector{sim::loss_kind::closed});
   CHECK(two.net.connections_of(0).empty());
 }
+
+TEST_CASE("network: nothing follows a chunk within which a reset struck") {
+  pair two;
+  two.net.options().reset_per_million = 1'000'000;
+  two.net.send(two.first.dialled, 0, bytes(10));
+  two.net.options().reset_per_million = 0;
+  two.net.send(two.first.dialled, 0, bytes(100));
+  two.run();
+  CHECK(two.second.bytes_in < 10);
+  CHECK(two.second.lost == std::vector{sim::loss_kind::reset});
+}
+
+TEST_CASE("network: what a lossy machine loses is sent again, in order") {
+  pair two;
+  two.net.lossy(1, true);
+  for (int i = 0; i < 20; ++i) two.net.send(two.first.dialled, 0, bytes(1));
+  two.run();
+  CHECK(two.second.bytes_in < 20);
+  CHECK(two.net.counters().lost_chunks > 0);
+  CHECK(two.net.held_at(0) == 1);
+  two.net.lossy(1, false);
+  // The longest back-off.
+  two.time.run_until(two.time.now() + 6s);
+  CHECK(two.second.bytes_in == 20);
+  CHECK(two.net.held_at(0) == 0);
+}
+
+TEST_CASE("network: what was lost before a cut is sent again behind it") {
+  pair two;
+  two.net.lossy(1, true);
+  for (int i = 0; i < 20; ++i) two.net.send(two.first.dialled, 0, bytes(1));
+  two.net.close(two.first.dialled, 0);
+  two.net.cut(0, 1);
+  two.net.lossy(1, false);
+  two.time.run_until(two.time.now() + 6s);
+  CHECK(two.second.lost.empty());
+  two.net.uncut(0, 1);
+  two.run();
+  CHECK(two.second.bytes_in == 20);
+  CHECK(two.second.lost == std::vector{sim::loss_kind::closed});
+}

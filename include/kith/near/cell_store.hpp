@@ -63,6 +63,7 @@ class cell_store : public table {
   /// Entries and their charges, dead ones that were not reclaimed yet included.
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::uint64_t bytes() const;
+  [[nodiscard]] std::uint64_t bytes_max() const;
   /// What the engine counted; its hits and misses are not counted there, see lookups().
   [[nodiscard]] store::counters engine_counters() const;
   [[nodiscard]] const lookup_counters& lookups() const { return lookups_; }
@@ -304,6 +305,11 @@ inline void cell_store::set_bytes_max(time_point now, std::uint64_t bytes_max) {
 inline std::size_t cell_store::size() const {
   mutex_lock held{mutex_};
   return engine_.size();
+}
+
+inline std::uint64_t cell_store::bytes_max() const {
+  mutex_lock held{mutex_};
+  return engine_.bytes_max();
 }
 
 inline std::uint64_t cell_store::bytes() const {

@@ -146,6 +146,8 @@ class coherence {
     return lane_.streams[lane_.slot_of(p)];
   }
   [[nodiscard]] std::size_t fills() const { return lane_.fills.size(); }
+  [[nodiscard]] std::size_t followers_most() const { return lane_.fills.followers_most(); }
+  [[nodiscard]] const coherence_options& options() const { return lane_.options; }
 
  private:
   [[nodiscard]] bool may_join(time_point now, const fill_request& read, const fill& under_way);

@@ -98,6 +98,13 @@ class fill_table {
   }
 
   [[nodiscard]] std::size_t size() const { return by_rid_.size(); }
+  [[nodiscard]] std::size_t followers_most() const {
+    std::size_t most = 0;
+    for (const std::list<fill>& home : by_partition_) {
+      for (const fill& one : home) most = std::max(most, one.followers.size());
+    }
+    return most;
+  }
   [[nodiscard]] bool empty(std::size_t slot) const { return by_partition_[slot].empty(); }
 
  private:

@@ -89,6 +89,11 @@ class control {
     return view != nullptr && view->size() == 1 ? never : membership_.freshness(now);
   }
   [[nodiscard]] const member_id& self() const { return membership_.self(); }
+  /// Caches that the cluster has not agreed on yet.
+  [[nodiscard]] std::size_t opening() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(caches_, [](const opened_cache& c) { return !c.agreed; }));
+  }
 
  private:
   struct opened_cache {

@@ -46,6 +46,7 @@ class pending_calls {
 
   [[nodiscard]] bool full() const { return slots_.size() >= limit_ || bytes_ >= bytes_limit_; }
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
   [[nodiscard]] store::handle add(call&& what);
   /// Takes the call out for good.

@@ -137,6 +137,9 @@ class router {
   void visit_request(std::uint64_t rid, Visit&& visit);
 
   [[nodiscard]] std::size_t pending() const { return calls_.size(); }
+  /// Of their keys and values.
+  [[nodiscard]] std::size_t pending_bytes() const { return calls_.bytes(); }
+  [[nodiscard]] const router_options& options() const { return options_; }
   [[nodiscard]] const router_counters& counters() const { return counters_; }
 
  private:
@@ -164,8 +167,9 @@ class router {
   void distrust(time_point now, const call& what);
   void fell_due(time_point now, store::handle at, outbox& out);
   [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
+  /// This member's own replica hears of a view a moment before the router does.
   void note_epoch(member_id from, partition_id p, epoch told, outbox& out) {
-    if (told > route_of(p).epoch) out.push_back(pull_view{from});
+    if (from != self_ && told > route_of(p).epoch) out.push_back(pull_view{from});
   }
 
   member_id self_;

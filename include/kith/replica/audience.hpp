@@ -85,6 +85,15 @@ class audience {
   [[nodiscard]] std::uint32_t session_of(const member_id& peer) const;
   [[nodiscard]] bool listens(const member_id& peer, std::size_t slot) const;
 
+  /// What is held now, each where it is most.
+  struct occupancy {
+    std::size_t log_entries = 0;
+    std::uint64_t in_flight = 0;
+    /// Invalidations that wait for their batch.
+    std::size_t waiting = 0;
+  };
+  [[nodiscard]] occupancy held() const;
+
  private:
   struct listener {
     std::uint32_t sid = 0;
@@ -247,6 +256,16 @@ inline std::uint32_t audience::session_of(const member_id& peer) const {
 inline bool audience::listens(const member_id& peer, std::size_t slot) const {
   const auto at = channels_[slot].streams.find(peer);
   return at != channels_[slot].streams.end() && at->second.state == listening::active;
+}
+
+inline auto audience::held() const -> occupancy {
+  occupancy most;
+  for (const auto& [id, who] : listeners_) most.in_flight = std::max(most.in_flight, who.in_flight);
+  for (const channel& c : channels_) {
+    most.log_entries = std::max(most.log_entries, c.log.size());
+    most.waiting = std::max(most.waiting, c.waiting);
+  }
+  return most;
 }
 
 // Sending.

@@ -55,6 +55,9 @@ class entries {
   [[nodiscard]] found peek(time_point now, std::uint64_t hash, byte_view key) {
     return shard_.peek(now, hash, key);
   }
+  [[nodiscard]] shard::found_const peek(time_point now, std::uint64_t hash, byte_view key) const {
+    return shard_.peek(now, hash, key);
+  }
 
   /// False when the entry is larger than all the cache may hold: nothing was done.
   bool put(time_point now, std::uint64_t hash, byte_view key, stored value, time_point expires);
@@ -68,6 +71,8 @@ class entries {
   void expire(time_point now, std::size_t work) { shard_.expire(now, work, unlinker{this}); }
   [[nodiscard]] time_point next_timeout() const { return shard_.next_timeout().value_or(never); }
   [[nodiscard]] const store::counters& counters() const { return shard_.counters(); }
+  [[nodiscard]] std::uint64_t bytes_held() const { return shard_.bytes(); }
+  [[nodiscard]] std::uint64_t bytes_bound() const { return shard_.bytes_max(); }
 
  private:
   struct link {

@@ -66,7 +66,9 @@ class holdings {
 
   /// Nullptr when the partition is another lane's.
   [[nodiscard]] owned_partition* partition(partition_id id);
+  [[nodiscard]] const owned_partition* partition(partition_id id) const;
   [[nodiscard]] std::vector<owned_partition>& partitions() { return partitions_; }
+  [[nodiscard]] const std::vector<owned_partition>& partitions() const { return partitions_; }
 
   /// A window of a member that left is gone, so nothing may be applied for it any more; it comes
   /// back as a new member.
@@ -117,11 +119,15 @@ inline holdings::holdings(const member_id& me, const replica_options& chosen)
   }
 }
 
-inline owned_partition* holdings::partition(partition_id id) {
+inline const owned_partition* holdings::partition(partition_id id) const {
   if (index_of(id) >= partition_count || index_of(id) % options.lanes != options.lane) {
     return nullptr;
   }
   return &partitions_[index_of(id) / options.lanes];
+}
+
+inline owned_partition* holdings::partition(partition_id id) {
+  return const_cast<owned_partition*>(std::as_const(*this).partition(id));
 }
 
 inline bool holdings::serves(time_point now, const owned_partition& of, cache_id cache) const {

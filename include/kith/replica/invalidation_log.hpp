@@ -27,6 +27,8 @@ class invalidation_log {
   [[nodiscard]] std::uint64_t begin() const { return end_ - entries_.size(); }
   [[nodiscard]] std::uint64_t end() const { return end_; }
 
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+
   /// Requires begin() <= from and from + count <= end().
   [[nodiscard]] std::vector<wire::invalidation> copy(std::uint64_t from,
                                                      std::uint64_t count) const {

@@ -45,6 +45,27 @@ struct local_read {
   byte_view value;
 };
 
+/// What an owner has of a key, whether it may serve it or not.
+struct holding {
+  bool present = false;
+  /// The entry's; where there is none, the partition's newest.
+  kith::version version;
+};
+
+/// What one lane's replica holds at present, beside what is said in replica_options. A `most` is of
+/// one key, one member or one partition.
+struct occupancy {
+  std::size_t loads = 0;
+  std::size_t load_waiters_most = 0;
+  std::size_t processors = 0;
+  std::size_t pending_writes_most = 0;
+  std::size_t pending_write_bytes = 0;
+  std::size_t operations_most = 0;
+  audience::occupancy told;
+  /// Of all caches, the bytes above their bounds.
+  std::uint64_t bytes_over = 0;
+};
+
 class replica {
  public:
   replica(const member_id& self, const replica_options& options)
@@ -104,6 +125,12 @@ class replica {
                                                   byte_view key);
 
   [[nodiscard]] bool owns(partition_id partition);
+  /// For checkers: leaves no trace. Absent where this member is not the owner.
+  [[nodiscard]] std::optional<holding> peek(time_point now, partition_id partition, cache_id cache,
+                                            std::uint64_t hash, byte_view key) const;
+  /// For checkers: looks at every partition.
+  [[nodiscard]] occupancy held() const;
+  [[nodiscard]] const replica_options& options() const { return held_.options; }
   [[nodiscard]] const kith::replica::counters& counters() const { return held_.counters; }
   /// Nullptr when no entry of the cache ever came and nobody opened it.
   [[nodiscard]] const entries* cache(cache_id id) const { return held_.find_cache(id); }
@@ -243,6 +270,41 @@ inline std::optional<local_read> replica::try_get(time_point now, partition_id p
   local_read result{found->value().version, std::nullopt, found->value().value};
   if (found->expires() < never) result.ttl_left = found->expires() - now;
   return result;
+}
+
+inline std::optional<holding> replica::peek(time_point now, partition_id partition, cache_id cache,
+                                            std::uint64_t hash, byte_view key) const {
+  const owned_partition* in = std::as_const(held_).partition(partition);
+  if (in == nullptr || !in->owned) return std::nullopt;
+  const entries* known = held_.find_cache(cache);
+  if (known == nullptr) return holding{false, in->newest()};
+  const auto found = known->peek(now, hash, key);
+  return found ? holding{true, found->value().version} : holding{false, in->newest()};
+}
+
+inline occupancy replica::held() const {
+  occupancy now;
+  now.loads = held_.loads.size();
+  held_.loads.for_each([&](const load& one) {
+    now.load_waiters_most = std::max(now.load_waiters_most, one.waiters.size());
+  });
+  now.processors = held_.busy.size();
+  held_.busy.for_each([&](const busy_key& one) {
+    now.pending_writes_most = std::max(now.pending_writes_most, one.queue.size());
+  });
+  now.pending_write_bytes = held_.pending_write_bytes;
+  for (const owned_partition& in : held_.partitions()) {
+    for (const auto& [who, window] : in.windows) {
+      now.operations_most = std::max(now.operations_most, window.size());
+    }
+  }
+  now.told = held_.audience.held();
+  for (const auto& cache : held_.caches()) {
+    if (cache->bytes_held() > cache->bytes_bound()) {
+      now.bytes_over += cache->bytes_held() - cache->bytes_bound();
+    }
+  }
+  return now;
 }
 
 inline bool replica::owns(partition_id partition) {

@@ -67,6 +67,10 @@ class work_table {
   void for_each(Visit&& visit) {
     for (auto& [number, run] : runs_) visit(run.work);
   }
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const auto& [number, run] : runs_) visit(run.work);
+  }
 
   [[nodiscard]] time_point next_deadline() const {
     return deadlines_.empty() ? never : deadlines_.begin()->first;

@@ -15,6 +15,7 @@
 #include <kith/near/gates.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/vouching.hpp>
 
 #include <cstddef>
 #include <map>
@@ -71,8 +72,9 @@ inline void authority_oracle::look(std::vector<violation>& into) {
     const time_point confirmed =
         host.gates().coordinator() == near::never_heard
             ? time_point::min()
-            : cluster_.time().now() - (host.now() - host.gates().coordinator());
-    if (confirmed <= *over) {
+            : host.clock().first(host.gates().coordinator());
+    const member_id& coordinator = host.control().membership().current()->oldest().id;
+    if (confirmed - stood_still(cluster_, coordinator, confirmed, cluster_.time().now()) <= *over) {
       ++at;
       continue;
     }

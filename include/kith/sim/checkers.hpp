@@ -13,11 +13,15 @@
 //                 max_staleness before the read
 //   E6 epoch      no value is of an epoch that was over at its reader when the read was invoked, as
 //                 long as entries do not move with their partition
+//   E8 held       a read returns nothing older than what an owner was seen to hold max_staleness
+//                 before it was invoked, on the reader's line of views, and no value that was gone
+//                 there by then. Beyond E1 this counts what nobody acknowledged
 //   I12, I13      views of one key are equal; a life's view numbers only grow
 //   A1            see authority_oracle.hpp
 #pragma once
 
 #include <kith/cluster/view.hpp>
+#include <kith/codec.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
@@ -25,11 +29,13 @@
 #include <kith/sim/authority_oracle.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/vouching.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -49,6 +55,8 @@ class checker {
 
   /// After every event: views.
   void look();
+  /// Before a member's machines end.
+  void end_of_life(sim::host& over);
 
   void invoked_add(std::uint32_t key);
   /// Whatever the answer was. Behind check(): an epoch that begins in the event of the answer may
@@ -62,6 +70,10 @@ class checker {
   /// A row of the database was written and the erase of its key acknowledged.
   void wrote_row(const record& erase, std::int64_t row);
   void check_row(const record& read);
+  /// Who vouches for what the operation may be told, at its start.
+  void note_vouchers(record& op) const;
+  /// max_staleness before the read was invoked.
+  [[nodiscard]] time_point bound_of(const record& read) const;
   [[nodiscard]] std::int64_t row_owed(std::size_t member, std::uint32_t key) const;
 
   /// The epoch of the key's partition, as the member knows it.
@@ -100,6 +112,10 @@ class checker {
 
   void fail(const std::string& rule, const record& op, const std::string& more);
   void check_read(const record& op);
+  // held_values.hpp
+  void look_at_owners(std::uint32_t key);
+  void note_held(std::deque<acknowledged>& all, const acknowledged& seen) const;
+  void check_held(const record& op);
   enum class of_cache : std::uint8_t { registers, rows };
   void check_session(const record& op, of_cache in);
   void check_epoch(const record& op);
@@ -114,7 +130,7 @@ class checker {
     sim::host& host = cluster_.host(op.member);
     return !host.running() || host.control().self() != op.as;
   }
-  [[nodiscard]] bool same_line(const kith::cluster::view_key& wrote, std::size_t reader) const;
+  [[nodiscard]] bool same_line(const kith::cluster::view_key& wrote, const record& read) const;
   [[nodiscard]] bool owes(const acknowledged& write, const record& read) const;
   /// Sets the owner of the key as the writer knows it, and the view in which that owner is.
   void set_side(const record& op, acknowledged& write) const;
@@ -126,8 +142,12 @@ class checker {
   std::optional<authority_oracle> authority_;
   std::map<kith::cluster::view_key, std::uint64_t> hashes_;
   std::map<std::size_t, std::pair<member_id, kith::cluster::view_key>> installed_;
+  /// The last view of an identity that is over, and when it ended.
+  std::map<member_id, std::pair<kith::cluster::view_key, time_point>> ended_;
   std::map<std::uint32_t, std::vector<acknowledged>> registers_;
   std::map<std::uint32_t, std::vector<acknowledged>> rows_;
+  /// What owners were seen to hold of the registers: when first, in which view, and who.
+  std::map<std::uint32_t, std::deque<acknowledged>> held_;
   /// When an erase of a key that may still land was invoked last.
   std::map<std::uint32_t, time_point> erase_invoked_;
   /// By time of the answer.
@@ -170,6 +190,7 @@ inline void checker::look() {
       violations_.push_back(
           {"I12: two views of number " + std::to_string(view->key.number.value()) + " differ"});
     }
+    if (self != now_self) ended_.emplace(self, std::pair{last, cluster_.time().now()});
     if (self == now_self) {
       if (view->key.number <= last.number) {
         violations_.push_back({"I13: a member's view number fell"});
@@ -180,6 +201,12 @@ inline void checker::look() {
     last = view->key;
   }
   if (authority_) authority_->look(violations_);
+}
+
+inline void checker::end_of_life(sim::host& over) {
+  const auto& view = over.control().membership().current();
+  if (view == nullptr) return;
+  ended_.emplace(over.control().self(), std::pair{view->key, cluster_.time().now()});
 }
 
 /// The first of a key: no addition was answered before the epochs that run now.
@@ -205,9 +232,10 @@ inline void checker::fail(const std::string& rule, const record& op, const std::
 
 /// Two sides of a cluster that was cut in two owe each other nothing. A reader that lags behind its
 /// own line does owe, unless its coordinator is alive and lags with it, or went on to another line:
-/// then they are a side.
-inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t reader) const {
-  const kith::cluster::view* view = view_of(reader);
+/// then they are a side. So they are for max_staleness after such a coordinator died or gave up:
+/// the reader has its echo, and cannot know.
+inline bool checker::same_line(const kith::cluster::view_key& wrote, const record& read) const {
+  const kith::cluster::view* view = view_of(read.member);
   if (view == nullptr) return false;
   if (lineage_.leads(wrote, view->key)) return true;
   if (!lineage_.leads(view->key, wrote)) return false;
@@ -217,7 +245,10 @@ inline bool checker::same_line(const kith::cluster::view_key& wrote, std::size_t
     if (other->key == view->key) return false;
     return lineage_.leads(wrote, other->key) || lineage_.leads(other->key, wrote);
   }
-  return true;
+  const auto over = ended_.find(view->oldest().id);
+  if (over == ended_.end()) return true;
+  const auto& [last, when] = over->second;
+  return last != view->key || when < read.bound;
 }
 
 /// The view of the owner that the writer knows, or the writer's own.
@@ -239,7 +270,7 @@ inline void checker::set_side(const record& op, acknowledged& write) const {
 inline bool checker::owes(const acknowledged& write, const record& read) const {
   const bool from_start =
       lineage_.leads(write.side, read.asked_in) || lineage_.leads(read.asked_in, write.side);
-  if (!from_start || !same_line(write.side, read.member)) return false;
+  if (!from_start || !same_line(write.side, read)) return false;
   // Acknowledged in a view that the reader's line had left: by an owner that lags, or by those who
   // stayed behind as another side.
   const kith::cluster::view* view = view_of(read.member);
@@ -247,9 +278,32 @@ inline bool checker::owes(const acknowledged& write, const record& read) const {
   return !left || write.at < *left || view->contains(write.owner);
 }
 
+inline void checker::note_vouchers(record& op) const {
+  const kith::cluster::view* view = view_of(op.member);
+  if (view == nullptr) return;
+  op.coordinator = view->oldest().id;
+  const auto* owner = view->owner_of(partition_of_key(op.key));
+  if (owner != nullptr) op.owner = owner->id;
+}
+
+/// Counted on the reader's own clock: while that stands still, nothing grows old for it. And on the
+/// clocks of those who vouch, when it asked or by now (vouching.hpp).
+inline time_point checker::bound_of(const record& read) const {
+  const host_clock& clock = cluster_.host(read.member).clock();
+  const time_point by = clock.first(clock.at(read.invoked) - max_staleness_);
+  record now = read;
+  note_vouchers(now);
+  const std::set<member_id> vouch{read.owner, read.coordinator, now.owner, now.coordinator};
+  duration more{};
+  for (const member_id& who : vouch) {
+    if (who != read.as) more += stood_still(cluster_, who, by, cluster_.time().now());
+  }
+  return by - more;
+}
+
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,
                                                           const record& read) const {
-  const time_point by = read.invoked - max_staleness_;
+  const time_point by = read.bound;
   std::optional<acknowledged> newest;
   if (moved(read)) return newest;
   for (const acknowledged& one : all) {
@@ -324,11 +378,13 @@ inline void checker::acknowledge(const record& op) {
 }
 
 inline void checker::check(const record& op) {
+  if (op.kind != operation_kind::add) look_at_owners(op.key);
   if (op.failed) return;
   switch (op.kind) {
     case operation_kind::read:
       check_read(op);
       if (!op.yes) break;
+      check_held(op);
       check_session(op, of_cache::registers);
       check_epoch(op);
       break;
@@ -357,7 +413,7 @@ inline void checker::check_row(const record& read) {
   check_epoch(read);
   const auto found = rows_.find(read.key);
   if (found == rows_.end() || moved(read)) return;
-  const time_point by = read.invoked - max_staleness_;
+  const time_point by = read.bound;
   for (const acknowledged& one : found->second) {
     if (one.at < by && one.value > read.value && owes(one, read)) {
       fail("E5", read, "row " + std::to_string(one.value) + " was acknowledged");
@@ -376,9 +432,12 @@ inline std::int64_t checker::row_owed(std::size_t member, std::uint32_t key) con
     record now;
     now.member = member;
     now.asked_in = view_key_of(member);
+    now.bound = cluster_.time().now();
     if (owes(one, now)) newest = std::max(newest, one.value);
   }
   return newest;
 }
 
 }  // namespace kith::sim
+
+#include <kith/sim/held_values.hpp>

@@ -83,6 +83,8 @@ class cluster {
   /// No load that begins from now on hangs.
   void end_hangs() { options_.load_hang_every = 0; }
   void pause(std::size_t index, duration length) { hosts_[index]->pause(length); }
+  /// A pause in which the member's own clock stands still.
+  void freeze(std::size_t index, duration length) { hosts_[index]->freeze(length); }
   /// Leaves in order and returns when it has left.
   void leave(std::size_t index);
 

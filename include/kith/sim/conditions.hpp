@@ -29,8 +29,6 @@ namespace kith::sim {
 
 class conditions {
  public:
-  explicit conditions(duration max_staleness) : max_staleness_{max_staleness} {}
-
   /// The epochs of the keys as the remover's member knows them; absent keys are not removed.
   using epochs = std::map<std::uint32_t, epoch>;
 
@@ -64,7 +62,6 @@ class conditions {
   [[nodiscard]] bool removed_between(std::uint32_t key, time_point from, time_point to) const;
   void fail(const char* rule, const record& op, const std::string& more);
 
-  duration max_staleness_;
   std::vector<removal> removals_;
   std::set<std::pair<std::uint32_t, version>> bases_;
   std::map<std::pair<std::uint32_t, epoch>, std::vector<success>> puts_;
@@ -128,7 +125,7 @@ inline void conditions::read(const record& op) {
   const auto born = born_.find(op.value);
   if (born == born_.end()) return;
   for (const removal& one : removals_) {
-    if (one.answered == never || one.answered + max_staleness_ >= op.invoked) continue;
+    if (one.answered == never || one.answered >= op.bound) continue;
     if (one.invoked <= born->second || !one.certain.contains(op.key)) continue;
     if (one.keys.at(op.key) != op.version.epoch) continue;
     return fail("C3", op, "it was removed before");

@@ -10,6 +10,7 @@
 #include <kith/options.hpp>
 #include <kith/sim/cluster.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -32,13 +33,17 @@ enum class fault : std::uint8_t {
   reset,
   slow_reader,
   late_ticks,
+  freeze,
+  isolated_pair,
+  flip_flop,
+  stall,
 };
-inline constexpr std::size_t fault_count = 10;
+inline constexpr std::size_t fault_count = 14;
 
 [[nodiscard]] constexpr std::string_view to_string(fault which) {
   constexpr std::array<std::string_view, fault_count> names{
-      "crash", "silent_crash", "pause", "partition",   "one_way_loss",
-      "clog",  "duplicate",    "reset", "slow_reader", "late_ticks"};
+      "crash", "silent_crash", "pause",      "partition", "one_way_loss",  "clog",      "duplicate",
+      "reset", "slow_reader",  "late_ticks", "freeze",    "isolated_pair", "flip_flop", "stall"};
   return names[static_cast<std::size_t>(which)];
 }
 
@@ -70,8 +75,14 @@ class fault_injector {
   void schedule(fault which);
   void strike(fault which);
   void crash(bool silently);
-  void pause();
+  void pause(fault which);
   void partition();
+  void isolate_pair();
+  /// Members of different sides do not reach each other, but both reach the bridge, if it is one.
+  void cut_apart(const std::vector<bool>& side, std::size_t bridge, duration length);
+  void flip_flop();
+  void flip_flop(host_index from, host_index to, std::uint64_t rounds);
+  void stall();
   void one_way();
   void clog();
   void duplicate();
@@ -173,13 +184,17 @@ inline void fault_injector::strike(fault which) {
   switch (which) {
     case fault::crash: return crash(false);
     case fault::silent_crash: return crash(true);
-    case fault::pause: return pause();
+    case fault::pause:
+    case fault::freeze: return pause(which);
     case fault::partition: return partition();
     case fault::one_way_loss: return one_way();
     case fault::clog: return clog();
     case fault::duplicate_connection: return duplicate();
     case fault::reset: return reset();
     case fault::slow_reader: return slow_reader();
+    case fault::isolated_pair: return isolate_pair();
+    case fault::flip_flop: return flip_flop();
+    case fault::stall: return stall();
     case fault::late_ticks: return;
   }
 }
@@ -224,16 +239,16 @@ inline void fault_injector::crash(bool silently) {
   });
 }
 
-inline void fault_injector::pause() {
-  const std::size_t victim = any_member(fault::pause);
+inline void fault_injector::pause(fault which) {
+  const std::size_t victim = any_member(which);
   // Near the limits of the protocol as often as anywhere.
   constexpr std::array<std::int64_t, 4> limits_ms{3000, 4000, 5000, 6000};
-  duration length = between(fault::pause, 10, 12'000);
-  if (random(fault::pause).below(2) == 0) {
-    const std::int64_t limit = limits_ms[random(fault::pause).below(limits_ms.size())];
-    length = between(fault::pause, limit * 9 / 10, limit * 11 / 10);
+  duration length = between(which, 10, 12'000);
+  if (random(which).below(2) == 0) {
+    const std::int64_t limit = limits_ms[random(which).below(limits_ms.size())];
+    length = between(which, limit * 9 / 10, limit * 11 / 10);
   }
-  cluster_.pause(victim, length);
+  which == fault::freeze ? cluster_.freeze(victim, length) : cluster_.pause(victim, length);
 }
 
 inline void fault_injector::partition() {
@@ -244,14 +259,28 @@ inline void fault_injector::partition() {
   const std::uint64_t shape = draw.below(3);
   const std::size_t chosen = draw.below(n);
   for (std::size_t i = 0; i < n; ++i) side[i] = shape == 1 ? i == chosen : draw.below(2) == 0;
-  const std::size_t bridge = shape == 2 ? chosen : n;
+  cut_apart(side, shape == 2 ? chosen : n, between(fault::partition, 500, 20'000));
+}
+
+/// Often an owner and a reader of what it owns: they agree with each other and with nobody else.
+inline void fault_injector::isolate_pair() {
+  random_source& draw = random(fault::isolated_pair);
+  const std::size_t n = cluster_.size();
+  std::vector<bool> side(n);
+  const std::size_t one = draw.below(n);
+  side[one] = side[(one + 1 + draw.below(std::max<std::size_t>(n, 2) - 1)) % n] = true;
+  cut_apart(side, n, between(fault::isolated_pair, 500, 20'000));
+}
+
+inline void fault_injector::cut_apart(const std::vector<bool>& side, std::size_t bridge,
+                                      duration length) {
+  const std::size_t n = side.size();
   std::vector<std::pair<host_index, host_index>> cut;
   for (host_index a = 0; a < n; ++a) {
     for (host_index b = 0; b < n; ++b) {
       if (side[a] != side[b] && a != bridge && b != bridge) cut.emplace_back(a, b);
     }
   }
-  const duration length = between(fault::partition, 500, 20'000);
   for (const auto& [a, b] : cut) cluster_.network().cut(a, b);
   // Healed even when the faults are over: a partition has an end of its own.
   cluster_.time().after(length, [this, cut] {
@@ -267,6 +296,31 @@ inline void fault_injector::one_way() {
   if (from == to) return;
   cluster_.network().cut(from, to);
   cluster_.time().after(length, [this, from, to] { cluster_.network().uncut(from, to); });
+}
+
+/// A one-way cut that comes and goes, as on a link that is routed to and fro.
+inline void fault_injector::flip_flop() {
+  random_source& draw = random(fault::flip_flop);
+  const auto from = static_cast<host_index>(draw.below(cluster_.size()));
+  const auto to = static_cast<host_index>(draw.below(cluster_.size()));
+  const std::uint64_t rounds = draw.between(2, 5);
+  if (from != to) flip_flop(from, to, rounds);
+}
+
+inline void fault_injector::flip_flop(host_index from, host_index to, std::uint64_t rounds) {
+  const duration off = between(fault::flip_flop, 500, 20'000);
+  const duration on = between(fault::flip_flop, 500, 20'000);
+  cluster_.network().cut(from, to);
+  // The cut has an end of its own; the next one comes only while there are faults.
+  cluster_.time().after(off, [this, from, to] { cluster_.network().uncut(from, to); });
+  if (rounds > 1) after(off + on, [=, this] { flip_flop(from, to, rounds - 1); });
+}
+
+inline void fault_injector::stall() {
+  const auto victim = static_cast<host_index>(any_member(fault::stall));
+  const duration length = between(fault::stall, 500, 15'000);
+  cluster_.network().lossy(victim, true);
+  cluster_.time().after(length, [this, victim] { cluster_.network().lossy(victim, false); });
 }
 
 inline void fault_injector::clog() {

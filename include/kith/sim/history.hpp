@@ -35,10 +35,15 @@ struct record {
   std::uint32_t key = 0;
   /// The member's view when it asked.
   kith::cluster::view_key asked_in;
-  /// The epoch of the key's partition, as the member knew it then.
+  /// The epoch of the key's partition, as the member knew it then; who owned it, and who
+  /// coordinated the view.
   epoch began;
+  member_id owner;
+  member_id coordinator;
   time_point invoked;
   time_point answered;
+  /// What was done before this time a read has to see (checker::bound_of).
+  time_point bound;
   bool failed = false;
   /// Of a read: something was found. Of a conditional write: it was put.
   bool yes = false;

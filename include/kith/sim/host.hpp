@@ -3,7 +3,7 @@
 // sessions over the simulated network, dials, loads, timers.
 //
 // A host can crash (everything is gone; a later start is a new member), pause (nothing runs, what
-// arrives waits) and starve (timers are late).
+// arrives waits), freeze (the same, and its clock stands still) and starve (timers are late).
 #pragma once
 
 #include <kith/core/endpoint.hpp>
@@ -16,6 +16,7 @@
 #include <kith/node/control.hpp>
 #include <kith/node/hooks.hpp>
 #include <kith/node/lane.hpp>
+#include <kith/sim/host_clock.hpp>
 #include <kith/sim/network.hpp>
 #include <kith/sim/scheduler.hpp>
 #include <kith/wire/packet.hpp>
@@ -29,6 +30,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,8 +63,23 @@ struct host_counters {
   std::uint64_t malformed = 0;
   std::uint64_t violations = 0;
   std::uint64_t dropped_packets = 0;
+  /// Packets of its machines to itself: they have shorter ways.
+  std::uint64_t to_itself = 0;
   std::uint64_t sessions = 0;
   std::uint64_t duplicate_sessions = 0;
+};
+
+/// What a host holds at present beside its machines.
+struct host_occupancy {
+  /// To one peer, those that will be closed not counted.
+  std::size_t links_most = 0;
+  std::size_t connections = 0;
+  std::size_t dials = 0;
+  /// For one peer that is being dialled, and for how many.
+  std::size_t packets_most = 0;
+  std::size_t peers_waited_for = 0;
+  std::size_t inputs = 0;
+  std::size_t decoding = 0;
 };
 
 class host final : public endpoint_events {
@@ -75,7 +92,8 @@ class host final : public endpoint_events {
   void start(const member_id& id, std::uint64_t seed);
   /// The process ends at once. `silently`: its machine is dead too and answers nothing.
   void crash(bool silently);
-  void pause(duration length);
+  void pause(duration length) { stand(length, clock_meanwhile::runs); }
+  void freeze(duration length) { stand(length, clock_meanwhile::stands); }
   /// Leaves in order; `running` stays true until the others agreed.
   void leave();
 
@@ -84,9 +102,15 @@ class host final : public endpoint_events {
   [[nodiscard]] bool has_left() const { return left_; }
   [[nodiscard]] host_index index() const { return index_; }
   [[nodiscard]] const host_counters& counters() const { return counters_; }
+  [[nodiscard]] const host_options& options() const { return options_; }
+  [[nodiscard]] host_occupancy held() const;
+  /// Bytes of near entries above the bounds of their caches.
+  [[nodiscard]] std::uint64_t near_bytes_over() const;
 
-  /// The host's own clock: its zero is not the simulation's.
-  [[nodiscard]] time_point now() const { return time_.now() + clock_offset_; }
+  [[nodiscard]] time_point now() const { return clock_.at(time_.now()); }
+  [[nodiscard]] const host_clock& clock() const { return clock_; }
+  /// True for every identity that it has or had.
+  [[nodiscard]] bool has_been(const member_id& who) const { return identities_.contains(who); }
 
   void set_tick_delay(std::function<duration()> drawn) { options_.tick_delay = std::move(drawn); }
   /// A second connection to a peer, as when both sides dial at once.
@@ -97,6 +121,8 @@ class host final : public endpoint_events {
   [[nodiscard]] node::lane& lane(partition_id p) { return *node_->lanes[node::lane_of(p)]; }
   [[nodiscard]] const std::vector<std::unique_ptr<node::lane>>& lanes() { return node_->lanes; }
   [[nodiscard]] near::gates& gates() { return gates_; }
+  /// The number of a cache in this member's cluster; absent where the member has not opened it.
+  [[nodiscard]] std::optional<cache_id> cache_named(const std::string& name) const;
 
   // The port's side. Inputs of a paused host wait until it goes on.
   void submit(node::call&& what);
@@ -122,7 +148,11 @@ class host final : public endpoint_events {
   struct connection {
     wire::session session;
     std::optional<endpoint> dialled;
+    /// Whose packets wait for it, until it opens or fails.
+    member_id wanted{};
     bool announced = false;
+    /// It is, or was, what the machines know as the session with its peer.
+    bool was_link = false;
     /// It lost against another one and will be closed by this side.
     bool draining = false;
   };
@@ -132,6 +162,8 @@ class host final : public endpoint_events {
     member_id peer;
   };
 
+  enum class clock_meanwhile : std::uint8_t { runs, stands };
+  void stand(duration length, clock_meanwhile clock);
   /// Runs `input` now, or when the host goes on.
   void when_awake(std::function<void()> input);
   void after_input();
@@ -146,6 +178,7 @@ class host final : public endpoint_events {
   [[nodiscard]] bool wins(const connection& one, const connection& other);
   void opened(std::uint64_t id);
   void take_as_link(std::uint64_t id);
+  void drain_others(const member_id& peer, std::uint64_t winner);
   void promote(const member_id& peer);
   void lost_link(const member_id& peer);
   void drop_waiting(const member_id& peer);
@@ -184,7 +217,8 @@ class host final : public endpoint_events {
   network& network_;
   host_options options_;
   host_index index_;
-  duration clock_offset_{};
+  host_clock clock_;
+  std::set<member_id> identities_;
   near::gates gates_;
   std::unique_ptr<machines> node_;
   /// One more at every start: what was scheduled for an earlier life does nothing.
@@ -210,6 +244,7 @@ class host final : public endpoint_events {
   std::shared_ptr<const cluster::view> view_;
   std::map<std::string, node::open_answered> answers_;
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_;
+  std::map<std::string, cache_id> cache_ids_;
   std::map<std::uint64_t, node::complete> decoding_;
   host_counters counters_;
 };

@@ -26,9 +26,10 @@ inline void host::dial(const endpoint& where, const member_id& peer) {
   const std::optional<host_index> to = options_.find(where);
   if (!to || *to == index_) {
     const auto why = to ? cluster::dial_failure::self : cluster::dial_failure::refused;
-    time_.after(duration{1000}, [this, life = life_, where, why] {
+    time_.after(duration{1000}, [this, life = life_, where, why, peer] {
       if (life != life_) return;
-      when_awake([this, where, why] {
+      when_awake([this, where, why, peer] {
+        if (!peer.nobody()) drop_waiting(peer);
         node::control::outbox out;
         control().on_dial_failed(now(), where, why, out);
         run(out);
@@ -50,7 +51,8 @@ inline void host::on_dialled(std::uint64_t dial, dial_result result, std::uint64
   dials_.erase(found);
   if (result == dial_result::connected) {
     connections_[id] = std::make_shared<connection>(
-        connection{wire::session{session_config(wire::session_role::dialler)}, asked.where});
+        connection{wire::session{session_config(wire::session_role::dialler)}, asked.where,
+                   asked.peer});
     return flush(id);
   }
   when_awake([this, asked, result] {
@@ -108,6 +110,7 @@ inline void host::close(std::uint64_t id) {
   }
   if (over.announced || !over.dialled) return;
   // A dial that did not get through its handshake.
+  if (!over.wanted.nobody()) drop_waiting(over.wanted);
   node::control::outbox out;
   const bool own = over.session.refusal() == wire::verdict_status::own_identity;
   const bool other = over.session.refusal() == wire::verdict_status::wrong_cluster;
@@ -120,15 +123,24 @@ inline void host::close(std::uint64_t id) {
 }
 
 /// Where the winner of two connections ends first, its end may be known here and the other one be
-/// the peer's link: it has to be this side's too.
+/// the peer's link: it has to be this side's too. But a session that ended here does not begin
+/// again: what is under way in it would be taken for answers to what comes.
 inline void host::promote(const member_id& peer) {
   if (node_ == nullptr || links_.contains(peer)) return;
   std::uint64_t best = 0;
+  std::vector<std::uint64_t> over;
   for (const auto& [id, c] : connections_) {
     if (!c->announced || c->draining || c->session.peer() != peer) continue;
-    if (best == 0 || wins(*c, *connections_.at(best))) best = id;
+    if (c->was_link) {
+      over.push_back(id);
+    } else if (best == 0 || wins(*c, *connections_.at(best))) {
+      best = id;
+    }
   }
-  if (best != 0) take_as_link(best);
+  for (const std::uint64_t id : over) close(id);
+  if (best == 0) return;
+  if (connections_.at(best)->dialled) drain_others(peer, best);
+  take_as_link(best);
 }
 
 inline void host::lost_link(const member_id& peer) {
@@ -164,22 +176,15 @@ inline void host::opened(std::uint64_t id) {
   c.announced = true;
   ++counters_.sessions;
   const member_id peer = c.session.peer();
+  // Another member listens there now: what waited has no way.
+  if (!c.wanted.nobody() && c.wanted != peer) drop_waiting(c.wanted);
   const auto link = links_.find(peer);
   if (link != links_.end()) {
     ++counters_.duplicate_sessions;
     const std::uint64_t older = link->second;
     const bool older_wins = wins(*connections_.at(older), c);
-    const std::uint64_t loser = older_wins ? id : older;
-    // A dialler opens its connection after the listener did: when the winner's dialler has it open,
-    // both have. Only then is the loser closed, and by that side; closed earlier, its end could
-    // arrive before the winner's beginning, and the peer would see a lost link. What the peer sent
-    // on the loser before it changed over is still read.
-    if (connections_.at(older_wins ? older : id)->dialled) {
-      time_.after(options_.drain_time, [this, life = life_, loser] {
-        if (life == life_ && connections_.erase(loser) > 0) network_.close(loser, index_);
-      });
-      connections_.at(loser)->draining = true;
-    }
+    const std::uint64_t winner = older_wins ? older : id;
+    if (connections_.at(winner)->dialled) drain_others(peer, winner);
     if (older_wins) {
       // Every dial has an answer, also one that was not needed.
       if (!c.dialled) return;
@@ -191,9 +196,27 @@ inline void host::opened(std::uint64_t id) {
   take_as_link(id);
 }
 
+/// A dialler opens its connection after the listener did: when the winner's dialler has it open,
+/// both have. Only then are the losers closed, and by that side; closed earlier, the end of one
+/// could arrive before the winner's beginning, and the peer would see a lost link. What the peer
+/// sent on a loser before it changed over is still read.
+///
+/// All losers: of three connections, two may have met a third one first on either side, and never
+/// each other.
+inline void host::drain_others(const member_id& peer, std::uint64_t winner) {
+  for (const auto& [id, c] : connections_) {
+    if (id == winner || !c->announced || c->draining || c->session.peer() != peer) continue;
+    c->draining = true;
+    time_.after(options_.drain_time, [this, life = life_, loser = id] {
+      if (life == life_ && connections_.erase(loser) > 0) network_.close(loser, index_);
+    });
+  }
+}
+
 inline void host::take_as_link(std::uint64_t id) {
   const std::shared_ptr<connection> shared = connections_.at(id);
-  const connection& c = *shared;
+  connection& c = *shared;
+  c.was_link = true;
   const member_id peer = c.session.peer();
   links_[peer] = id;
   tell_lanes_of_session(peer, c.session.sid());
@@ -220,8 +243,9 @@ inline void host::send(const member_id& to, const wire::packet& packet) {
     connections_.at(link->second)->session.send(packet);
     return flush(link->second);
   }
+  if (to == control().self()) ++counters_.to_itself;
   const auto known = view_ == nullptr ? std::nullopt : view_->find(to);
-  if (packet.sid != 0 || !known) {
+  if (packet.sid != 0 || !known || to == control().self()) {
     ++counters_.dropped_packets;
     return;
   }
@@ -255,7 +279,11 @@ inline void host::take_frames(std::uint64_t id) {
     }
   }
   const auto found = connections_.find(id);
-  if (found != connections_.end() && found->second->session.failed()) close(id);
+  if (found == connections_.end() || !found->second->session.failed()) return;
+  if (found->second->session.error() != wire::frame_error::handshake_refused) {
+    ++counters_.malformed;
+  }
+  close(id);
 }
 
 inline bool host::take_frame(connection& from, const wire::message_frame& frame) {

@@ -1,10 +1,14 @@
 // A host's machines: life and death, time, and what their effects mean (host.hpp).
 #pragma once
 
+#include <kith/near/cell_store.hpp>
 #include <kith/node/batching.hpp>
 #include <kith/sim/host.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -20,10 +24,11 @@ inline void host::start(const member_id& id, std::uint64_t seed) {
   ++life_;
   random_seed_ = seed;
   random_source random{seed};
-  clock_offset_ = duration{random.below(1'000'000'000'000)};
+  clock_.start(duration{random.below(1'000'000'000'000)});
   next_sid_ = static_cast<std::uint32_t>(random.below(1u << 30));
   cluster::membership_options membership = options_.membership;
   membership.self.id = id;
+  identities_.insert(id);
   node_ = std::make_unique<machines>(membership, random.next());
   for (std::uint32_t i = 0; i < node::lane_count; ++i) {
     node::lane_options lane = options_.lane;
@@ -45,6 +50,7 @@ inline void host::start(const member_id& id, std::uint64_t seed) {
 
 inline void host::crash(bool silently) {
   ++life_;
+  if (clock_.stands()) clock_.go_on(time_.now());
   network_.down(index_, silently);
   connections_.clear();
   links_.clear();
@@ -70,14 +76,17 @@ inline void host::crash(bool silently) {
   }
   for (std::uint32_t p = 0; p < partition_count; ++p) gates_.flush(static_cast<partition_id>(p));
   hooks_.clear();
+  cache_ids_.clear();
 }
 
-inline void host::pause(duration length) {
+inline void host::stand(duration length, clock_meanwhile clock) {
   if (paused_ || node_ == nullptr) return;
   paused_ = true;
-  time_.after(length, [this, life = life_] {
+  if (clock == clock_meanwhile::stands) clock_.stop(time_.now());
+  time_.after(length, [this, life = life_, clock] {
     if (life != life_) return;
     paused_ = false;
+    if (clock == clock_meanwhile::stands) clock_.go_on(time_.now());
     // What waited is read in one go, as after SIGCONT.
     while (!waiting_inputs_.empty() && !paused_ && life == life_) {
       const auto input = std::move(waiting_inputs_.front());
@@ -117,7 +126,7 @@ inline void host::arm() {
   for (const time_point due : lanes_due_) earliest = std::min(earliest, due);
   if (earliest >= armed_for_ || earliest >= never) return;
   armed_for_ = earliest;
-  const time_point when = earliest - clock_offset_ + options_.tick_delay();
+  const time_point when = clock_.first(earliest) + options_.tick_delay();
   time_.at(when, [this, life = life_, earliest] {
     if (life != life_ || armed_for_ != earliest) return;
     armed_for_ = never;
@@ -211,9 +220,45 @@ inline std::optional<node::open_answered> host::answer_of(const std::string& nam
   return found->second;
 }
 
+inline std::optional<cache_id> host::cache_named(const std::string& name) const {
+  const auto found = cache_ids_.find(name);
+  if (found == cache_ids_.end()) return std::nullopt;
+  return found->second;
+}
+
 inline std::shared_ptr<node::cache_hooks> host::hooks_of(cache_id id) const {
   const auto found = hooks_.find(id);
   return found == hooks_.end() ? nullptr : found->second;
+}
+
+inline host_occupancy host::held() const {
+  host_occupancy now;
+  std::map<member_id, std::size_t> links;
+  for (const auto& [id, c] : connections_) {
+    if (!c->announced || c->draining) continue;
+    now.links_most = std::max(now.links_most, ++links[c->session.peer()]);
+  }
+  now.connections = connections_.size();
+  now.dials = dials_.size();
+  // The largest of them: their order does not matter.
+  for (const auto& [peer, packets] : waiting_packets_) {
+    now.packets_most = std::max(now.packets_most, packets.size());
+  }
+  now.peers_waited_for = waiting_packets_.size();
+  now.inputs = waiting_inputs_.size();
+  now.decoding = decoding_.size();
+  return now;
+}
+
+inline std::uint64_t host::near_bytes_over() const {
+  std::uint64_t over = 0;
+  for (const auto& [id, hooks] : hooks_) {
+    const auto* kept = dynamic_cast<const near::cell_store*>(hooks->near_table());
+    if (kept != nullptr && kept->bytes() > kept->bytes_max()) {
+      over += kept->bytes() - kept->bytes_max();
+    }
+  }
+  return over;
 }
 
 // Effects.
@@ -245,6 +290,7 @@ inline void host::carry(node::install_view&& one) {
 
 inline void host::carry(node::open_in_lanes&& one) {
   hooks_[one.settings.id] = one.hooks;
+  cache_ids_[one.settings.name] = one.settings.id;
   for (const auto& lane : node_->lanes) {
     lane->open_cache(one.settings, one.hooks->near_table());
     note_due(*lane);
@@ -252,6 +298,7 @@ inline void host::carry(node::open_in_lanes&& one) {
 }
 
 inline void host::carry(node::reset_lanes&& one) {
+  identities_.insert(one.self);
   for (auto& [id, c] : connections_) network_.close(id, index_);
   connections_.clear();
   links_.clear();
@@ -259,6 +306,7 @@ inline void host::carry(node::reset_lanes&& one) {
   waiting_packets_.clear();
   end_decoding();
   hooks_.clear();
+  cache_ids_.clear();
   for (const auto& lane : node_->lanes) {
     node::lane::outbox out;
     lane->on_identity(now(), one.self, out);

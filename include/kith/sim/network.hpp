@@ -2,6 +2,8 @@
 // order, cut or glued as the seed decides; pipes know no order among each other. A cut link holds
 // bytes and ends back and gives them when it heals, as retransmission does; a reset loses what is
 // in flight; bytes to a closed end are answered with a reset.
+// A lossy machine loses four of five chunks that come or go, which here, as behind TCP, is a delay:
+// retransmission after 200 ms, twice that, and so on up to 5 s.
 //
 // The network knows hosts by index and nothing of what they send.
 #pragma once
@@ -65,6 +67,7 @@ struct network_counters {
   std::uint64_t held_chunks = 0;
   std::uint64_t held_ends = 0;
   std::uint64_t slow_chunks = 0;
+  std::uint64_t lost_chunks = 0;
   std::uint64_t dials = 0;
   std::uint64_t refused = 0;
   std::uint64_t unreachable = 0;
@@ -73,7 +76,7 @@ struct network_counters {
 class network {
  public:
   network(scheduler& time, std::uint64_t seed, network_options options)
-      : time_{time}, random_{seed}, options_{options} {}
+      : time_{time}, random_{seed}, losses_{seed ^ 0x6C6F737300000001u}, options_{options} {}
 
   /// Adds a host that is down. Indices grow by one.
   host_index add_host(endpoint_events* events);
@@ -101,16 +104,22 @@ class network {
   /// Adds to the delay of every chunk from `from` to `to`; zero takes it back.
   void clog(host_index from, host_index to, duration more) { link(from, to).clog = more; }
 
+  /// Most of what comes to `host` and goes from it is lost, until it is told otherwise.
+  void lossy(host_index host, bool is) { hosts_[host].lossy = is; }
+
   [[nodiscard]] const network_counters& counters() const { return counters_; }
   network_options& options() { return options_; }
   /// The connections of a host that stand, oldest first.
   [[nodiscard]] std::vector<std::uint64_t> connections_of(host_index host) const;
+  /// How many of them hold something back, in either direction.
+  [[nodiscard]] std::size_t held_at(host_index host) const;
 
  private:
   struct machine {
     endpoint_events* events = nullptr;
     bool listening = false;
     bool silent = false;
+    bool lossy = false;
     duration drain{};
     std::set<std::uint64_t> connections{};  // with an end here that the network still knows
   };
@@ -121,10 +130,17 @@ class network {
   };
   struct pipe {
     time_point last_arrival{};
-    // What waits for a cut to end: chunks, and behind them the news that this end is closed.
+    /// Its first chunk was lost and will be sent again.
+    bool backs_off = false;
+    // What waits for a cut or a back-off to end: chunks, and behind them the news that this end is
+    // closed.
     std::vector<bytes> held;
     std::optional<loss_kind> held_end;
-    [[nodiscard]] bool waits() const { return !held.empty() || held_end.has_value(); }
+    /// A reset struck within a chunk: what follows must not arrive behind the hole.
+    bool broken = false;
+    [[nodiscard]] bool waits() const {
+      return backs_off || !held.empty() || held_end.has_value();
+    }
   };
   struct connection {
     host_index ends[2] = {0, 0};
@@ -147,6 +163,9 @@ class network {
     return found->second;
   }
   [[nodiscard]] duration draw_delay();
+  [[nodiscard]] bool loses(host_index from, host_index to);
+  void send_again(std::uint64_t id, int side, duration after);
+  void release(std::uint64_t id, int side);
   void transmit(std::uint64_t id, int side, bytes chunk);
   void deliver(std::uint64_t id, int side, const bytes& chunk);
   /// The other end learns that `side` is closed: a FIN behind all chunks, or an RST.
@@ -158,6 +177,7 @@ class network {
 
   scheduler& time_;
   random_source random_;
+  random_source losses_;
   network_options options_;
   std::vector<machine> hosts_;
   // Never walked: their order depends on the hash.
@@ -187,6 +207,15 @@ inline std::vector<std::uint64_t> network::connections_of(host_index host) const
   return {all.begin(), all.end()};
 }
 
+inline std::size_t network::held_at(host_index host) const {
+  std::size_t held = 0;
+  for (const std::uint64_t id : hosts_[host].connections) {
+    const connection& c = connections_.find(id)->second;
+    held += c.pipes[0].waits() || c.pipes[1].waits() ? 1 : 0;
+  }
+  return held;
+}
+
 inline void network::down(host_index host, bool silently) {
   hosts_[host].listening = false;
   hosts_[host].silent = silently;
@@ -211,7 +240,7 @@ inline std::uint64_t network::dial(host_index from, host_index to) {
   const std::uint64_t id = ++next_;
   ++counters_.dials;
   const bool cut = link(from, to).cuts > 0 || link(to, from).cuts > 0 || hosts_[to].silent;
-  if (cut) {
+  if (cut || loses(from, to)) {
     ++counters_.unreachable;
     time_.after(options_.dial_timeout, [this, from, id] {
       hosts_[from].events->on_dialled(id, dial_result::unreachable, 0);
@@ -241,11 +270,12 @@ inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   const int side = side_of(found->second, from);
-  if (!found->second.open[side] || chunk.empty()) return;
+  if (!found->second.open[side] || found->second.pipes[side].broken || chunk.empty()) return;
   counters_.bytes += chunk.size();
   if (random_.one_in_million(options_.reset_per_million)) {
     // The reset strikes within the chunk: a part of it arrives, or nothing.
     chunk.resize(random_.below(chunk.size()));
+    found->second.pipes[side].broken = true;
     if (!chunk.empty()) transmit(id, side, std::move(chunk));
     time_.after(draw_delay(), [this, id] { reset(id); });
     return;
@@ -270,6 +300,11 @@ inline void network::transmit(std::uint64_t id, int side, bytes chunk) {
     if (!way.waits()) road.held.push_back(id);
     way.held.push_back(std::move(chunk));
     return;
+  }
+  if (loses(from, to)) {
+    way.backs_off = true;
+    way.held.push_back(std::move(chunk));
+    return send_again(id, side, std::chrono::milliseconds{200});
   }
   ++counters_.chunks;
   duration delay = draw_delay() + road.clog;
@@ -301,11 +336,37 @@ inline void network::uncut(host_index from, host_index to) {
     const auto found = connections_.find(id);
     if (found == connections_.end()) continue;
     const int side = side_of(found->second, from);
-    pipe& way = found->second.pipes[side];
-    const std::optional<loss_kind> end = std::exchange(way.held_end, std::nullopt);
-    for (bytes& chunk : std::exchange(way.held, {})) transmit(id, side, std::move(chunk));
-    if (end) tell_end(id, side, *end);
+    if (!found->second.pipes[side].backs_off) release(id, side);
   }
+}
+
+inline void network::release(std::uint64_t id, int side) {
+  pipe& way = known(id).pipes[side];
+  const std::optional<loss_kind> end = std::exchange(way.held_end, std::nullopt);
+  for (bytes& chunk : std::exchange(way.held, {})) transmit(id, side, std::move(chunk));
+  if (end) tell_end(id, side, *end);
+}
+
+inline bool network::loses(host_index from, host_index to) {
+  if (!hosts_[from].lossy && !hosts_[to].lossy) return false;
+  if (losses_.below(5) == 0) return false;
+  ++counters_.lost_chunks;
+  return true;
+}
+
+inline void network::send_again(std::uint64_t id, int side, duration after) {
+  time_.after(after, [this, id, side, after] {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    connection& c = found->second;
+    link_state& road = link(c.ends[side], c.ends[1 - side]);
+    if (loses(c.ends[side], c.ends[1 - side])) {
+      return send_again(id, side, std::min<duration>(2 * after, std::chrono::seconds{5}));
+    }
+    c.pipes[side].backs_off = false;
+    if (road.cuts == 0) return release(id, side);
+    road.held.push_back(id);
+  });
 }
 
 inline void network::close(std::uint64_t id, host_index from) {

@@ -9,6 +9,7 @@
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/faults.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/member_rules.hpp>
 #include <kith/sim/workload.hpp>
 
 #include <array>
@@ -56,6 +57,8 @@ struct run_report {
   workload_counters operations;
   /// O6: how old what a near cache answered may have been at most.
   duration oldest_near_hit{};
+  /// A second and member, after everything was healed.
+  std::uint64_t events_at_rest = 0;
   std::uint64_t views = 0;
   std::uint64_t checks = 0;
   std::array<std::uint64_t, fault_count> fault_counts{};
@@ -179,7 +182,8 @@ inline void work_under_faults(cluster& members, workload& clients, fault_injecto
 }
 
 [[nodiscard]] inline std::vector<violation> heal_and_converge(cluster& members, workload& clients,
-                                                              fault_injector& faults) {
+                                                              fault_injector& faults,
+                                                              member_rules& each) {
   std::vector<violation> wrong;
   clients.stop();
   members.end_hangs();
@@ -191,9 +195,14 @@ inline void work_under_faults(cluster& members, workload& clients, fault_injecto
     wrong.push_back({"liveness: " + std::to_string(clients.pending()) +
                      " operations have no answer"});
   }
-  members.run_for(std::chrono::seconds{3});
+  constexpr std::chrono::seconds rest{3};
+  const std::uint64_t before = members.time().events();
+  members.run_for(rest);
+  each.calm(members.time().events() - before, rest);
   clients.open_missing();
   for (violation& one : clients.converged()) wrong.push_back(std::move(one));
+  members.run_for(std::chrono::seconds{1});
+  each.at_rest();
   return wrong;
 }
 
@@ -223,12 +232,21 @@ inline run_report run_seed(const run_options& options) {
   workload clients{members, judge, random.next(), work};
   if (members.size() > work.members_most) plan.interval = std::chrono::seconds{1};
   fault_injector faults{members, plan, of.quorum, random.next()};
-  members.on_end_of_life([&](host& over) { add_branches(report.branches, branches_of(over)); });
-  members.after_each_event([&] { judge.look(); });
+  member_rules each{members};
+  const auto life_ends = [&](host& over) {
+    add_branches(report.branches, branches_of(over));
+    each.end_of_life(over);
+    judge.end_of_life(over);
+  };
+  members.on_end_of_life(life_ends);
+  members.after_each_event([&] {
+    judge.look();
+    each.look();
+  });
 
   try {
     work_under_faults(members, clients, faults, options.length);
-    for (violation& wrong : heal_and_converge(members, clients, faults)) {
+    for (violation& wrong : heal_and_converge(members, clients, faults, each)) {
       report.violations.push_back(std::move(wrong));
     }
   } catch (const std::exception& failed) {
@@ -238,7 +256,7 @@ inline run_report run_seed(const run_options& options) {
     }
   }
   for (std::size_t i = 0; i < members.size(); ++i) {
-    if (members.host(i).running()) add_branches(report.branches, branches_of(members.host(i)));
+    if (members.host(i).running()) life_ends(members.host(i));
   }
   members.on_end_of_life({});
   report.digest = members.time().digest();
@@ -246,12 +264,14 @@ inline run_report run_seed(const run_options& options) {
   clients.finish();
   report.operations = clients.counters();
   report.oldest_near_hit = clients.oldest_near_hit();
+  report.events_at_rest = each.events_at_rest();
   report.views = judge.views_seen();
   report.checks = judge.checks();
   report.fault_counts = faults.counts();
   report.network = members.network().counters();
   for (violation& wrong : clients.violations()) report.violations.push_back(std::move(wrong));
   for (const violation& wrong : judge.violations()) report.violations.push_back(wrong);
+  for (const violation& wrong : each.violations()) report.violations.push_back(wrong);
   return report;
 }
 

@@ -170,9 +170,7 @@ inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workl
       random_{seed},
       conditional_{seed ^ 0x636F6E6400000001u},
       failures_{seed ^ 0x6661696C00000002u},
-      options_{options},
-      registers_{options.max_staleness},
-      tokens_{options.max_staleness} {
+      options_{options} {
   for (std::uint32_t key = 0; key < options_.keys; ++key) database_[key] = ++last_value_;
 }
 
@@ -269,6 +267,7 @@ inline record workload::begin(operation_kind kind, std::size_t member, const han
   op.key = key;
   op.asked_in = checker_.view_key_of(member);
   op.began = checker_.epoch_at(member, key).value_or(epoch{});
+  checker_.note_vouchers(op);
   op.invoked = cluster_.time().now();
   return op;
 }
@@ -278,6 +277,7 @@ inline void workload::end(record& op, const error_code& code) {
   op.failed = static_cast<bool>(code);
   if (op.failed) ++counters_.failed;
   op.answered = cluster_.time().now();
+  op.bound = checker_.bound_of(op);
   cluster_.time().note(static_cast<std::uint64_t>(op.value) ^ op.version.seq.value() << 20);
 }
 
@@ -354,6 +354,7 @@ inline void workload::put_if_absent(std::size_t member, std::shared_ptr<handles>
       key, op.value, [this, member, with, op, before](error_code code, bool put) mutable {
         op.yes = put;
         end(op, code);
+        checker_.check(op);
         registers_.put_if_absent(op, epoch_of(op, before));
         later(member, with);
       });

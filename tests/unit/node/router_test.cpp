@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -141,4 +142,26 @@ TEST_CASE("router: a read whose owner is gone has none") {
   CHECK(caller.asked());
   caller.own({}, 2);
   CHECK(caller.end() == errc::no_owner);
+}
+
+TEST_CASE("router: a newer view is asked of another member, never of this one") {
+  const auto pulls = [](const member_id& owner) {
+    waiting_caller caller;
+    caller.own(owner, 1);
+    caller.submit(node::call_kind::mutate);
+    std::uint64_t rid = 0;
+    for (const node::router_effect& effect : caller.out) {
+      if (const auto* here = std::get_if<node::ask_here>(&effect)) rid = here->rid;
+      if (const auto* sent = std::get_if<wire::send>(&effect)) rid = sent->message.rid;
+    }
+    wire::mutate_reply newer;
+    newer.status = wire::mutate_status::wrong_epoch;
+    newer.epoch = epoch{view_number{2}};
+    caller.machine.on_mutate_reply(caller.now, owner, rid, newer, caller.out);
+    return std::ranges::count_if(caller.out, [](const node::router_effect& effect) {
+      return std::holds_alternative<node::pull_view>(effect);
+    });
+  };
+  CHECK(pulls(other) == 1);
+  CHECK(pulls(self) == 0);
 }

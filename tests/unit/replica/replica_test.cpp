@@ -339,3 +339,30 @@ TEST_CASE("replica: messages of a member that left the view change nothing") {
   o.near_get(anna);
   CHECK(o.one<wire::get_reply>(anna).status == get_status::retry);
 }
+
+TEST_CASE("replica: a peek shows what an owner has and leaves no trace") {
+  owner o;
+  const byte_view bytes_of_key = as_bytes(key);
+  const auto look = [&] {
+    return o.machine.peek(o.now, home, books, stable_hash(bytes_of_key), bytes_of_key);
+  };
+  REQUIRE(look());
+  CHECK_FALSE(look()->present);
+  o.put(self, "x");
+  const auto hits = o.machine.counters().hits;
+  REQUIRE(look());
+  CHECK(look()->present);
+  CHECK(look()->version == version{first_epoch, sequence{1}});
+  CHECK(o.machine.counters().hits == hits);
+  move_on(o, anna, second_epoch);
+  CHECK_FALSE(look());
+}
+
+TEST_CASE("replica: what it holds is counted where it is most") {
+  owner o;
+  CHECK(o.machine.held().operations_most == 0);
+  CHECK(o.machine.held().bytes_over == 0);
+  o.put(anna, "x");
+  CHECK(o.machine.held().operations_most == 1);
+  CHECK(o.machine.held().loads == 0);
+}

@@ -1,0 +1,73 @@
+// A host's own monotonic clock. Its zero is not the simulation's, and it can stand still, as in a
+// virtual machine that is suspended: no clock inside shows that, not even one that goes on while
+// the machine sleeps.
+#pragma once
+
+#include <kith/core/assert.hpp>
+#include <kith/core/time.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+namespace kith::sim {
+
+class host_clock {
+ public:
+  /// A new life: the clock runs, and is this far ahead of the simulation's.
+  void start(duration ahead) {
+    KITH_ASSERT(!stands());
+    ahead_ = ahead;
+    life_ = stops_.size();
+  }
+  void stop(time_point now) { stops_.push_back({now, duration::max()}); }
+  /// Requires that it stands still.
+  void go_on(time_point now) {
+    KITH_ASSERT(stands());
+    stops_.back().length = now - stops_.back().began;
+  }
+  [[nodiscard]] bool stands() const {
+    return !stops_.empty() && stops_.back().length == duration::max();
+  }
+
+  /// What it says at the true time `when` of this life.
+  [[nodiscard]] time_point at(time_point when) const {
+    time_point own = when + ahead_;
+    for (std::size_t i = life_; i < stops_.size(); ++i) {
+      own -= std::clamp(when - stops_[i].began, duration{}, stops_[i].length);
+    }
+    return own;
+  }
+  /// The true time at which it first says `own`. Requires that it does not stand still then.
+  [[nodiscard]] time_point first(time_point own) const {
+    time_point when = own - ahead_;
+    for (std::size_t i = life_; i < stops_.size() && when > stops_[i].began; ++i) {
+      when += stops_[i].length;
+    }
+    return when;
+  }
+
+  /// How long all standstills that reach into the time between the two have lasted by its end, of
+  /// former lives too.
+  [[nodiscard]] duration stood(time_point from, time_point to) const {
+    duration sum{};
+    for (const standstill& one : stops_) {
+      const duration by_then = std::clamp(to - one.began, duration{}, one.length);
+      if (one.began + by_then > from) sum += by_then;
+    }
+    return sum;
+  }
+
+ private:
+  struct standstill {
+    time_point began;
+    duration length;
+  };
+
+  duration ahead_{};
+  std::vector<standstill> stops_;
+  /// The first one of this life.
+  std::size_t life_ = 0;
+};
+
+}  // namespace kith::sim

@@ -1,0 +1,65 @@
+// A clock that stands still for a while shows a time for as long as that, and no time twice.
+#include <kith/core/time.hpp>
+#include <kith/sim/host_clock.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+
+using namespace std::chrono_literals;
+using namespace kith;
+
+namespace {
+
+constexpr time_point at(duration since) { return time_point{since}; }
+
+}  // namespace
+
+TEST_CASE("host_clock: it stands still and goes on from there") {
+  sim::host_clock clock;
+  clock.start(100s);
+  CHECK(clock.at(at(5s)) == at(105s));
+  clock.stop(at(10s));
+  CHECK(clock.at(at(10s)) == at(110s));
+  CHECK(clock.at(at(19s)) == at(110s));
+  clock.go_on(at(20s));
+  CHECK(clock.at(at(20s)) == at(110s));
+  CHECK(clock.at(at(21s)) == at(111s));
+}
+
+TEST_CASE("host_clock: the first instant of a time is before the clock stood still at it") {
+  sim::host_clock clock;
+  clock.start(100s);
+  clock.stop(at(10s));
+  CHECK(clock.first(at(110s)) == at(10s));
+  clock.go_on(at(20s));
+  clock.stop(at(30s));
+  clock.go_on(at(31s));
+  CHECK(clock.first(at(109s)) == at(9s));
+  CHECK(clock.first(at(110s)) == at(10s));
+  CHECK(clock.first(at(111s)) == at(21s));
+  CHECK(clock.first(at(121s)) == at(32s));
+}
+
+TEST_CASE("host_clock: a new life has no standstills") {
+  sim::host_clock clock;
+  clock.start(100s);
+  clock.stop(at(10s));
+  clock.go_on(at(12s));
+  clock.start(3s);
+  CHECK(clock.at(at(20s)) == at(23s));
+  CHECK(clock.first(at(23s)) == at(20s));
+  CHECK(clock.stood(at(5s), at(20s)) == 2s);
+}
+
+TEST_CASE("host_clock: how long it stood still counts whole, if it reaches into the time asked") {
+  sim::host_clock clock;
+  clock.start({});
+  clock.stop(at(10s));
+  CHECK(clock.stood(at(5s), at(9s)) == 0s);
+  CHECK(clock.stood(at(5s), at(12s)) == 2s);
+  clock.go_on(at(20s));
+  CHECK(clock.stood(at(5s), at(30s)) == 10s);
+  CHECK(clock.stood(at(19s), at(30s)) == 10s);
+  CHECK(clock.stood(at(21s), at(30s)) == 0s);
+}
