@@ -12,6 +12,7 @@
 #include "harness_members.hpp"
 
 #include <kith/cluster/membership.hpp>
+#include <kith/wire/decode.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -330,6 +331,19 @@ class world : public observed_members {
     }
   }
 
+  /// The echo in a commit makes its receiver fresh: only who has authority may say so.
+  void check_commit(std::size_t i, const wire::packet& packet) {
+    wire::commit said;
+    if (wire::decode(packet.payload, said) != wire::decode_error::none) {
+      violations_.push_back("a commit that nobody can read");
+    }
+    const membership& from = machine(i);
+    if (options_.quorum != quorum_mode::majority || said.echo == time_point{}) return;
+    if (from.role() == member_role::coordinator && from.fence(local(i)) <= local(i)) {
+      violations_.push_back("I15: a coordinator without authority confirms its view");
+    }
+  }
+
   void perform(std::size_t i, outbox& out) {
     for (effect& e : out) {
       if (auto* v = std::get_if<view_installed>(&e)) trace(i, "installs " + names(*v->installed));
@@ -343,6 +357,9 @@ class world : public observed_members {
       }
       if (auto* s = std::get_if<send>(&e); s && s->packet.code == wire::opcode::kick) {
         trace(i, "sends kick to " + to_string(s->to));
+      }
+      if (auto* s = std::get_if<send>(&e); s && s->packet.code == wire::opcode::commit) {
+        check_commit(i, s->packet);
       }
       if (auto* s = std::get_if<send>(&e)) transmit(i, s->to, std::move(s->packet));
       if (auto* d = std::get_if<dial>(&e)) dial_address(i, d->where);
