@@ -84,6 +84,8 @@ struct call {
   bytes key;
   time_point deadline = never;
   completion* done = nullptr;
+  /// How many loaders, each waiting for the next, wait for this call.
+  std::uint32_t depth = 0;
 
   // get
   bool near = false;

@@ -47,10 +47,13 @@ struct get {
   bool near = false;
   /// Run the loader if the key is absent.
   bool load = false;
+  /// How many loaders, each waiting for the next, wait for this read.
+  std::uint32_t depth = 0;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
-    visit(self.epoch, self.cache, capped(self.key, limits::key_bytes), self.near, self.load);
+    visit(self.epoch, self.cache, capped(self.key, limits::key_bytes), self.near, self.load,
+          self.depth);
   }
 };
 
@@ -126,12 +129,15 @@ struct mutate {
   kith::version expected;
   std::uint64_t ticket = 0;
   byte_view processor;
+  /// As a get's.
+  std::uint32_t depth = 0;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.epoch, self.operation, self.lowest_unsettled, self.kind, self.cache,
           capped(self.key, limits::key_bytes), capped(self.value, limits::value_bytes), self.rule,
-          self.ttl, self.expected, self.ticket, capped(self.processor, limits::name_bytes));
+          self.ttl, self.expected, self.ticket, capped(self.processor, limits::name_bytes),
+          self.depth);
   }
 };
 
