@@ -18,6 +18,7 @@
 //                 there by then. Beyond E1 this counts what nobody acknowledged
 //   I12, I13      views of one key are equal; a life's view numbers only grow
 //   A1            see authority_oracle.hpp
+//   V1            see value_oracle.hpp
 #pragma once
 
 #include <kith/cluster/view.hpp>
