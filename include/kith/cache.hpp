@@ -5,16 +5,19 @@
 // associated executor, by default the member's; it is never completed from within the initiating
 // call. Every handler is called exactly once: with errc::closed when the member ends, before its
 // destructor returns, and when it is gone, on a thread that kith keeps for that until main has
-// ended. Async operations are not cancellable yet: they end at the cache's `timeout` at the latest.
+// ended. Async operations are not cancellable yet.
+//
+// Every operation ends at its own `timeout`, if its options have one, or the cache's: with
+// errc::timed_out, or errc::no_owner where nobody was there to ask. The time runs from the
+// operation's start, which for a lazy token is later than its call. A timeout that is not positive
+// is errc::invalid_argument.
 //
 // Keys are looked up by anything that reads as one: a string literal for std::string, any integer
 // that fits for an integer. Thread safety: any thread, any number at a time.
 #pragma once
 
 #include <kith/codec.hpp>
-#include <kith/handle/async.hpp>
 #include <kith/handle/cache_state.hpp>
-#include <kith/handle/calls.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
 
@@ -82,20 +85,34 @@ class cache {
 
   /// The value as its owner has it now, with its version. Does not run the loader.
   template <key_like<Key> Lookup>
-  [[nodiscard]] versioned<Value> get_versioned(const Lookup& key) const;
+  [[nodiscard]] versioned<Value> get_versioned(const Lookup& key,
+                                               const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
-  auto async_get_versioned(const Lookup& key, Token&& token) const;
+  auto async_get_versioned(const Lookup& key, const call_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_get_versioned(const Lookup& key, Token&& token) const {
+    return async_get_versioned(key, call_options{}, std::forward<Token>(token));
+  }
 
   /// The present ones of `keys` with their values, in the order of `keys`. One frame an owner.
-  [[nodiscard]] std::vector<pair_type> get_many(const std::vector<Key>& keys) const;
+  [[nodiscard]] std::vector<pair_type> get_many(const std::vector<Key>& keys,
+                                                const get_options& how = {}) const;
   template <class Token>
-  auto async_get_many(const std::vector<Key>& keys, Token&& token) const;
+  auto async_get_many(const std::vector<Key>& keys, const get_options& how, Token&& token) const;
+  template <class Token>
+  auto async_get_many(const std::vector<Key>& keys, Token&& token) const {
+    return async_get_many(keys, get_options{}, std::forward<Token>(token));
+  }
 
   /// Whether the cluster holds the key. Does not run the loader.
   template <key_like<Key> Lookup>
-  [[nodiscard]] bool contains(const Lookup& key) const;
+  [[nodiscard]] bool contains(const Lookup& key, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
-  auto async_contains(const Lookup& key, Token&& token) const;
+  auto async_contains(const Lookup& key, const call_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_contains(const Lookup& key, Token&& token) const {
+    return async_contains(key, call_options{}, std::forward<Token>(token));
+  }
 
   /// Stores the value at the owner and returns its version. Every near copy is dropped about a
   /// millisecond later, this member's before the call returns.
@@ -115,13 +132,23 @@ class cache {
   void put_many(const std::vector<std::pair<Key, Value>>& entries,
                 const put_options& how = {}) const;
   template <class Token>
-  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, Token&& token) const;
+  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, const put_options& how,
+                      Token&& token) const;
+  template <class Token>
+  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, Token&& token) const {
+    return async_put_many(entries, put_options{}, std::forward<Token>(token));
+  }
 
   /// Stores the value if the key is absent. True: it was, and now it is not.
   template <key_like<Key> Lookup>
   bool put_if_absent(const Lookup& key, const Value& value, const put_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
-  auto async_put_if_absent(const Lookup& key, const Value& value, Token&& token) const;
+  auto async_put_if_absent(const Lookup& key, const Value& value, const put_options& how,
+                           Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_put_if_absent(const Lookup& key, const Value& value, Token&& token) const {
+    return async_put_if_absent(key, value, put_options{}, std::forward<Token>(token));
+  }
 
   /// Stores the value if the entry still has the version `expected`; the oldest version expects an
   /// absent key.
@@ -130,22 +157,38 @@ class cache {
                        const put_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
   auto async_compare_and_put(const Lookup& key, const version& expected, const Value& value,
-                             Token&& token) const;
+                             const put_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_compare_and_put(const Lookup& key, const version& expected, const Value& value,
+                             Token&& token) const {
+    return async_compare_and_put(key, expected, value, put_options{}, std::forward<Token>(token));
+  }
 
   /// Removes the entry. A load that is under way will not bring it back.
   template <key_like<Key> Lookup>
-  version erase(const Lookup& key) const;
+  version erase(const Lookup& key, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
-  auto async_erase(const Lookup& key, Token&& token) const;
+  auto async_erase(const Lookup& key, const call_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_erase(const Lookup& key, Token&& token) const {
+    return async_erase(key, call_options{}, std::forward<Token>(token));
+  }
 
   /// Adds `delta` at the owner and returns the sum; an absent key counts as 0. What remains of the
   /// entry's time to live stays. Only for Value = std::int64_t.
   template <key_like<Key> Lookup>
-  std::int64_t add(const Lookup& key, std::int64_t delta) const
+  std::int64_t add(const Lookup& key, std::int64_t delta, const call_options& how = {}) const
+    requires std::same_as<Value, std::int64_t>;
+  template <key_like<Key> Lookup, class Token>
+  auto async_add(const Lookup& key, std::int64_t delta, const call_options& how,
+                 Token&& token) const
     requires std::same_as<Value, std::int64_t>;
   template <key_like<Key> Lookup, class Token>
   auto async_add(const Lookup& key, std::int64_t delta, Token&& token) const
-    requires std::same_as<Value, std::int64_t>;
+    requires std::same_as<Value, std::int64_t>
+  {
+    return async_add(key, delta, call_options{}, std::forward<Token>(token));
+  }
 
   /// Makes `Processor` known on this member under a name that is the same on all members. Every
   /// member that may own the key has to know it. Processors are functions of the entry and their
@@ -158,19 +201,32 @@ class cache {
   ///
   /// Errors: as put; unknown_processor, processor_failed (the message carries what it threw).
   template <key_like<Key> Lookup, class Processor>
-  auto invoke(const Lookup& key, const Processor& run) const;
+  auto invoke(const Lookup& key, const Processor& run, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Processor, class Token>
-  auto async_invoke(const Lookup& key, const Processor& run, Token&& token) const;
+  auto async_invoke(const Lookup& key, const Processor& run, const call_options& how,
+                    Token&& token) const;
+  template <key_like<Key> Lookup, class Processor, class Token>
+  auto async_invoke(const Lookup& key, const Processor& run, Token&& token) const {
+    return async_invoke(key, run, call_options{}, std::forward<Token>(token));
+  }
 
   /// Removes all entries, partition by partition; not atomic.
-  void clear() const;
+  void clear(const call_options& how = {}) const;
   template <class Token>
-  auto async_clear(Token&& token) const;
+  auto async_clear(const call_options& how, Token&& token) const;
+  template <class Token>
+  auto async_clear(Token&& token) const {
+    return async_clear(call_options{}, std::forward<Token>(token));
+  }
 
   /// The number of entries, summed over the owners; approximate while it changes.
-  [[nodiscard]] std::uint64_t size() const;
+  [[nodiscard]] std::uint64_t size(const call_options& how = {}) const;
   template <class Token>
-  auto async_size(Token&& token) const;
+  auto async_size(const call_options& how, Token&& token) const;
+  template <class Token>
+  auto async_size(Token&& token) const {
+    return async_size(call_options{}, std::forward<Token>(token));
+  }
 
   /// This member's own counters; no message.
   [[nodiscard]] read_stats stats() const;
@@ -191,4 +247,7 @@ class cache {
 
 }  // namespace kith
 
+#include <kith/handle/cache_many.hpp>
 #include <kith/handle/cache_operations.hpp>
+#include <kith/handle/cache_reads.hpp>
+#include <kith/handle/cache_writes.hpp>

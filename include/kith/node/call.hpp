@@ -82,6 +82,8 @@ struct call {
   partition_id partition{};
   std::uint64_t key_hash = 0;
   bytes key;
+  /// How long it may take: whoever submits it sets the deadline by it.
+  duration timeout{};
   time_point deadline = never;
   completion* done = nullptr;
 
