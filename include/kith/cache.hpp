@@ -164,6 +164,20 @@ class cache {
     return async_compare_and_put(key, expected, value, put_options{}, std::forward<Token>(token));
   }
 
+  /// Gives the entry the time to live of `how`, counted from now, without sending its value; where
+  /// `how` has none, the cache's `ttl`. True: there was an entry.
+  ///
+  /// It is a write like put: the entry has a new version, and every near copy is dropped, as it
+  /// knows the old end. Errors: as put. Cost: one round trip, with the key alone.
+  template <key_like<Key> Lookup>
+  bool touch(const Lookup& key, const put_options& how = {}) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_touch(const Lookup& key, const put_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_touch(const Lookup& key, Token&& token) const {
+    return async_touch(key, put_options{}, std::forward<Token>(token));
+  }
+
   /// Removes the entry. A load that is under way will not bring it back.
   template <key_like<Key> Lookup>
   version erase(const Lookup& key, const call_options& how = {}) const;
@@ -172,6 +186,20 @@ class cache {
   template <key_like<Key> Lookup, class Token>
   auto async_erase(const Lookup& key, Token&& token) const {
     return async_erase(key, call_options{}, std::forward<Token>(token));
+  }
+
+  /// Removes the entry if it still has the version `expected`. True: it had, and is gone; a load
+  /// that is under way will not bring it back, as with erase. False: nothing was done, also where
+  /// there was no entry. Errors: as put.
+  template <key_like<Key> Lookup>
+  bool erase_if_version(const Lookup& key, const version& expected,
+                        const call_options& how = {}) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_erase_if_version(const Lookup& key, const version& expected, const call_options& how,
+                              Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_erase_if_version(const Lookup& key, const version& expected, Token&& token) const {
+    return async_erase_if_version(key, expected, call_options{}, std::forward<Token>(token));
   }
 
   /// Adds `delta` at the owner and returns the sum; an absent key counts as 0. What remains of the

@@ -70,7 +70,9 @@ class endings {
   each.add("put_many", [&] { cache.put_many({{"k", "v"}}, put); });
   each.add("put_if_absent", [&] { cache.put_if_absent("k", "v", put); });
   each.add("compare_and_put", [&] { cache.compare_and_put("k", {}, "v", put); });
+  each.add("touch", [&] { cache.touch("k", put); });
   each.add("erase", [&] { cache.erase("k", call); });
+  each.add("erase_if_version", [&] { cache.erase_if_version("k", {}, call); });
   each.add("add", [&] { counts.add("k", 1, call); });
   each.add("invoke", [&] { cache.invoke("k", keep_word{}, call); });
   each.add("clear", [&] { cache.clear(call); });
@@ -94,7 +96,10 @@ class endings {
   each.add("put_if_absent", [&] { cache.async_put_if_absent("k", "v", put, token).get(); });
   each.add("compare_and_put",
            [&] { cache.async_compare_and_put("k", {}, "v", put, token).get(); });
+  each.add("touch", [&] { cache.async_touch("k", put, token).get(); });
   each.add("erase", [&] { cache.async_erase("k", call, token).get(); });
+  each.add("erase_if_version",
+           [&] { cache.async_erase_if_version("k", {}, call, token).get(); });
   each.add("add", [&] { counts.async_add("k", 1, call, token).get(); });
   each.add("invoke", [&] { cache.async_invoke("k", keep, call, token).get(); });
   each.add("clear", [&] { cache.async_clear(call, token).get(); });

@@ -79,6 +79,23 @@ auto cache<Key, Value>::async_compare_and_put(const Lookup& key, const version& 
 
 template <class Key, class Value>
 template <key_like<Key> Lookup>
+bool cache<Key, Value>::touch(const Lookup& key, const put_options& how) const {
+  return handle::run_and_take<bool>(
+      *port_, handle::touch_call(*state_, encoded_key<Key>{key}, how), handle::take_yes{});
+}
+
+template <class Key, class Value>
+template <key_like<Key> Lookup, class Token>
+auto cache<Key, Value>::async_touch(const Lookup& key, const put_options& how,
+                                    Token&& token) const {
+  return handle::start_call<bool>(port_, handle::prepared_call::from([&] {
+                                    return handle::touch_call(*state_, encoded_key<Key>{key}, how);
+                                  }),
+                                  handle::take_yes{}, std::forward<Token>(token));
+}
+
+template <class Key, class Value>
+template <key_like<Key> Lookup>
 version cache<Key, Value>::erase(const Lookup& key, const call_options& how) const {
   return handle::run_and_take<version>(
       *port_, handle::erase_call(*state_, encoded_key<Key>{key}, how), handle::take_version{});
@@ -93,6 +110,26 @@ auto cache<Key, Value>::async_erase(const Lookup& key, const call_options& how,
         return handle::erase_call(*state_, encoded_key<Key>{key}, how);
       }),
       handle::take_version{}, std::forward<Token>(token));
+}
+
+template <class Key, class Value>
+template <key_like<Key> Lookup>
+bool cache<Key, Value>::erase_if_version(const Lookup& key, const version& expected,
+                                         const call_options& how) const {
+  return handle::run_and_take<bool>(
+      *port_, handle::erase_if_call(*state_, encoded_key<Key>{key}, expected, how),
+      handle::take_yes{});
+}
+
+template <class Key, class Value>
+template <key_like<Key> Lookup, class Token>
+auto cache<Key, Value>::async_erase_if_version(const Lookup& key, const version& expected,
+                                               const call_options& how, Token&& token) const {
+  return handle::start_call<bool>(
+      port_, handle::prepared_call::from([&] {
+        return handle::erase_if_call(*state_, encoded_key<Key>{key}, expected, how);
+      }),
+      handle::take_yes{}, std::forward<Token>(token));
 }
 
 template <class Key, class Value>

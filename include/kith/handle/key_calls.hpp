@@ -53,9 +53,25 @@ template <class Key, class Value>
 }
 
 template <class Key, class Value>
+[[nodiscard]] node::call touch_call(const cache_state<Key, Value>& state,
+                                    const encoded_key<Key>& key, const put_options& how) {
+  node::call what = state.make_mutation(wire::mutation::touch, key, how.timeout);
+  set_ttl(what, how);
+  return what;
+}
+
+template <class Key, class Value>
 [[nodiscard]] node::call erase_call(const cache_state<Key, Value>& state,
                                     const encoded_key<Key>& key, const call_options& how) {
   return state.make_mutation(wire::mutation::erase, key, how.timeout);
+}
+template <class Key, class Value>
+[[nodiscard]] node::call erase_if_call(const cache_state<Key, Value>& state,
+                                       const encoded_key<Key>& key, const version& expected,
+                                       const call_options& how) {
+  node::call what = state.make_mutation(wire::mutation::erase_if_version, key, how.timeout);
+  what.expected = expected;
+  return what;
 }
 
 template <class Key, class Value>

@@ -58,6 +58,8 @@ class entries {
 
   /// False when the entry is larger than all the cache may hold: nothing was done.
   bool put(time_point now, std::uint64_t hash, byte_view key, stored value, time_point expires);
+  /// The entry has another version and another end; it counts as used.
+  void touch(store::handle at, kith::version now_at, time_point expires);
   void erase(store::handle at) { shard_.erase(at, unlinker{this}); }
 
   /// Removes all entries of a partition. Returns how many there were.
@@ -149,6 +151,12 @@ inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stor
     add(done.at, hash);
   }
   return done.outcome != store::put_outcome::refused;
+}
+
+inline void entries::touch(store::handle at, kith::version now_at, time_point expires) {
+  shard_[at].value().version = now_at;
+  shard_.set_expires(at, expires);
+  shard_.access(at);
 }
 
 inline std::size_t entries::drop(std::size_t slot) {
