@@ -83,6 +83,24 @@ class cache {
     return async_get(key, get_options{}, std::forward<Token>(token));
   }
 
+  /// Calls `see(const Value&)` with the value for `key`, found as get finds it, and returns whether
+  /// there was one. A near hit is seen where it lies: nothing is copied, counted or allocated.
+  ///
+  /// The value may be kept no longer than the call; `get` gives one that may. `see` runs on the
+  /// calling thread, at most once, with no lock held: it may use the cache. What it throws reaches
+  /// the caller. Errors, staleness, cost: as get.
+  template <key_like<Key> Lookup, std::invocable<const Value&> Visitor>
+  bool visit(const Lookup& key, Visitor&& see, const get_options& how = {}) const;
+  /// Completes with void(error_code, bool). `see` is copied or moved, and runs on the handler's
+  /// executor just before the handler. If it throws, the handler gets errc::visitor_failed and
+  /// true: a handler is called once whatever happens, and has no room for an exception.
+  template <key_like<Key> Lookup, std::invocable<const Value&> Visitor, class Token>
+  auto async_visit(const Lookup& key, Visitor&& see, const get_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, std::invocable<const Value&> Visitor, class Token>
+  auto async_visit(const Lookup& key, Visitor&& see, Token&& token) const {
+    return async_visit(key, std::forward<Visitor>(see), get_options{}, std::forward<Token>(token));
+  }
+
   /// The value as its owner has it now, with its version. Does not run the loader.
   template <key_like<Key> Lookup>
   [[nodiscard]] versioned<Value> get_versioned(const Lookup& key,

@@ -31,6 +31,8 @@ using pairs = std::vector<std::pair<std::string, std::string>>;
 
 const std::vector<std::string> some_keys{"a", "b"};
 
+constexpr auto ignore = [](const std::string&) {};
+
 /// What one operation ended with, and how it said so.
 struct ended {
   std::string operation;
@@ -63,6 +65,7 @@ class endings {
   const kith::call_options call{.timeout = t};
   const kith::put_options put{.timeout = t};
   each.add("get", [&] { static_cast<void>(cache.get("k", {.timeout = t})); });
+  each.add("visit", [&] { cache.visit("k", ignore, {.timeout = t}); });
   each.add("get_versioned", [&] { static_cast<void>(cache.get_versioned("k", call)); });
   each.add("get_many", [&] { static_cast<void>(cache.get_many(some_keys, {.timeout = t})); });
   each.add("contains", [&] { static_cast<void>(cache.contains("k", call)); });
@@ -88,6 +91,7 @@ class endings {
   const pairs entries{{"k", "v"}};
   const keep_word keep;
   each.add("get", [&] { cache.async_get("k", {.timeout = t}, token).get(); });
+  each.add("visit", [&] { cache.async_visit("k", ignore, {.timeout = t}, token).get(); });
   each.add("get_versioned", [&] { cache.async_get_versioned("k", call, token).get(); });
   each.add("get_many", [&] { cache.async_get_many(some_keys, {.timeout = t}, token).get(); });
   each.add("contains", [&] { cache.async_contains("k", call, token).get(); });

@@ -189,8 +189,7 @@ auto start_all(std::shared_ptr<port> to, prepared_calls calls, Token&& token) {
 /// The results of a group, each taken by `take`, in the order of the calls. The first failure is
 /// the group's: none of the results is given then.
 template <class Result, class Take>
-[[nodiscard]] error_code take_all(call_group& group, const Take& take,
-                                  std::vector<Result>& into) {
+[[nodiscard]] error_code take_all(call_group& group, const Take& take, std::vector<Result>& into) {
   into.reserve(group.size());
   for (std::size_t i = 0; i < group.size(); ++i) {
     Result one{};

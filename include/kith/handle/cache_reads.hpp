@@ -5,9 +5,15 @@
 #include <kith/codec.hpp>
 #include <kith/handle/async.hpp>
 #include <kith/handle/key_calls.hpp>
+#include <kith/handle/visiting.hpp>
 
+#include <boost/asio/async_result.hpp>
+
+#include <concepts>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace kith {
@@ -65,6 +71,31 @@ auto cache<Key, Value>::async_get(const Lookup& key, const get_options& how, Tok
 }
 
 template <class Key, class Value>
+template <key_like<Key> Lookup, std::invocable<const Value&> Visitor>
+bool cache<Key, Value>::visit(const Lookup& key, Visitor&& see, const get_options& how) const {
+  const ref<Value> value = get(key, how);
+  if (value) std::invoke(std::forward<Visitor>(see), *value);
+  return static_cast<bool>(value);
+}
+
+template <class Key, class Value>
+template <key_like<Key> Lookup, std::invocable<const Value&> Visitor, class Token>
+auto cache<Key, Value>::async_visit(const Lookup& key, Visitor&& see, const get_options& how,
+                                    Token&& token) const {
+  return boost::asio::async_initiate<Token, void(error_code, bool)>(
+      [port = port_, state = state_, how](auto handler, handle::prepared_call&& made, auto&& seen) {
+        using visitor = std::remove_cvref_t<decltype(seen)>;
+        handle::start_call<ref<Value>>(port, std::move(made), handle::take_value<Key, Value>{state},
+                                       handle::visiting_handler<visitor, decltype(handler)>{
+                                           std::forward<decltype(seen)>(seen), std::move(handler)},
+                                       handle::find_early<Key, Value>{state, how});
+      },
+      token,
+      handle::prepared_call::from([&] { return state_->make_get(encoded_key<Key>{key}, how); }),
+      std::forward<Visitor>(see));
+}
+
+template <class Key, class Value>
 template <key_like<Key> Lookup>
 versioned<Value> cache<Key, Value>::get_versioned(const Lookup& key,
                                                   const call_options& how) const {
@@ -87,8 +118,8 @@ auto cache<Key, Value>::async_get_versioned(const Lookup& key, const call_option
 template <class Key, class Value>
 template <key_like<Key> Lookup>
 bool cache<Key, Value>::contains(const Lookup& key, const call_options& how) const {
-  return handle::run_and_take<bool>(
-      *port_, handle::peek_call(*state_, encoded_key<Key>{key}, how), handle::take_yes{});
+  return handle::run_and_take<bool>(*port_, handle::peek_call(*state_, encoded_key<Key>{key}, how),
+                                    handle::take_yes{});
 }
 
 template <class Key, class Value>

@@ -19,8 +19,7 @@ template <key_like<Key> Lookup>
 version cache<Key, Value>::put(const Lookup& key, const Value& value,
                                const put_options& how) const {
   return handle::run_and_take<version>(
-      *port_,
-      handle::put_call(*state_, wire::mutation::put, encoded_key<Key>{key}, value, how),
+      *port_, handle::put_call(*state_, wire::mutation::put, encoded_key<Key>{key}, value, how),
       handle::take_version{});
 }
 
@@ -80,8 +79,8 @@ auto cache<Key, Value>::async_compare_and_put(const Lookup& key, const version& 
 template <class Key, class Value>
 template <key_like<Key> Lookup>
 bool cache<Key, Value>::touch(const Lookup& key, const put_options& how) const {
-  return handle::run_and_take<bool>(
-      *port_, handle::touch_call(*state_, encoded_key<Key>{key}, how), handle::take_yes{});
+  return handle::run_and_take<bool>(*port_, handle::touch_call(*state_, encoded_key<Key>{key}, how),
+                                    handle::take_yes{});
 }
 
 template <class Key, class Value>
@@ -105,11 +104,11 @@ template <class Key, class Value>
 template <key_like<Key> Lookup, class Token>
 auto cache<Key, Value>::async_erase(const Lookup& key, const call_options& how,
                                     Token&& token) const {
-  return handle::start_call<version>(
-      port_, handle::prepared_call::from([&] {
-        return handle::erase_call(*state_, encoded_key<Key>{key}, how);
-      }),
-      handle::take_version{}, std::forward<Token>(token));
+  return handle::start_call<version>(port_, handle::prepared_call::from([&] {
+                                       return handle::erase_call(*state_, encoded_key<Key>{key},
+                                                                 how);
+                                     }),
+                                     handle::take_version{}, std::forward<Token>(token));
 }
 
 template <class Key, class Value>
@@ -125,11 +124,11 @@ template <class Key, class Value>
 template <key_like<Key> Lookup, class Token>
 auto cache<Key, Value>::async_erase_if_version(const Lookup& key, const version& expected,
                                                const call_options& how, Token&& token) const {
-  return handle::start_call<bool>(
-      port_, handle::prepared_call::from([&] {
-        return handle::erase_if_call(*state_, encoded_key<Key>{key}, expected, how);
-      }),
-      handle::take_yes{}, std::forward<Token>(token));
+  return handle::start_call<bool>(port_, handle::prepared_call::from([&] {
+                                    return handle::erase_if_call(*state_, encoded_key<Key>{key},
+                                                                 expected, how);
+                                  }),
+                                  handle::take_yes{}, std::forward<Token>(token));
 }
 
 template <class Key, class Value>
