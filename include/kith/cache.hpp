@@ -43,6 +43,15 @@ struct versioned {
   explicit operator bool() const { return static_cast<bool>(value); }
 };
 
+/// One of compare_and_put_many.
+template <class Key, class Value>
+struct compared_put {
+  Key key;
+  /// The oldest version expects an absent key.
+  version expected;
+  Value value;
+};
+
 /// How this member's reads of one cache were answered since it was opened.
 struct read_stats {
   std::uint64_t near_hits = 0;
@@ -112,16 +121,6 @@ class cache {
     return async_get_versioned(key, call_options{}, std::forward<Token>(token));
   }
 
-  /// The present ones of `keys` with their values, in the order of `keys`. One frame an owner.
-  [[nodiscard]] std::vector<pair_type> get_many(const std::vector<Key>& keys,
-                                                const get_options& how = {}) const;
-  template <class Token>
-  auto async_get_many(const std::vector<Key>& keys, const get_options& how, Token&& token) const;
-  template <class Token>
-  auto async_get_many(const std::vector<Key>& keys, Token&& token) const {
-    return async_get_many(keys, get_options{}, std::forward<Token>(token));
-  }
-
   /// Whether the cluster holds the key. Does not run the loader.
   template <key_like<Key> Lookup>
   [[nodiscard]] bool contains(const Lookup& key, const call_options& how = {}) const;
@@ -144,17 +143,6 @@ class cache {
   template <key_like<Key> Lookup, class Token>
   auto async_put(const Lookup& key, const Value& value, Token&& token) const {
     return async_put(key, value, put_options{}, std::forward<Token>(token));
-  }
-
-  /// Puts all of them, one frame an owner; not atomic. After an error some may have been put.
-  void put_many(const std::vector<std::pair<Key, Value>>& entries,
-                const put_options& how = {}) const;
-  template <class Token>
-  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, const put_options& how,
-                      Token&& token) const;
-  template <class Token>
-  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, Token&& token) const {
-    return async_put_many(entries, put_options{}, std::forward<Token>(token));
   }
 
   /// Stores the value if the key is absent. True: it was, and now it is not.
@@ -256,6 +244,113 @@ class cache {
     return async_invoke(key, run, call_options{}, std::forward<Token>(token));
   }
 
+  // Many keys: each as by the operation on one, all on their way at once. What goes to one owner
+  // travels together, a frame a lane, and costs a round trip. Results are in the order of the keys.
+  // Not atomic: each key stands by itself. After an error, which is the first in the order of the
+  // keys, no result is given, and of the writes some may have been applied.
+
+  /// The present ones of `keys` with their values, in the order of `keys`.
+  [[nodiscard]] std::vector<pair_type> get_many(const std::vector<Key>& keys,
+                                                const get_options& how = {}) const;
+  template <class Token>
+  auto async_get_many(const std::vector<Key>& keys, const get_options& how, Token&& token) const;
+  template <class Token>
+  auto async_get_many(const std::vector<Key>& keys, Token&& token) const {
+    return async_get_many(keys, get_options{}, std::forward<Token>(token));
+  }
+
+  /// For each key whether the cluster holds it.
+  [[nodiscard]] std::vector<bool> contains_many(const std::vector<Key>& keys,
+                                                const call_options& how = {}) const;
+  template <class Token>
+  auto async_contains_many(const std::vector<Key>& keys, const call_options& how,
+                           Token&& token) const;
+  template <class Token>
+  auto async_contains_many(const std::vector<Key>& keys, Token&& token) const {
+    return async_contains_many(keys, call_options{}, std::forward<Token>(token));
+  }
+
+  /// Puts all of them.
+  void put_many(const std::vector<std::pair<Key, Value>>& entries,
+                const put_options& how = {}) const;
+  template <class Token>
+  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, const put_options& how,
+                      Token&& token) const;
+  template <class Token>
+  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, Token&& token) const {
+    return async_put_many(entries, put_options{}, std::forward<Token>(token));
+  }
+
+  /// Puts those whose keys are absent; for each whether it was.
+  std::vector<bool> put_if_absent_many(const std::vector<std::pair<Key, Value>>& entries,
+                                       const put_options& how = {}) const;
+  template <class Token>
+  auto async_put_if_absent_many(const std::vector<std::pair<Key, Value>>& entries,
+                                const put_options& how, Token&& token) const;
+  template <class Token>
+  auto async_put_if_absent_many(const std::vector<std::pair<Key, Value>>& entries,
+                                Token&& token) const {
+    return async_put_if_absent_many(entries, put_options{}, std::forward<Token>(token));
+  }
+
+  /// Puts those whose entries still have the expected version; for each whether it had.
+  std::vector<bool> compare_and_put_many(const std::vector<compared_put<Key, Value>>& puts,
+                                         const put_options& how = {}) const;
+  template <class Token>
+  auto async_compare_and_put_many(const std::vector<compared_put<Key, Value>>& puts,
+                                  const put_options& how, Token&& token) const;
+  template <class Token>
+  auto async_compare_and_put_many(const std::vector<compared_put<Key, Value>>& puts,
+                                  Token&& token) const {
+    return async_compare_and_put_many(puts, put_options{}, std::forward<Token>(token));
+  }
+
+  /// Touches all of them; for each whether it was there.
+  std::vector<bool> touch_many(const std::vector<Key>& keys, const put_options& how = {}) const;
+  template <class Token>
+  auto async_touch_many(const std::vector<Key>& keys, const put_options& how, Token&& token) const;
+  template <class Token>
+  auto async_touch_many(const std::vector<Key>& keys, Token&& token) const {
+    return async_touch_many(keys, put_options{}, std::forward<Token>(token));
+  }
+
+  /// Removes all of them; their versions.
+  std::vector<version> erase_many(const std::vector<Key>& keys, const call_options& how = {}) const;
+  template <class Token>
+  auto async_erase_many(const std::vector<Key>& keys, const call_options& how, Token&& token) const;
+  template <class Token>
+  auto async_erase_many(const std::vector<Key>& keys, Token&& token) const {
+    return async_erase_many(keys, call_options{}, std::forward<Token>(token));
+  }
+
+  /// Adds to each key its number; the sums. Only for Value = std::int64_t.
+  std::vector<std::int64_t> add_many(const std::vector<std::pair<Key, std::int64_t>>& deltas,
+                                     const call_options& how = {}) const
+    requires std::same_as<Value, std::int64_t>;
+  template <class Token>
+  auto async_add_many(const std::vector<std::pair<Key, std::int64_t>>& deltas,
+                      const call_options& how, Token&& token) const
+    requires std::same_as<Value, std::int64_t>;
+  template <class Token>
+  auto async_add_many(const std::vector<std::pair<Key, std::int64_t>>& deltas, Token&& token) const
+    requires std::same_as<Value, std::int64_t>
+  {
+    return async_add_many(deltas, call_options{}, std::forward<Token>(token));
+  }
+
+  /// Runs the processor on each key; a vector of its results, or nothing where it has none
+  /// (handlers get the versions then).
+  template <class Processor>
+  auto invoke_many(const std::vector<Key>& keys, const Processor& run,
+                   const call_options& how = {}) const;
+  template <class Processor, class Token>
+  auto async_invoke_many(const std::vector<Key>& keys, const Processor& run,
+                         const call_options& how, Token&& token) const;
+  template <class Processor, class Token>
+  auto async_invoke_many(const std::vector<Key>& keys, const Processor& run, Token&& token) const {
+    return async_invoke_many(keys, run, call_options{}, std::forward<Token>(token));
+  }
+
   /// Removes all entries, partition by partition; not atomic.
   void clear(const call_options& how = {}) const;
   template <class Token>
@@ -296,4 +391,5 @@ class cache {
 #include <kith/handle/cache_many.hpp>
 #include <kith/handle/cache_operations.hpp>
 #include <kith/handle/cache_reads.hpp>
+#include <kith/handle/cache_whole.hpp>
 #include <kith/handle/cache_writes.hpp>

@@ -78,6 +78,13 @@ class endings {
   each.add("erase_if_version", [&] { cache.erase_if_version("k", {}, call); });
   each.add("add", [&] { counts.add("k", 1, call); });
   each.add("invoke", [&] { cache.invoke("k", keep_word{}, call); });
+  each.add("contains_many", [&] { static_cast<void>(cache.contains_many(some_keys, call)); });
+  each.add("put_if_absent_many", [&] { cache.put_if_absent_many({{"k", "v"}}, put); });
+  each.add("compare_and_put_many", [&] { cache.compare_and_put_many({{"k", {}, "v"}}, put); });
+  each.add("touch_many", [&] { cache.touch_many(some_keys, put); });
+  each.add("erase_many", [&] { cache.erase_many(some_keys, call); });
+  each.add("add_many", [&] { counts.add_many({{"k", 1}}, call); });
+  each.add("invoke_many", [&] { cache.invoke_many(some_keys, keep_word{}, call); });
   each.add("clear", [&] { cache.clear(call); });
   each.add("size", [&] { static_cast<void>(cache.size(call)); });
   return each.all();
@@ -106,6 +113,15 @@ class endings {
            [&] { cache.async_erase_if_version("k", {}, call, token).get(); });
   each.add("add", [&] { counts.async_add("k", 1, call, token).get(); });
   each.add("invoke", [&] { cache.async_invoke("k", keep, call, token).get(); });
+  each.add("contains_many", [&] { cache.async_contains_many(some_keys, call, token).get(); });
+  each.add("put_if_absent_many",
+           [&] { cache.async_put_if_absent_many(entries, put, token).get(); });
+  each.add("compare_and_put_many",
+           [&] { cache.async_compare_and_put_many({{"k", {}, "v"}}, put, token).get(); });
+  each.add("touch_many", [&] { cache.async_touch_many(some_keys, put, token).get(); });
+  each.add("erase_many", [&] { cache.async_erase_many(some_keys, call, token).get(); });
+  each.add("add_many", [&] { counts.async_add_many({{"k", 1}}, call, token).get(); });
+  each.add("invoke_many", [&] { cache.async_invoke_many(some_keys, keep, call, token).get(); });
   each.add("clear", [&] { cache.async_clear(call, token).get(); });
   each.add("size", [&] { cache.async_size(call, token).get(); });
   return each.all();

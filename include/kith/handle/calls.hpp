@@ -61,17 +61,30 @@ class many_reads {
   std::vector<std::size_t> asked_;
 };
 
-template <class Key, class Value>
-[[nodiscard]] std::vector<node::call> put_calls(const cache_state<Key, Value>& state,
-                                                wire::mutation kind,
-                                                const std::vector<std::pair<Key, Value>>& entries,
-                                                const put_options& how) {
+/// `make(encoded key, item)` for each of `items`, whose keys `key_of(item)` names.
+template <class Key, class Items, class KeyOf, class Make>
+[[nodiscard]] std::vector<node::call> calls_for(const Items& items, KeyOf key_of, Make&& make) {
   std::vector<node::call> calls;
-  calls.reserve(entries.size());
-  for (const auto& [key, value] : entries) {
-    calls.push_back(put_call(state, kind, encoded_key<Key>{key}, value, how));
-  }
+  calls.reserve(items.size());
+  for (const auto& item : items) calls.push_back(make(encoded_key<Key>{key_of(item)}, item));
   return calls;
+}
+/// The same for keys alone.
+template <class Key, class Make>
+[[nodiscard]] std::vector<node::call> calls_for_keys(const std::vector<Key>& keys, Make&& make) {
+  return calls_for<Key>(
+      keys, [](const Key& key) -> const Key& { return key; },
+      [&](const encoded_key<Key>& encoded, const Key&) { return make(encoded); });
+}
+/// The same for pairs of a key and what belongs to it.
+template <class Key, class Second, class Make>
+[[nodiscard]] std::vector<node::call> calls_for_pairs(
+    const std::vector<std::pair<Key, Second>>& pairs, Make&& make) {
+  return calls_for<Key>(
+      pairs, [](const auto& pair) -> const Key& { return pair.first; },
+      [&](const encoded_key<Key>& encoded, const auto& pair) {
+        return make(encoded, pair.second);
+      });
 }
 
 /// One call of `kind` for every partition.
