@@ -7,7 +7,7 @@
 // destructor returns, and when it is gone, on a thread that kith keeps for that until main has
 // ended. Async operations are not cancellable yet.
 //
-// Every operation ends at its own `timeout`, if its options have one, or the cache's: with
+// Every operation that asks an owner ends at its own `timeout`, or at the cache's: with
 // errc::timed_out, or errc::no_owner where nobody was there to ask. The time runs from the
 // operation's start, which for a lazy token is later than its call. A timeout that is not positive
 // is errc::invalid_argument.
@@ -368,6 +368,21 @@ class cache {
   auto async_size(Token&& token) const {
     return async_size(call_options{}, std::forward<Token>(token));
   }
+
+  /// Calls `see(const Key&, const Value&, const version&)` for the entries that this member owns,
+  /// as far as it knows; returns how many those were. No message. `see` runs on the calling thread
+  /// with no lock held: it may use the cache; what it throws ends the walk and reaches the caller.
+  ///
+  /// Weakly consistent: what is there from beginning to end is seen once; what comes, goes or moves
+  /// to another owner meanwhile perhaps, with whatever value it has in its turn. Entries whose time
+  /// is over are not seen. Neither are those whose bytes are no Key and Value: one of them must not
+  /// hide all others, so they are counted, in `stats().failed`, and left out.
+  ///
+  /// Errors: closed, would_deadlock. Cost: decodes each entry; copies them, up to
+  /// node::scan_turn::slots_max at a time, so that other operations wait no longer than for that.
+  /// There is no async form: nothing is waited for, and `see` needs a thread of the caller's.
+  template <std::invocable<const Key&, const Value&, const version&> Visitor>
+  std::uint64_t for_each_local(Visitor&& see) const;
 
   /// This member's own counters; no message.
   [[nodiscard]] read_stats stats() const;

@@ -88,6 +88,9 @@ class cache_state final : public node::cache_hooks {
   /// that the get leads.
   error_code take_value(node::outcome& result, ref<Value>& value);
 
+  /// An entry that was read here is of other types.
+  void count_unreadable() { counters_.failed.fetch_add(1, std::memory_order_relaxed); }
+
   void register_processor(std::string name, std::type_index type, processor run);
   /// Throws kith::error(unknown_processor) for a type that was not registered here.
   [[nodiscard]] std::string processor_name(std::type_index type) const;

@@ -2,10 +2,16 @@
 #pragma once
 
 #include <kith/cache.hpp>
+#include <kith/codec.hpp>
 #include <kith/handle/async.hpp>
 #include <kith/handle/calls.hpp>
+#include <kith/node/control.hpp>
+#include <kith/store/handle.hpp>
 
+#include <concepts>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <utility>
 
 namespace kith {
@@ -44,6 +50,30 @@ auto cache<Key, Value>::async_size(const call_options& how, Token&& token) const
         return handle::first_error(answers);
       },
       std::forward<Token>(token));
+}
+
+template <class Key, class Value>
+template <std::invocable<const Key&, const Value&, const version&> Visitor>
+std::uint64_t cache<Key, Value>::for_each_local(Visitor&& see) const {
+  std::uint64_t seen = 0;
+  for (std::uint32_t lane = 0; lane < node::lane_count; ++lane) {
+    node::scan_turn turn;
+    while (turn.next != store::no_handle) {
+      turn.found.clear();
+      handle::throw_failure(handle::run_call(*port_, handle::scan_call(*state_, lane, turn)));
+      for (const node::scan_turn::entry& one : turn.found) {
+        const std::optional<Key> key = kith::decode<Key>(one.key);
+        const std::optional<Value> value = kith::decode<Value>(one.value);
+        if (!key || !value) {
+          state_->count_unreadable();
+          continue;
+        }
+        ++seen;
+        std::invoke(see, *key, *value, one.version);
+      }
+    }
+  }
+  return seen;
 }
 
 }  // namespace kith

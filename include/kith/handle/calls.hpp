@@ -103,6 +103,18 @@ template <class Key, class Value>
   return calls;
 }
 
+/// The next turn of a walk over what this member owns in a lane.
+template <class Key, class Value>
+[[nodiscard]] node::call scan_call(const cache_state<Key, Value>& state, std::uint32_t lane,
+                                   node::scan_turn& turn) {
+  node::call what;
+  what.kind = node::call_kind::scan;
+  what.cache = state.binding();
+  what.partition = static_cast<partition_id>(lane);  // the lowest of the lane
+  what.scan = &turn;
+  return what;
+}
+
 [[nodiscard]] inline std::uint64_t total_count(call_group& answers) {
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < answers.size(); ++i) total += answers.result(i).count;

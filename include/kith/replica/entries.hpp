@@ -67,6 +67,17 @@ class entries {
   /// Expired ones that were not removed yet included.
   [[nodiscard]] std::size_t size(std::size_t slot) const { return lists_[slot].size; }
 
+  /// `visit(byte_view key, const stored&)` for the entries in `slots_max` slots from `from` on,
+  /// whatever their partitions: those of one that is not owned any more were dropped. Returns where
+  /// to go on, no_handle at the end.
+  template <class Visit>
+  [[nodiscard]] store::handle scan(time_point now, store::handle from, std::uint32_t slots_max,
+                                   Visit&& visit) const {
+    return shard_.scan(from, slots_max, [&](store::handle, const shard::entry_type& seen) {
+      if (!seen.expired(now)) visit(byte_view{seen.key()}, seen.value());
+    });
+  }
+
   void expire(time_point now, std::size_t work) { shard_.expire(now, work, unlinker{this}); }
   [[nodiscard]] time_point next_timeout() const { return shard_.next_timeout().value_or(never); }
   [[nodiscard]] const store::counters& counters() const { return shard_.counters(); }

@@ -1,4 +1,5 @@
-// How long an operation may take: its own timeout, else the cache's.
+// What holds for every operation alike: how long it may take, its own timeout or the cache's, and
+// what it answers when the member is gone.
 #include <doctest/doctest.h>
 
 #include "face_support.hpp"
@@ -9,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -230,4 +232,18 @@ TEST_CASE("face: conditional puts and puts of many take options in their async f
   CHECK(cache.async_compare_and_put("b", {}, "v", {.ttl = 1ms}, token).get());
   cache.async_put_many({{"c", "v"}}, {.ttl = 1ms}, token).get();
   CHECK(wait_until([&] { return cache.get_many({"a", "b", "c"}).empty(); }));
+}
+
+TEST_CASE("face: every operation answers closed when its member is gone") {
+  auto alone = std::make_unique<kith::member>(at(cluster_name()));
+  auto cache = alone->cache<std::string, std::string>("words");
+  auto counts = alone->cache<std::string, std::int64_t>("sums");
+  cache.register_processor<keep_word>("keep_word");
+  alone.reset();
+  for (const auto& all : {blocking(cache, counts, patience), async(cache, counts, patience)}) {
+    for (const ended& one : all) {
+      CAPTURE(one.operation);
+      CHECK(one.code == kith::errc::closed);
+    }
+  }
 }
