@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -153,4 +154,14 @@ TEST_CASE("face: a walk leaves out what is over or cannot be read, and ends with
 TEST_CASE("face: a cache without entries has none to walk over") {
   members all{1};
   CHECK(open_words(all)[0].for_each_local(ignore) == 0);
+}
+
+TEST_CASE("face: a walk on a thread that serves the network is refused") {
+  members all{1};
+  const words cache = open_words(all)[0];
+  std::promise<kith::error_code> told;
+  cache.async_put("k", "v", [&](kith::error_code, kith::version) {
+    told.set_value(error_of([&] { cache.for_each_local(ignore); }));
+  });
+  CHECK(told.get_future().get() == kith::errc::would_deadlock);
 }
