@@ -234,6 +234,7 @@ void router::visit_request(std::uint64_t rid, Visit&& visit) {
     case call_kind::mutate:
       return visit(waiting, mutate_message(waiting, e, calls_.lowest_unsettled()));
     case call_kind::count: return visit(waiting, wire::count{e, waiting.what.cache->current_id()});
+    case call_kind::scan: return;  // the lane has answered it
   }
 }
 

@@ -103,9 +103,13 @@ enum class mutation : std::uint8_t {
   fill,
   /// The same for a load that found nothing or failed.
   fill_absent,
+  /// Gives the entry, if there is one, a new time to live; its value stays.
+  touch,
+  /// Removes the entry if its version is `expected`.
+  erase_if_version,
 };
 template <>
-inline constexpr mutation last_enumerator<mutation> = mutation::fill_absent;
+inline constexpr mutation last_enumerator<mutation> = mutation::erase_if_version;
 
 /// What becomes of the entry's time to live.
 enum class ttl_rule : std::uint8_t { cache_default, keep, given, unlimited };
