@@ -55,7 +55,8 @@ struct run_report {
   std::uint64_t digest = 0;
   std::uint64_t events = 0;
   workload_counters operations;
-  /// O6: how old what a near cache answered may have been at most.
+  /// O6: how old what a near cache answered may have been at most, by its member's own clock: never
+  /// more than max_staleness, whatever stood still.
   duration oldest_near_hit{};
   /// A second and member, after everything was healed.
   std::uint64_t events_at_rest = 0;
