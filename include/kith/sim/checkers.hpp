@@ -294,12 +294,9 @@ inline time_point checker::bound_of(const record& read) const {
   const time_point by = clock.first(clock.at(read.invoked) - max_staleness_);
   record now = read;
   note_vouchers(now);
-  const std::set<member_id> vouch{read.owner, read.coordinator, now.owner, now.coordinator};
-  duration more{};
-  for (const member_id& who : vouch) {
-    if (who != read.as) more += stood_still(cluster_, who, by, cluster_.time().now());
-  }
-  return by - more;
+  std::set<member_id> vouch{read.owner, read.coordinator, now.owner, now.coordinator};
+  vouch.erase(read.as);
+  return by - stood_still(cluster_, vouch, by);
 }
 
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,

@@ -343,7 +343,8 @@ inline bool fault_injector::clog() {
   const duration length = between(fault::clog, 300, 10'000);
   if (from == to) return false;
   cluster_.network().clog(from, to, more);
-  cluster_.time().after(length, [this, from, to] { cluster_.network().clog(from, to, {}); });
+  cluster_.time().after(length,
+                        [this, from, to, more] { cluster_.network().clog(from, to, -more); });
   return true;
 }
 
@@ -370,9 +371,11 @@ inline bool fault_injector::reset() {
 
 inline bool fault_injector::slow_reader() {
   const auto victim = static_cast<host_index>(any_member(fault::slow_reader));
-  cluster_.network().slow_reader(victim, between(fault::slow_reader, 1, 200));
+  const duration by = between(fault::slow_reader, 1, 200);
   const duration length = between(fault::slow_reader, 300, 8'000);
-  cluster_.time().after(length, [this, victim] { cluster_.network().slow_reader(victim, {}); });
+  cluster_.network().slow_reader(victim, by);
+  cluster_.time().after(length,
+                        [this, victim, by] { cluster_.network().slow_reader(victim, -by); });
   return has_traffic(victim);
 }
 

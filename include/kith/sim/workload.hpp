@@ -90,7 +90,7 @@ class workload {
     for (const auto& [member, with] : open_) count(*with);
     open_.clear();
   }
-  /// What was wrong with single answers, beside what the checker says.
+  /// What was wrong with single answers, beside what the checker says; after finish().
   [[nodiscard]] std::vector<violation> violations() const {
     std::vector<violation> all = found_absent_;
     for (const conditions* one : {&registers_, &tokens_}) {
@@ -98,6 +98,10 @@ class workload {
     }
     for (const value_oracle* one : {&register_values_, &row_values_, &token_values_}) {
       all.insert(all.end(), one->violations().begin(), one->violations().end());
+    }
+    if (oldest_near_hit_ > options_.max_staleness) {
+      const auto ms = oldest_near_hit_ / std::chrono::milliseconds{1};
+      all.push_back({"O6: a near hit may have been " + std::to_string(ms) + " ms old"});
     }
     return all;
   }
