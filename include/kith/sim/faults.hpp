@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,10 @@ struct fault_plan {
   std::array<bool, fault_count> enabled{};
   /// Mean time between two faults of one class.
   duration interval = std::chrono::seconds{8};
+  /// Of a million chunks: how many end in a reset, where resets are enabled.
+  std::uint32_t reset_per_million = 200;
+  /// While there are faults the network is so slow; absent: as it is without.
+  std::optional<duration> delay_mean = std::nullopt;
 
   [[nodiscard]] bool has(fault which) const { return enabled[static_cast<std::size_t>(which)]; }
   [[nodiscard]] std::string describe() const;
@@ -59,10 +64,15 @@ struct fault_plan {
 
 /// Each class with probability one half.
 [[nodiscard]] fault_plan draw_plan(random_source& random);
+/// How often and how hard.
+void draw_rates(fault_plan& plan, random_source& random);
 [[nodiscard]] fault_plan all_faults();
 
 class fault_injector {
  public:
+  /// So long after the end of the faults the last partition, pause and slow reader is over.
+  static constexpr duration over_after = std::chrono::seconds{20};
+
   fault_injector(cluster& on, const fault_plan& plan, kith::quorum quorum, std::uint64_t seed);
 
   /// Schedules faults until `end`.
@@ -103,6 +113,9 @@ class fault_injector {
   /// With quorum = majority a run in which a quorum is gone for ever has nothing to show.
   [[nodiscard]] bool may_crash(std::size_t victim);
   [[nodiscard]] duration between(fault which, std::int64_t least_ms, std::int64_t most_ms);
+  /// Mostly up to `usual_ms`, one in eight up to `most_ms`; but over soon after the faults are.
+  [[nodiscard]] duration lasting(fault which, std::int64_t least_ms, std::int64_t usual_ms,
+                                 std::int64_t most_ms);
   /// Runs `what` later, unless the faults were stopped.
   void after(duration delay, std::function<void()> what);
 
@@ -111,6 +124,7 @@ class fault_injector {
   kith::quorum quorum_;
   std::vector<random_source> randoms_;
   time_point end_{};
+  network_options healthy_{};
   std::uint64_t round_ = 0;
   std::array<std::uint64_t, fault_count> counts_{};
 };
@@ -133,6 +147,14 @@ inline fault_plan draw_plan(random_source& random) {
   return plan;
 }
 
+inline void draw_rates(fault_plan& plan, random_source& random) {
+  constexpr std::array<std::int64_t, 5> intervals_s{3, 6, 8, 12, 24};
+  plan.interval = std::chrono::seconds{intervals_s[random.below(intervals_s.size())]};
+  constexpr std::array<std::uint32_t, 4> resets{20, 200, 2'000, 10'000};
+  plan.reset_per_million = resets[random.below(resets.size())];
+  if (random.below(8) == 0) plan.delay_mean = std::chrono::milliseconds{10 + random.below(191)};
+}
+
 inline fault_plan all_faults() {
   fault_plan plan;
   plan.enabled.fill(true);
@@ -152,6 +174,13 @@ inline duration fault_injector::between(fault which, std::int64_t least_ms, std:
   return std::chrono::milliseconds{static_cast<std::int64_t>(ms)};
 }
 
+inline duration fault_injector::lasting(fault which, std::int64_t least_ms, std::int64_t usual_ms,
+                                        std::int64_t most_ms) {
+  const bool long_one = random(which).below(8) == 0;
+  const duration drawn = between(which, least_ms, long_one ? most_ms : usual_ms);
+  return std::min(drawn, end_ - cluster_.time().now() + over_after);
+}
+
 inline void fault_injector::after(duration delay, std::function<void()> what) {
   cluster_.time().after(delay, [this, round = round_, what = std::move(what)] {
     if (round == round_) what();
@@ -160,6 +189,10 @@ inline void fault_injector::after(duration delay, std::function<void()> what) {
 
 inline void fault_injector::start(time_point end) {
   end_ = end;
+  network_options& roads = cluster_.network().options();
+  healthy_ = roads;
+  if (plan_.has(fault::reset)) roads.reset_per_million = plan_.reset_per_million;
+  if (plan_.delay_mean) roads.delay_mean = *plan_.delay_mean;
   for (std::size_t i = 0; i < fault_count; ++i) {
     if (plan_.enabled[i]) schedule(static_cast<fault>(i));
   }
@@ -169,7 +202,7 @@ inline void fault_injector::start(time_point end) {
         random_source& random_of = random(fault::late_ticks);
         if (random_of.below(200) != 0) return {};
         ++counts_[static_cast<std::size_t>(fault::late_ticks)];
-        return duration{static_cast<std::int64_t>(random_of.below(2'000'000'000))};
+        return duration{static_cast<std::int64_t>(random_of.below(5'000'000'000))};
       });
     }
   }
@@ -235,7 +268,7 @@ inline bool fault_injector::may_crash(std::size_t victim) {
 inline bool fault_injector::crash(bool silently) {
   const fault which = silently ? fault::silent_crash : fault::crash;
   const std::size_t victim = any_member(which);
-  const duration down = between(which, 100, silently ? 15'000 : 8'000);
+  const duration down = lasting(which, 100, silently ? 15'000 : 8'000, 60'000);
   if (!cluster_.host(victim).running() || !may_crash(victim)) return false;
   silently ? cluster_.crash_silently(victim) : cluster_.crash(victim);
   after(down, [this, victim] {
@@ -248,7 +281,7 @@ inline bool fault_injector::pause(fault which) {
   const std::size_t victim = any_member(which);
   // Near the limits of the protocol as often as anywhere.
   constexpr std::array<std::int64_t, 4> limits_ms{3000, 4000, 5000, 6000};
-  duration length = between(which, 10, 12'000);
+  duration length = lasting(which, 10, 12'000, 30'000);
   if (random(which).below(2) == 0) {
     const std::int64_t limit = limits_ms[random(which).below(limits_ms.size())];
     length = between(which, limit * 9 / 10, limit * 11 / 10);
@@ -266,7 +299,7 @@ inline bool fault_injector::partition() {
   const std::uint64_t shape = draw.below(3);
   const std::size_t chosen = draw.below(n);
   for (std::size_t i = 0; i < n; ++i) side[i] = shape == 1 ? i == chosen : draw.below(2) == 0;
-  return cut_apart(side, shape == 2 ? chosen : n, between(fault::partition, 500, 20'000));
+  return cut_apart(side, shape == 2 ? chosen : n, lasting(fault::partition, 500, 20'000, 120'000));
 }
 
 /// Often an owner and a reader of what it owns: they agree with each other and with nobody else.
@@ -276,7 +309,7 @@ inline bool fault_injector::isolate_pair() {
   std::vector<bool> side(n);
   const std::size_t one = draw.below(n);
   side[one] = side[(one + 1 + draw.below(std::max<std::size_t>(n, 2) - 1)) % n] = true;
-  return cut_apart(side, n, between(fault::isolated_pair, 500, 20'000));
+  return cut_apart(side, n, lasting(fault::isolated_pair, 500, 20'000, 120'000));
 }
 
 inline bool fault_injector::cut_apart(const std::vector<bool>& side, std::size_t bridge,
@@ -300,7 +333,7 @@ inline bool fault_injector::one_way() {
   random_source& draw = random(fault::one_way_loss);
   const auto from = static_cast<host_index>(draw.below(cluster_.size()));
   const auto to = static_cast<host_index>(draw.below(cluster_.size()));
-  const duration length = between(fault::one_way_loss, 300, 15'000);
+  const duration length = lasting(fault::one_way_loss, 300, 15'000, 120'000);
   if (from == to) return false;
   cluster_.network().cut(from, to);
   cluster_.time().after(length, [this, from, to] { cluster_.network().uncut(from, to); });
@@ -339,7 +372,7 @@ inline bool fault_injector::clog() {
   random_source& draw = random(fault::clog);
   const auto from = static_cast<host_index>(draw.below(cluster_.size()));
   const auto to = static_cast<host_index>(draw.below(cluster_.size()));
-  const duration more = between(fault::clog, 1, 5'000);
+  const duration more = between(fault::clog, 1, 10'000);
   const duration length = between(fault::clog, 300, 10'000);
   if (from == to) return false;
   cluster_.network().clog(from, to, more);
@@ -371,7 +404,7 @@ inline bool fault_injector::reset() {
 
 inline bool fault_injector::slow_reader() {
   const auto victim = static_cast<host_index>(any_member(fault::slow_reader));
-  const duration by = between(fault::slow_reader, 1, 200);
+  const duration by = lasting(fault::slow_reader, 1, 200, 1'000);
   const duration length = between(fault::slow_reader, 300, 8'000);
   cluster_.network().slow_reader(victim, by);
   cluster_.time().after(length,
@@ -381,7 +414,7 @@ inline bool fault_injector::slow_reader() {
 
 inline void fault_injector::stop() {
   ++round_;
-  cluster_.network().options().reset_per_million = 0;
+  cluster_.network().options() = healthy_;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     cluster_.host(i).set_tick_delay([]() -> duration { return {}; });
     if (!cluster_.host(i).running()) cluster_.start(i);

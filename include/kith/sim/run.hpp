@@ -189,8 +189,7 @@ inline void work_under_faults(cluster& members, workload& clients, fault_injecto
   clients.stop();
   members.end_hangs();
   faults.stop();
-  // The longest partition, pause or slow reader is over by then.
-  members.run_for(std::chrono::seconds{25});
+  members.run_for(fault_injector::over_after + std::chrono::seconds{5});
   members.run_until_stable();
   if (!members.run_until([&] { return clients.pending() == 0; }, std::chrono::seconds{30})) {
     wrong.push_back({"liveness: " + std::to_string(clients.pending()) +
@@ -221,7 +220,8 @@ inline run_report run_seed(const run_options& options) {
   of.seed = random.next();
   of.network.delay_mean = std::chrono::microseconds{50 << random.below(8)};
   of.network.split_per_million = random.below(2) == 0 ? 200'000 : 0;
-  if (plan.has(fault::reset)) of.network.reset_per_million = 200;
+  random_source rates{options.seed ^ 0x7261746500000001u};
+  draw_rates(plan, rates);
   const kith::quorum every_eighth =
       options.seed % 8 == 0 ? kith::quorum::majority : kith::quorum::none;
   report.quorum = of.quorum = options.quorum.value_or(every_eighth);
