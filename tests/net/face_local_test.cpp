@@ -22,7 +22,7 @@ namespace {
 using words = kith::cache<std::string, std::string>;
 using pairs = std::vector<std::pair<std::string, std::string>>;
 
-constexpr auto ignore = [](const std::string&, const std::string&, const kith::version&) {};
+constexpr auto see_nothing = [](const std::string&, const std::string&, const kith::version&) {};
 
 [[nodiscard]] std::vector<words> open_words(members& all) {
   std::vector<words> caches;
@@ -44,7 +44,7 @@ constexpr auto ignore = [](const std::string&, const std::string&, const kith::v
 struct picky {
   std::uint32_t number = 0;
 };
-constexpr std::uint32_t unreadable = 666;
+constexpr std::uint32_t unreadable_number = 666;
 
 }  // namespace
 
@@ -53,7 +53,7 @@ struct kith::codec<picky> {
   static constexpr std::string_view tag = "picky 1";
   static void write(const picky& p, kith::byte_sink& out) { out.put(p.number); }
   static bool read(kith::byte_source& in, picky& p) {
-    return in.take(p.number) && p.number != unreadable;
+    return in.take(p.number) && p.number != unreadable_number;
   }
 };
 
@@ -131,7 +131,7 @@ TEST_CASE("face: a walk leaves out what is over or cannot be read, and ends with
   members all{1};
   auto cache = all[0].cache<std::string, picky>("picky");
   cache.put("good", picky{7});
-  cache.put("bad", picky{unreadable});
+  cache.put("bad", picky{unreadable_number});
   cache.put("short", picky{8}, {.ttl = 1ms});
   REQUIRE(wait_until([&] { return !cache.contains("short"); }));
   const std::uint64_t failed = cache.stats().failed;
@@ -153,7 +153,7 @@ TEST_CASE("face: a walk leaves out what is over or cannot be read, and ends with
 
 TEST_CASE("face: a cache without entries has none to walk over") {
   members all{1};
-  CHECK(open_words(all)[0].for_each_local(ignore) == 0);
+  CHECK(open_words(all)[0].for_each_local(see_nothing) == 0);
 }
 
 TEST_CASE("face: a walk on a thread that serves the network is refused") {
@@ -161,7 +161,7 @@ TEST_CASE("face: a walk on a thread that serves the network is refused") {
   const words cache = open_words(all)[0];
   std::promise<kith::error_code> told;
   cache.async_put("k", "v", [&](kith::error_code, kith::version) {
-    told.set_value(error_of([&] { cache.for_each_local(ignore); }));
+    told.set_value(error_of([&] { cache.for_each_local(see_nothing); }));
   });
   CHECK(told.get_future().get() == kith::errc::would_deadlock);
 }

@@ -22,7 +22,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-struct append_word {
+struct append_unless_bad {
   std::string word;
 
   std::size_t operator()(kith::entry<std::string, std::string>& entry) const {
@@ -36,12 +36,6 @@ struct append_word {
   }
 };
 
-struct clear_word {
-  void operator()(kith::entry<std::string, std::string>& entry) const { entry.erase(); }
-  template <class Archive>
-  void serialize(Archive&, unsigned /*version*/) {}
-};
-
 using words = kith::cache<std::string, std::string>;
 using sums = kith::cache<std::string, std::int64_t>;
 using strings = std::vector<std::string>;
@@ -52,11 +46,11 @@ using numbers = std::vector<std::int64_t>;
 using compared = std::vector<kith::compared_put<std::string, std::string>>;
 
 /// More keys than lanes, so that each member owns some and some share a lane.
-constexpr std::size_t many = 64;
+constexpr std::size_t key_count = 64;
 
 [[nodiscard]] strings keys_of(const std::string& prefix) {
   strings keys;
-  for (std::size_t i = 0; i < many; ++i) keys.push_back(prefix + std::to_string(i));
+  for (std::size_t i = 0; i < key_count; ++i) keys.push_back(prefix + std::to_string(i));
   return keys;
 }
 
@@ -64,7 +58,7 @@ constexpr std::size_t many = 64;
 template <class One>
 [[nodiscard]] flags each(One&& one) {
   flags all;
-  for (std::size_t i = 0; i < many; ++i) all.push_back(one(i));
+  for (std::size_t i = 0; i < key_count; ++i) all.push_back(one(i));
   return all;
 }
 
@@ -73,11 +67,11 @@ template <class One>
 /// Puts a value for every second key.
 void put_even(const words& cache, const strings& keys) {
   pairs entries;
-  for (std::size_t i = 0; i < many; i += 2) entries.emplace_back(keys[i], "value " + keys[i]);
+  for (std::size_t i = 0; i < key_count; i += 2) entries.emplace_back(keys[i], "value " + keys[i]);
   cache.put_many(entries);
 }
 
-void blocking_operations(const words& cache, const sums& counts, const std::string& prefix) {
+void blocking_on_many(const words& cache, const sums& counts, const std::string& prefix) {
   const strings keys = keys_of(prefix);
   const flags evens = each(even);
   put_even(cache, keys);
@@ -86,7 +80,7 @@ void blocking_operations(const words& cache, const sums& counts, const std::stri
 
   pairs entries;
   compared puts;
-  for (std::size_t i = 0; i < many; ++i) {
+  for (std::size_t i = 0; i < key_count; ++i) {
     entries.emplace_back(keys[i], "new " + keys[i]);
     puts.push_back(
         {keys[i], i % 4 == 0 ? cache.get_versioned(keys[i]).version : kith::version{}, "compared"});
@@ -102,13 +96,13 @@ void blocking_operations(const words& cache, const sums& counts, const std::stri
 
   std::vector<std::size_t> sizes;
   for (const std::string& key : keys) sizes.push_back(cache.get(key)->size() + 2);
-  CHECK(cache.invoke_many(keys, append_word{"xy"}) == sizes);
+  CHECK(cache.invoke_many(keys, append_unless_bad{"xy"}) == sizes);
   cache.invoke_many(keys, clear_word{});
-  CHECK(cache.contains_many(keys) == flags(many, false));
+  CHECK(cache.contains_many(keys) == flags(key_count, false));
 
   deltas changes;
   numbers expected;
-  for (std::size_t i = 0; i < many; ++i) {
+  for (std::size_t i = 0; i < key_count; ++i) {
     expected.push_back(static_cast<std::int64_t>(i) - 7);
     changes.emplace_back(keys[i], expected.back());
   }
@@ -117,7 +111,7 @@ void blocking_operations(const words& cache, const sums& counts, const std::stri
   CHECK(counts.add_many({{keys[8], 10}, {keys[9], 1}, {keys[8], 10}}) == numbers{11, 3, 21});
 }
 
-void future_operations(const words& cache, const sums& counts, const std::string& prefix) {
+void futures_on_many(const words& cache, const sums& counts, const std::string& prefix) {
   const auto token = asio::use_future;
   const strings keys = keys_of(prefix);
   put_even(cache, keys);
@@ -127,10 +121,10 @@ void future_operations(const words& cache, const sums& counts, const std::string
         flags{false, true});
   const compared puts{{keys[1], {}, "w"}, {keys[3], {}, "w"}};
   CHECK(cache.async_compare_and_put_many(puts, token).get() == flags{false, true});
-  CHECK(cache.async_invoke_many({keys[3], keys[1]}, append_word{"xy"}, token).get() ==
+  CHECK(cache.async_invoke_many({keys[3], keys[1]}, append_unless_bad{"xy"}, token).get() ==
         std::vector<std::size_t>{3, 3});
-  CHECK(cache.async_invoke_many(keys, clear_word{}, token).get().size() == many);
-  CHECK(cache.async_erase_many(keys, token).get().size() == many);
+  CHECK(cache.async_invoke_many(keys, clear_word{}, token).get().size() == key_count);
+  CHECK(cache.async_erase_many(keys, token).get().size() == key_count);
   CHECK(counts.async_add_many({{keys[0], 3}, {keys[1], 4}}, token).get() == numbers{3, 4});
   // The keys are taken at the call, also where the operation starts later.
   strings passing{keys[0], keys[1]};
@@ -150,7 +144,7 @@ asio::awaitable<void> awaited_operations(words cache, std::string prefix) {
   const flags there = co_await cache.async_contains_many(keys, asio::use_awaitable);
   CHECK(there == each(even));
   const auto erased = co_await cache.async_erase_many(keys, asio::use_awaitable);
-  CHECK(erased.size() == many);
+  CHECK(erased.size() == key_count);
 }
 
 }  // namespace
@@ -162,12 +156,12 @@ TEST_CASE("face: every operation on many keys from every member") {
   for (std::size_t i = 0; i < all.size(); ++i) {
     caches.push_back(all[i].cache<std::string, std::string>("words"));
     counts.push_back(all[i].cache<std::string, std::int64_t>("sums"));
-    caches[i].register_processor<append_word>("append_word");
+    caches[i].register_processor<append_unless_bad>("append_unless_bad");
     caches[i].register_processor<clear_word>("clear_word");
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
-    blocking_operations(caches[i], counts[i], "blocking " + std::to_string(i) + ' ');
-    future_operations(caches[i], counts[i], "future " + std::to_string(i) + ' ');
+    blocking_on_many(caches[i], counts[i], "blocking " + std::to_string(i) + ' ');
+    futures_on_many(caches[i], counts[i], "future " + std::to_string(i) + ' ');
     asio::io_context context;
     auto done = asio::co_spawn(
         context, awaited_operations(caches[i], "awaited " + std::to_string(i)), asio::use_future);
@@ -190,25 +184,25 @@ TEST_CASE("face: the first error in the order of the keys is told, and the other
   std::vector<words> caches;
   for (std::size_t i = 0; i < all.size(); ++i) {
     caches.push_back(all[i].cache<std::string, std::string>("words"));
-    caches[i].register_processor<append_word>("append_word");
+    caches[i].register_processor<append_unless_bad>("append_unless_bad");
   }
   strings keys = keys_of("key");
   keys[10] = "bad ten";
   keys[11] = "bad eleven";
   for (const words& cache : caches) {
     std::string text;
-    CHECK(error_of([&] { cache.invoke_many(keys, append_word{"x"}); }, &text) ==
+    CHECK(error_of([&] { cache.invoke_many(keys, append_unless_bad{"x"}); }, &text) ==
           kith::errc::processor_failed);
     CHECK(contains(text, "not bad ten"));
     kith::error_code code;
     try {
-      cache.async_invoke_many(keys, append_word{"x"}, asio::use_future).get();
+      cache.async_invoke_many(keys, append_unless_bad{"x"}, asio::use_future).get();
     } catch (const boost::system::system_error& wrong) {
       code = wrong.code();
     }
     CHECK(code == kith::errc::processor_failed);
   }
-  for (std::size_t i = 0; i < many; ++i) {
+  for (std::size_t i = 0; i < key_count; ++i) {
     if (i != 10 && i != 11) CHECK(*caches[0].get(keys[i], {.read = kith::read::owner}) == "xxxx");
   }
   CHECK(error_of([&] { caches[0].erase_many({"key0", ""}); }) == kith::errc::invalid_argument);

@@ -24,7 +24,7 @@ using words = kith::cache<std::string, std::string>;
   return caches;
 }
 
-[[nodiscard]] std::vector<std::string> some_keys(const std::string& prefix) {
+[[nodiscard]] std::vector<std::string> keys_for(const std::string& prefix) {
   std::vector<std::string> keys;
   for (int i = 0; i < 8; ++i) keys.push_back(prefix + std::to_string(i));  // some owned by each
   return keys;
@@ -40,7 +40,7 @@ void warm(const words& cache, const std::string& key) {
 TEST_CASE("face: touch gives an entry another time to live and says whether it was there") {
   members all{2};
   const std::vector<words> caches = open_words(all, 1h);
-  for (const std::string& key : some_keys("key")) {
+  for (const std::string& key : keys_for("key")) {
     CHECK_FALSE(caches[0].touch(key));
     const kith::version put = caches[0].put(key, "v", {.ttl = patience});
     CHECK(caches[1].touch(key));  // the cache's own, an hour
@@ -52,17 +52,17 @@ TEST_CASE("face: touch gives an entry another time to live and says whether it w
     CHECK(error_of([&] { caches[0].touch(key, {.ttl = 0s}); }) == kith::errc::invalid_argument);
     CHECK(error_of([&] { caches[0].touch("", {}); }) == kith::errc::invalid_argument);
   }
-  const auto again = some_keys("short");
+  const auto again = keys_for("short");
   for (const std::string& key : again) caches[0].put(key, "v");
   for (const std::string& key : again) CHECK(caches[1].touch(key, {.ttl = 1ms}));
   CHECK(wait_until([&] { return caches[0].get_many(again).empty(); }));
-  for (const std::string& key : some_keys("key")) CHECK(caches[1].contains(key));
+  for (const std::string& key : keys_for("key")) CHECK(caches[1].contains(key));
 }
 
 TEST_CASE("face: a touch reaches the near copies, which know the old end") {
   members all{2};
   const std::vector<words> caches = open_words(all, 1h);
-  for (const std::string& key : some_keys("key")) {
+  for (const std::string& key : keys_for("key")) {
     caches[0].put(key, "v");
     for (const words& cache : caches) warm(cache, key);
     // The end is near now: copies that kept the old one would be served for an hour.
@@ -74,7 +74,7 @@ TEST_CASE("face: a touch reaches the near copies, which know the old end") {
 TEST_CASE("face: whoever touches an entry does not read its own older copy again") {
   members all{2};
   const std::vector<words> caches = open_words(all, 1h);
-  for (const std::string& key : some_keys("key")) {
+  for (const std::string& key : keys_for("key")) {
     caches[0].put(key, "v");
     warm(caches[1], key);
     const kith::version before = caches[1].get(key).version();
@@ -86,7 +86,7 @@ TEST_CASE("face: whoever touches an entry does not read its own older copy again
 TEST_CASE("face: erase_if_version removes the version that was seen and no other") {
   members all{2};
   const std::vector<words> caches = open_words(all, 1h);
-  for (const std::string& key : some_keys("key")) {
+  for (const std::string& key : keys_for("key")) {
     CHECK_FALSE(caches[0].erase_if_version(key, {}));
     const kith::version first = caches[0].put(key, "v");
     const kith::version second = caches[1].put(key, "w");
