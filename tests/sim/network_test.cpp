@@ -171,3 +171,19 @@ TEST_CASE("network: of two overlapping losses, clogs and slow readers the end of
   CHECK(slow.second.bytes_in == 0);
   CHECK(slow.net.counters().slow_chunks == 1);
 }
+
+TEST_CASE("network: chunks of a heavy-tailed link are late, in order, and no later than 5 s each") {
+  pair two;
+  two.net.options().heavy_links_per_mille = 1000;
+  for (int i = 0; i < 100; ++i) two.net.send(two.first.dialled, 0, bytes(1));
+  const std::uint64_t late = two.net.counters().tail_chunks;
+  CHECK(late > 0);
+  CHECK(late < 50);
+  two.time.run_until(two.time.now() + 6s);
+  CHECK(two.second.bytes_in == 100);
+
+  pair light;
+  light.net.options().heavy_links_per_mille = 0;
+  for (int i = 0; i < 100; ++i) light.net.send(light.first.dialled, 0, bytes(1));
+  CHECK(light.net.counters().tail_chunks == 0);
+}

@@ -57,6 +57,8 @@ struct fault_plan {
   std::uint32_t reset_per_million = 200;
   /// While there are faults the network is so slow; absent: as it is without.
   std::optional<duration> delay_mean = std::nullopt;
+  /// The same for network_options::heavy_links_per_mille.
+  std::uint32_t heavy_links_per_mille = 0;
 
   [[nodiscard]] bool has(fault which) const { return enabled[static_cast<std::size_t>(which)]; }
   [[nodiscard]] std::string describe() const;
@@ -153,6 +155,7 @@ inline void draw_rates(fault_plan& plan, random_source& random) {
   constexpr std::array<std::uint32_t, 4> resets{20, 200, 2'000, 10'000};
   plan.reset_per_million = resets[random.below(resets.size())];
   if (random.below(8) == 0) plan.delay_mean = std::chrono::milliseconds{10 + random.below(191)};
+  if (random.below(4) == 0) plan.heavy_links_per_mille = 125;
 }
 
 inline fault_plan all_faults() {
@@ -193,6 +196,7 @@ inline void fault_injector::start(time_point end) {
   healthy_ = roads;
   if (plan_.has(fault::reset)) roads.reset_per_million = plan_.reset_per_million;
   if (plan_.delay_mean) roads.delay_mean = *plan_.delay_mean;
+  roads.heavy_links_per_mille = plan_.heavy_links_per_mille;
   for (std::size_t i = 0; i < fault_count; ++i) {
     if (plan_.enabled[i]) schedule(static_cast<fault>(i));
   }

@@ -32,6 +32,9 @@ struct network_options {
   duration delay_least = std::chrono::microseconds{50};
   /// Each chunk waits this much more on average, with a long tail.
   duration delay_mean = std::chrono::microseconds{150};
+  /// Of a thousand directed links: on how many every eighth chunk is late by 10 ms, and by twice
+  /// as much half as often, up to 5 s.
+  std::uint32_t heavy_links_per_mille = 0;
   /// How long a dial waits for an answer from behind a cut.
   duration dial_timeout = std::chrono::seconds{1};
   /// Of a million chunks: how many are cut in two places, and how many sends end in a reset.
@@ -68,6 +71,7 @@ struct network_counters {
   std::uint64_t held_ends = 0;
   std::uint64_t slow_chunks = 0;
   std::uint64_t lost_chunks = 0;
+  std::uint64_t tail_chunks = 0;
   std::uint64_t dials = 0;
   std::uint64_t refused = 0;
   std::uint64_t unreachable = 0;
@@ -76,7 +80,12 @@ struct network_counters {
 class network {
  public:
   network(scheduler& time, std::uint64_t seed, network_options options)
-      : time_{time}, random_{seed}, losses_{seed ^ 0x6C6F737300000001u}, options_{options} {}
+      : time_{time},
+        random_{seed},
+        losses_{seed ^ 0x6C6F737300000001u},
+        tails_{seed ^ 0x7461696C00000001u},
+        heavy_{seed ^ 0x6865617679000001u},
+        options_{options} {}
 
   /// Adds a host that is down. Indices grow by one.
   host_index add_host(endpoint_events* events);
@@ -165,6 +174,8 @@ class network {
     return found->second;
   }
   [[nodiscard]] duration draw_delay();
+  /// What a link of a heavy tail adds; zero on all others.
+  [[nodiscard]] duration draw_tail(host_index from, host_index to);
   [[nodiscard]] bool loses(host_index from, host_index to);
   void send_again(std::uint64_t id, int side, duration after);
   void release(std::uint64_t id, int side);
@@ -180,6 +191,9 @@ class network {
   scheduler& time_;
   random_source random_;
   random_source losses_;
+  random_source tails_;
+  /// Which links are heavy is a hash with this.
+  std::uint64_t heavy_;
   network_options options_;
   std::vector<machine> hosts_;
   // Never walked: their order depends on the hash.
@@ -202,6 +216,17 @@ inline duration network::draw_delay() {
   duration delay = options_.delay_least + duration{random_.below(mean + 1)};
   while (random_.below(4) == 0) delay += duration{random_.below(2 * mean + 1)};
   return delay;
+}
+
+inline duration network::draw_tail(host_index from, host_index to) {
+  if (options_.heavy_links_per_mille == 0) return {};
+  std::uint64_t way = heavy_ ^ (std::uint64_t{from} << 32 | to);
+  if (splitmix64(way) % 1000 >= options_.heavy_links_per_mille) return {};
+  if (tails_.below(8) != 0) return {};
+  ++counters_.tail_chunks;
+  duration late = std::chrono::milliseconds{10};
+  while (late < std::chrono::seconds{5} && tails_.below(2) == 0) late *= 2;
+  return std::min<duration>(late, std::chrono::seconds{5});
 }
 
 inline std::vector<std::uint64_t> network::connections_of(host_index host) const {
@@ -309,7 +334,7 @@ inline void network::transmit(std::uint64_t id, int side, bytes chunk) {
     return send_again(id, side, std::chrono::milliseconds{200});
   }
   ++counters_.chunks;
-  duration delay = draw_delay() + road.clog;
+  duration delay = draw_delay() + draw_tail(from, to) + road.clog;
   if (hosts_[to].drain > duration{}) {
     ++counters_.slow_chunks;
     delay += hosts_[to].drain * static_cast<std::int64_t>(1 + chunk.size() / 1024);

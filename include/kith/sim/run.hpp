@@ -167,6 +167,7 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
     of.lane.replica.load_time = std::chrono::seconds{8};
   }
   if (random.below(8) == 0) of.lane.near.fills_max = 1;
+  if (random.below(8) == 0) of.lane.replica.operations_kept = 1;
 }
 
 inline void work_under_faults(cluster& members, workload& clients, fault_injector& faults,
