@@ -70,12 +70,18 @@ struct load_here {
   bytes key;
   std::uint32_t depth = 0;
 };
+/// Nobody has a use for this ticket: `owner`, perhaps this member, is told.
+struct unused_ticket {
+  member_id owner;
+  std::uint64_t ticket = 0;
+};
 /// Somebody spoke of a newer view.
 struct pull_view {
   member_id from;
 };
 
-using router_effect = std::variant<wire::send, ask_here, complete, load_here, pull_view>;
+using router_effect =
+    std::variant<wire::send, ask_here, complete, load_here, unused_ticket, pull_view>;
 
 class router {
  public:
