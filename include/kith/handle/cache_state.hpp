@@ -38,9 +38,6 @@ struct read_counters {
   std::atomic<std::uint64_t> failed{0};
   /// Loads that ran in this process, for whomever.
   std::atomic<std::uint64_t> loads_here{0};
-  /// The highest age bound of a near hit: now minus the freshness it was served under. Hits read
-  /// it, and hardly ever write: what the others write must not be on its line.
-  alignas(64) std::atomic<std::int64_t> oldest_near_ns{0};
 };
 
 template <class Key, class Value>
@@ -121,21 +118,12 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
   if (!options_.near.enabled || how.read == kith::read::owner) return {};
   const time_point now = port_->now();
   const duration max_age = how.max_age.value_or(options_.near.max_staleness);
-  const time_point known = port_->gates().permit_for(partition_of(key.hash())).fresh;
-  ref<Value> found;
   if constexpr (std::is_arithmetic_v<Key>) {
     // A literal is an int: it must not be compared with a key of another sign.
-    found = near_->find(key.hash(), static_cast<Key>(lookup), now, max_age);
+    return near_->find(key.hash(), static_cast<Key>(lookup), now, max_age);
   } else {
-    found = near_->find(key.hash(), lookup, now, max_age);
+    return near_->find(key.hash(), lookup, now, max_age);
   }
-  if (!found) return found;
-  const std::int64_t age = (now - known).count();
-  std::int64_t oldest = counters_.oldest_near_ns.load(std::memory_order_relaxed);
-  while (age > oldest &&
-         !counters_.oldest_near_ns.compare_exchange_weak(oldest, age, std::memory_order_relaxed)) {
-  }
-  return found;
 }
 
 template <class Key, class Value>

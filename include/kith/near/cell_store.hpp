@@ -342,7 +342,7 @@ const cell* cell_store::find_cell(std::uint64_t hash, Matches&& matches, time_po
   const bool alive = visible(*seen);
   if (alive && now < seen->place.expires) {
     seen->mark_read();
-    lookups_.count_hit(reader.number);
+    lookups_.count_hit(reader.number, now - allowed.fresh);
     return seen;
   }
   guard::clear(slot);
