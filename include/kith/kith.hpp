@@ -9,6 +9,8 @@
 #include <kith/error.hpp>
 #include <kith/loader.hpp>
 #include <kith/member.hpp>
+#include <kith/member_stats.hpp>
 #include <kith/options.hpp>
+#include <kith/stats.hpp>
 #include <kith/version.hpp>
 // IWYU pragma: end_exports

@@ -367,21 +367,4 @@ auto cache<Key, Value>::async_size(Token&& token) const {
       std::forward<Token>(token));
 }
 
-template <class Key, class Value>
-read_stats cache<Key, Value>::stats() const {
-  const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
-  const handle::read_counters& counted = state_->counters();
-  read_stats stats;
-  stats.near_hits = state_->near_cache().lookups().hits();
-  stats.owner_hits = read(counted.owner);
-  stats.loaded = read(counted.loaded);
-  stats.absent = read(counted.absent);
-  stats.failed = read(counted.failed);
-  stats.loads_here = read(counted.loads_here);
-  stats.oldest_near_hit = state_->near_cache().lookups().oldest();
-  stats.near_entries = state_->near_cache().size();
-  stats.near_bytes = state_->near_cache().bytes();
-  return stats;
-}
-
 }  // namespace kith

@@ -6,6 +6,7 @@
 #include <kith/codec.hpp>
 #include <kith/core/mutex.hpp>
 #include <kith/error.hpp>
+#include <kith/handle/cache_stats.hpp>
 #include <kith/handle/entry.hpp>
 #include <kith/handle/operation.hpp>
 #include <kith/handle/port.hpp>
@@ -67,7 +68,8 @@ class cache_state final : public node::cache_hooks {
   [[nodiscard]] const options_type& options() const { return options_; }
   [[nodiscard]] const std::shared_ptr<node::cache_binding>& binding() const { return binding_; }
   [[nodiscard]] const near::near_cache<Key, Value>& near_cache() const { return *near_; }
-  [[nodiscard]] read_counters& counters() { return counters_; }
+  /// Takes each lane's lock and the near cache's for a moment.
+  [[nodiscard]] cache_stats stats() const;
 
   /// The near cache's answer, if it may be served.
   template <class Lookup>
@@ -89,6 +91,9 @@ class cache_state final : public node::cache_hooks {
   /// Throws kith::error(unknown_processor) for a type that was not registered here.
   [[nodiscard]] std::string processor_name(std::type_index type) const;
 
+  void visit_stats(const metric_visitor& visit) const override {
+    kith::visit_stats(stats(), binding_->name, visit);
+  }
   replica::load_result load(byte_view key) noexcept override;
   replica::processor_result process(const replica::run_processor& job) noexcept override;
   near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
@@ -124,6 +129,38 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
   } else {
     return near_->find(key.hash(), lookup, now, max_age);
   }
+}
+
+template <class Key, class Value>
+cache_stats cache_state<Key, Value>::stats() const {
+  const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
+  cache_stats now;
+  now.owner_hits = read(counters_.owner);
+  now.loaded = read(counters_.loaded);
+  now.absent = read(counters_.absent);
+  now.failed = read(counters_.failed);
+  now.loads_here = read(counters_.loads_here);
+  const near::lookup_counters& lookups = near_->lookups();
+  now.near_ages = lookups.ages();
+  now.near_hits = now.near_ages.count();
+  now.oldest_near_hit = lookups.oldest();
+  now.near_absent = read(lookups.absent);
+  now.near_not_fresh = read(lookups.not_fresh);
+  now.near_suspect = read(lookups.suspect);
+  now.near_expired = read(lookups.expired);
+  now.near_entries = near_->size();
+  now.near_bytes = near_->bytes();
+  now.near_store = near_->engine_counters();
+  for (std::uint32_t lane = 0; lane < node::lane_count; ++lane) {
+    port_->read_lane(lane, [&](const node::lane& of) {
+      const replica::entries* owned = of.owned().cache(binding_->current_id());
+      if (owned == nullptr) return;
+      now.owned_entries += owned->size();
+      now.owned_bytes += owned->bytes_held();
+      add_counters(now.owned_store, owned->counters(), node::owned_store_rows);
+    });
+  }
+  return now;
 }
 
 template <class Key, class Value>

@@ -128,6 +128,10 @@ class replica {
   /// For checkers: leaves no trace. Absent where this member is not the owner.
   [[nodiscard]] std::optional<holding> peek(time_point now, partition_id partition, cache_id cache,
                                             std::uint64_t hash, byte_view key) const;
+  /// Now; of the lane's partitions, and of what runs for them.
+  [[nodiscard]] std::size_t partitions_owned() const;
+  [[nodiscard]] std::size_t loads() const { return held_.loads.size(); }
+  [[nodiscard]] std::size_t processors() const { return held_.busy.size(); }
   /// For checkers: looks at every partition.
   [[nodiscard]] occupancy held() const;
   [[nodiscard]] const replica_options& options() const { return held_.options; }
@@ -305,6 +309,11 @@ inline occupancy replica::held() const {
     }
   }
   return now;
+}
+
+inline std::size_t replica::partitions_owned() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(held_.partitions(), [](const auto& in) { return in.owned; }));
 }
 
 inline bool replica::owns(partition_id partition) {

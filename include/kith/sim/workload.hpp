@@ -210,7 +210,7 @@ inline void workload::open_missing() {
 
 inline void workload::count(const handles& over) {
   for (const register_cache* one : {&over.registers, &over.counters, &over.rows, &over.tokens}) {
-    const read_stats counted = one->stats();
+    const cache_stats counted = one->stats();
     counters_.near_hits += counted.near_hits;
     oldest_near_hit_ = std::max(oldest_near_hit_, counted.oldest_near_hit);
   }

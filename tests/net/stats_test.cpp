@@ -1,0 +1,96 @@
+// What members tell of themselves, through the public face.
+#include <face_support.hpp>
+
+#include <kith/kith.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <future>
+#include <map>
+#include <string>
+
+using namespace face_test;
+
+namespace {
+
+/// All metrics of a member by name and labels.
+std::map<std::string, std::uint64_t> numbers_of(const kith::member& member) {
+  std::map<std::string, std::uint64_t> found;
+  member.visit_stats([&](const kith::metric& one) {
+    std::string key{one.name};
+    for (const kith::metric_label& label : one.labels) key += ' ' + std::string{label.value};
+    CHECK_MESSAGE(!found.contains(key), key);
+    found[key] = one.type == kith::metric_type::histogram ? one.buckets.count() : one.value;
+  });
+  return found;
+}
+
+}  // namespace
+
+// Goal: the numbers of two members tell what was done. Method: reads and writes of fixed number,
+// then the sums over both.
+TEST_CASE("stats: members count what was asked of them") {
+  members both{2};
+  auto first = both[0].cache<int, std::string>("numbers");
+  auto second = both[1].cache<int, std::string>("numbers");
+  for (int i = 0; i < 100; ++i) first.put(i, "number " + std::to_string(i));
+  for (int i = 0; i < 100; ++i) CHECK(second.get(i));
+  for (int i = 0; i < 100; ++i) CHECK(second.get(i));
+
+  const kith::cache_stats a = first.stats();
+  const kith::cache_stats b = second.stats();
+  CHECK(a.owned_entries + b.owned_entries == 100);
+  CHECK(a.owned_bytes > 0);
+  CHECK(a.owned_store.inserts + b.owned_store.inserts == 100);
+  CHECK(b.hits() == 200);
+  CHECK(b.misses() == 0);
+  CHECK(b.near_hits > 0);
+  CHECK(b.near_ages.count() == b.near_hits);
+  CHECK(b.near_entries == a.owned_entries);
+  CHECK(b.near_store.inserts == a.owned_entries);
+  CHECK(b.near_absent + b.near_not_fresh == 200 - b.near_hits);
+  CHECK(b.oldest_near_hit <= 3s);
+
+  const kith::member_stats here = both[0].stats();
+  const kith::member_stats there = both[1].stats();
+  CHECK(here.members == 2);
+  CHECK(here.view_number == there.view_number);
+  CHECK(here.caches == 1);
+  CHECK(here.lanes.partitions_owned + there.lanes.partitions_owned == kith::partition_count);
+  CHECK(here.lanes.owner.mutations + there.lanes.owner.mutations == 100);
+  CHECK(here.membership.views_installed >= 1);
+  CHECK(here.driver.messages > 0);
+  REQUIRE(here.peers.size() == 1);
+  CHECK(here.peers[0].peer == both[1].address());
+  CHECK(here.peers[0].sent_bytes > 1000);
+  CHECK(here.peers[0].received_bytes > 1000);
+  CHECK(there.peers[0].received_bytes <= both[0].stats().peers[0].sent_bytes);
+
+  const auto numbers = numbers_of(both[1]);
+  CHECK(numbers.at("members") == 2);
+  CHECK(numbers.at("reads numbers near") == b.near_hits);
+  CHECK(numbers.at("near_hit_age numbers") == b.near_hits);
+  CHECK(numbers.at("owned_entries numbers") == b.owned_entries);
+  CHECK(numbers.at("peer_unanswered " + to_string(both[0].address())) == 0);
+}
+
+TEST_CASE("stats: a handle tells what it counted when its member is gone") {
+  members one{1};
+  auto cache = one[0].cache<int, int>("numbers");
+  cache.put(1, 1);
+  CHECK(cache.get(1));
+  one.end(0);
+  CHECK(cache.stats().owner_hits == 1);
+}
+
+TEST_CASE("stats: a thread that serves the network may ask") {
+  members one{1};
+  auto cache = one[0].cache<int, int>("numbers");
+  std::promise<std::uint64_t> told;
+  cache.async_put(1, 1, [&](kith::error_code, kith::version) {
+    told.set_value(one[0].stats().lanes.owner.mutations + cache.stats().owned_entries);
+  });
+  CHECK(told.get_future().get() == 2);
+}
