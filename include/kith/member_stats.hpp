@@ -63,6 +63,16 @@ inline void visit_stats(const member_stats& stats, const metric_visitor& visit) 
   one("fills_waiting", "Reads under way that may enter the near cache.", lanes.fills);
   one("loads_waiting", "Loads under way for keys owned here.", lanes.loads);
   one("processors_waiting", "Processors under way for keys owned here.", lanes.processors);
+  const auto times = [&](std::string_view family, std::string_view help,
+                         std::span<const metric_label> labels, const latency_histogram& of) {
+    visit({family, help, metric_type::histogram, metric_unit::nanoseconds, labels, 0, of.view()});
+  };
+  constexpr std::string_view remote = "Calls that another member answered, retries included.";
+  const metric_label read{"op", "read"}, write{"op", "write"};
+  times("remote_call", remote, std::span{&read, 1}, lanes.read_times);
+  times("remote_call", remote, std::span{&write, 1}, lanes.write_times);
+  times("invalidation_delay", "From a write to the last acknowledgement of its invalidation.", {},
+        lanes.applied_times);
   visit_counters(lanes.reader, node::reader_rows, {}, visit);
   visit_counters(lanes.owner, node::owner_rows, {}, visit);
   visit_counters(lanes.calls, node::call_rows, {}, visit);

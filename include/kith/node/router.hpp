@@ -8,6 +8,7 @@
 // Who drives it: the lane (lane.hpp), which also carries out `ask` for keys that this member owns.
 #pragma once
 
+#include <kith/core/histogram.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
@@ -141,6 +142,10 @@ class router {
   [[nodiscard]] std::size_t pending_bytes() const { return calls_.bytes(); }
   [[nodiscard]] const router_options& options() const { return options_; }
   [[nodiscard]] const router_counters& counters() const { return counters_; }
+  /// From the submission of a call to the answer of another member, retries included; not those of
+  /// reads that joined another's, nor of calls that failed.
+  [[nodiscard]] const latency_histogram& read_times() const { return read_times_; }
+  [[nodiscard]] const latency_histogram& write_times() const { return write_times_; }
 
  private:
   struct route {
@@ -167,6 +172,10 @@ class router {
   void distrust(time_point now, const call& what);
   void fell_due(time_point now, store::handle at, outbox& out);
   [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
+  void note_time(time_point now, member_id from, store::handle at, latency_histogram& times) {
+    if (from == self_) return;
+    times.record(static_cast<std::uint64_t>((now - calls_[at].submitted_at).count()));
+  }
   /// This member's own replica hears of a view a moment before the router does.
   void note_epoch(member_id from, partition_id p, epoch told, outbox& out) {
     if (from != self_ && told > route_of(p).epoch) out.push_back(pull_view{from});
@@ -185,6 +194,8 @@ class router {
   /// Of all requests to others so far.
   std::size_t emitted_bytes_ = 0;
   router_counters counters_;
+  latency_histogram read_times_;
+  latency_histogram write_times_;
 };
 
 [[nodiscard]] wire::get get_message(const call& what, epoch e);
@@ -243,7 +254,7 @@ inline void router::submit(time_point now, call&& what, outbox& out) {
     out.push_back(complete{what.done, std::move(result)});
     return;
   }
-  const store::handle at = calls_.add(std::move(what));
+  const store::handle at = calls_.add(now, std::move(what));
   if (calls_[at].what.kind == call_kind::mutate) calls_.begin_operation(at);
   try_call(now, at, out);
 }

@@ -132,6 +132,9 @@ class replica {
   [[nodiscard]] std::size_t partitions_owned() const;
   [[nodiscard]] std::size_t loads() const { return held_.loads.size(); }
   [[nodiscard]] std::size_t processors() const { return held_.busy.size(); }
+  [[nodiscard]] const latency_histogram& applied_times() const {
+    return held_.audience.applied_times();
+  }
   /// For checkers: looks at every partition.
   [[nodiscard]] occupancy held() const;
   [[nodiscard]] const replica_options& options() const { return held_.options; }

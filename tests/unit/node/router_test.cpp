@@ -165,3 +165,28 @@ TEST_CASE("router: a newer view is asked of another member, never of this one") 
   CHECK(pulls(other) == 1);
   CHECK(pulls(self) == 0);
 }
+
+TEST_CASE("router: the time of an answered write counts its retries, a failed one counts none") {
+  waiting_caller caller;
+  caller.own(other, 1);
+  caller.submit(node::call_kind::mutate);
+  caller.now += 3ms;
+  caller.answer(wire::mutate_status::retry);
+  caller.out.clear();
+  while (!caller.asked()) {
+    caller.now = caller.machine.next_timeout();
+    caller.machine.on_timeout(caller.now, caller.out);
+  }
+  caller.now += 7ms;
+  const auto spent = static_cast<std::uint64_t>((caller.now - time_point{1s}).count());
+  CHECK(spent >= 10'000'000);
+  caller.answer(wire::mutate_status::applied);
+  const latency_histogram& times = caller.machine.write_times();
+  CHECK(times.count() == 1);
+  CHECK(times.view().counts[latency_scale::index_of(spent)] == 1);
+  CHECK(caller.machine.read_times().count() == 0);
+
+  caller.submit(node::call_kind::mutate);
+  caller.answer(wire::mutate_status::too_large);
+  CHECK(times.count() == 1);
+}
