@@ -66,7 +66,6 @@ TEST_CASE("stats: members count what was asked of them") {
   CHECK(here.peers[0].peer == both[1].address());
   CHECK(here.peers[0].sent_bytes > 1000);
   CHECK(here.peers[0].received_bytes > 1000);
-  CHECK(there.peers[0].received_bytes <= both[0].stats().peers[0].sent_bytes);
 
   CHECK(here.lanes.write_times.count() == b.owned_entries);
   CHECK(there.lanes.read_times.count() > 0);
