@@ -164,6 +164,15 @@ class cache {
   /// Calls `visit` once for each metric of it; see docs/operations.md.
   void visit_stats(const metric_visitor& visit) const { state_->visit_stats(visit); }
 
+  /// What this member knows of the key: its partition and owner, the entry in the near cache, and
+  /// where this member owns it, the stored version and who may keep it too; the last events of the
+  /// key here. For people who ask why a read answered what it did; to_string() writes it in lines.
+  /// No message. The key's lane is locked for some microseconds.
+  template <key_like<Key> Lookup>
+  [[nodiscard]] explanation explain(const Lookup& key) const {
+    return state_->explain(encoded_key<Key>{key}, key);
+  }
+
   /// A handle to the cache `name` of the member behind `to`; see member::cache.
   static cache open(std::shared_ptr<handle::port> to, const std::string& name,
                     cache_options<Key, Value> options, std::uint64_t salt);

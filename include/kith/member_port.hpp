@@ -108,6 +108,9 @@ class member_port final : public handle::port {
                  const std::function<void(const node::lane&)>& visit) const override {
     runtime_->read_lane(index, visit);
   }
+  std::shared_ptr<const cluster::view> view() const override {
+    return runtime_->in_child() ? nullptr : runtime_->view();
+  }
   boost::asio::any_io_executor executor() override {
     return runtime_->handler_executor();
   }

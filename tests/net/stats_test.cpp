@@ -10,6 +10,7 @@
 #include <future>
 #include <map>
 #include <string>
+#include <vector>
 
 using namespace face_test;
 
@@ -95,4 +96,58 @@ TEST_CASE("stats: a thread that serves the network may ask") {
     told.set_value(one[0].stats().lanes.owner.mutations + cache.stats().owned_entries);
   });
   CHECK(told.get_future().get() == 2);
+}
+
+namespace {
+
+bool has_event(const kith::explanation& of, kith::key_event what) {
+  return std::ranges::any_of(of.events, [&](const auto& one) { return one.what == what; });
+}
+
+}  // namespace
+
+// Goal: what each side knows of one key is told, and follows a write.
+TEST_CASE("stats: both sides of a key explain it") {
+  members both{2};
+  auto at_owner = both[0].cache<int, int>("numbers", {.ttl = 10min});
+  auto at_reader = both[1].cache<int, int>("numbers", {.ttl = 10min});
+  int key = 0;
+  while (at_owner.explain(key).owner != both[0].address()) ++key;
+  CHECK_FALSE(at_reader.explain(key).near);
+  CHECK_FALSE(at_reader.explain(key).owned);
+  REQUIRE(at_owner.explain(key).owned);
+  CHECK_FALSE(at_owner.explain(key).owned->present);
+
+  const kith::version first = at_owner.put(key, 1);
+  CHECK(*at_reader.get(key) == 1);
+  const std::uint64_t looked_up = at_reader.stats().near_absent;
+  kith::explanation reader = at_reader.explain(key);
+  CHECK(at_reader.stats().near_absent == looked_up);
+  CHECK(reader.owner == both[0].address());
+  CHECK(reader.view_number == both[1].view_number());
+  CHECK(reader.epoch == first.epoch);
+  REQUIRE(reader.near);
+  CHECK(reader.near->version == first);
+  CHECK(reader.near->alive);
+  REQUIRE(reader.near->ttl_left);
+  CHECK(*reader.near->ttl_left <= 10min);
+  CHECK(reader.age);
+  CHECK_FALSE(reader.suspect);
+  CHECK(has_event(reader, kith::key_event::fill_begun));
+  CHECK(has_event(reader, kith::key_event::fill_kept));
+
+  const kith::explanation owner = at_owner.explain(key);
+  CHECK(owner.owned->present);
+  CHECK(owner.owned->version == first);
+  CHECK(owner.listeners == std::vector{both[1].address()});
+  CHECK(has_event(owner, kith::key_event::write_applied));
+  const std::string text = to_string(owner);
+  CHECK(contains(text, "owner=" + to_string(both[0].address())));
+  CHECK(contains(text, "listeners=" + to_string(both[1].address())));
+  CHECK(contains(text, "event=write_applied"));
+
+  at_owner.put(key, 2);
+  CHECK(wait_until([&] { return !at_reader.explain(key).near.has_value(); }));
+  CHECK(has_event(at_reader.explain(key), kith::key_event::invalidated));
+  CHECK(contains(to_string(at_reader.explain(key)), "entry=none"));
 }

@@ -8,6 +8,7 @@
 #include <kith/error.hpp>
 #include <kith/handle/cache_stats.hpp>
 #include <kith/handle/entry.hpp>
+#include <kith/handle/explanation.hpp>
 #include <kith/handle/operation.hpp>
 #include <kith/handle/port.hpp>
 #include <kith/near/near_cache.hpp>
@@ -70,6 +71,8 @@ class cache_state final : public node::cache_hooks {
   [[nodiscard]] const near::near_cache<Key, Value>& near_cache() const { return *near_; }
   /// Takes each lane's lock and the near cache's for a moment.
   [[nodiscard]] cache_stats stats() const;
+  template <class Lookup>
+  [[nodiscard]] explanation explain(const encoded_key<Key>& key, const Lookup& lookup) const;
 
   /// The near cache's answer, if it may be served.
   template <class Lookup>
@@ -129,6 +132,19 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
   } else {
     return near_->find(key.hash(), lookup, now, max_age);
   }
+}
+
+template <class Key, class Value>
+template <class Lookup>
+explanation cache_state<Key, Value>::explain(const encoded_key<Key>& key,
+                                             const Lookup& lookup) const {
+  std::optional<near::cell_store::sight> seen;
+  if constexpr (std::is_arithmetic_v<Key>) {
+    seen = near_->look(key.hash(), static_cast<Key>(lookup));
+  } else {
+    seen = near_->look(key.hash(), lookup);
+  }
+  return explain_key(*port_, {binding_->current_id(), key.hash(), key.view()}, seen);
 }
 
 template <class Key, class Value>

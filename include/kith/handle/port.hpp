@@ -2,6 +2,7 @@
 // virtual time (sim/). The one place where the typed face and the machines meet.
 #pragma once
 
+#include <kith/cluster/view.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/time.hpp>
 #include <kith/near/cell.hpp>
@@ -58,6 +59,9 @@ class port {
   /// `visit` is to be brief: calls wait meanwhile.
   virtual void read_lane(std::uint32_t index,
                          const std::function<void(const node::lane&)>& visit) const = 0;
+
+  /// Who owns what, as this member knows; null before the first view.
+  [[nodiscard]] virtual std::shared_ptr<const cluster::view> view() const = 0;
 
   /// A waiter for the calling thread. Throws kith::error(would_deadlock) on a thread that has to
   /// serve the call, and kith::error(closed) after a fork.

@@ -448,6 +448,7 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   const call& what = waiting.what;
   drop_fill(at);
   distrust(now, what);
+  near_->note(now, key_event::call_timed_out, what.cache->current_id(), what.key_hash, {});
   // An owner that is gone may have applied what it was sent: no_owner would deny it.
   const bool maybe_applied = what.kind == call_kind::mutate && waiting.asks > 0;
   const bool ownerless = route_of(what.partition).owner.nobody();

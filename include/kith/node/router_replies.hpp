@@ -147,6 +147,7 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
       near_->on_clear_reply(now, what.partition, id, reply.version);
     } else {
       near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
+      near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
     }
   }
   note_time(now, from, at, write_times_);

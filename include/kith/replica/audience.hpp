@@ -85,6 +85,8 @@ class audience {
 
   [[nodiscard]] std::uint32_t session_of(const member_id& peer) const;
   [[nodiscard]] bool listens(const member_id& peer, std::size_t slot) const;
+  /// Those who may keep near entries of the partition, sorted; also such as lost their connection.
+  [[nodiscard]] std::vector<member_id> listeners(std::size_t slot) const;
 
   /// What is held now, each where it is most.
   struct occupancy {
@@ -270,6 +272,14 @@ inline std::uint32_t audience::session_of(const member_id& peer) const {
 inline bool audience::listens(const member_id& peer, std::size_t slot) const {
   const auto at = channels_[slot].streams.find(peer);
   return at != channels_[slot].streams.end() && at->second.state == listening::active;
+}
+
+inline std::vector<member_id> audience::listeners(std::size_t slot) const {
+  std::vector<member_id> found;
+  for (const auto& [id, s] : channels_[slot].streams) {
+    if (s.state != listening::ended) found.push_back(id);
+  }
+  return found;
 }
 
 inline auto audience::held() const -> occupancy {
