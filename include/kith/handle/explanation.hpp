@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -126,11 +127,11 @@ inline void explain_in_lane(const node::lane& in, time_point now, const explaine
       if (at) of.listeners.push_back(view->members[*at].address);
     }
   }
-  std::vector<key_event_record> found;
-  const auto keep = [&](const key_event_record& one) { found.push_back(one); };
-  in.near().events().for_key(key.cache, key.hash, keep);
-  owner.events().for_key(key.cache, key.hash, keep);
-  std::ranges::stable_sort(found, {}, &key_event_record::at);
+  std::vector<key_event_record> read, owned, found;
+  in.near().events().for_key(key.cache, key.hash, [&](const auto& one) { read.push_back(one); });
+  owner.events().for_key(key.cache, key.hash, [&](const auto& one) { owned.push_back(one); });
+  std::ranges::merge(read, owned, std::back_inserter(found), {}, &key_event_record::at,
+                     &key_event_record::at);
   for (const key_event_record& one : found)
     of.events.push_back({now - one.at, one.what, one.version});
 }

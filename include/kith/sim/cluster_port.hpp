@@ -63,7 +63,7 @@ class cluster::member_port final : public handle::port {
                  const std::function<void(const node::lane&)>& visit) const override {
     if (!closed_) visit(*host_->lanes()[index]);
   }
-  std::shared_ptr<const cluster::view> view() const override {
+  std::shared_ptr<const kith::cluster::view> view() const override {
     return closed_ ? nullptr : host_->control().membership().current();
   }
   boost::asio::any_io_executor executor() override { return cluster_->handlers_.get_executor(); }
