@@ -38,8 +38,9 @@ inline double cpu_us_of(clockid_t clock) {
   return static_cast<double>(reading.tv_sec) * 1e6 + static_cast<double>(reading.tv_nsec) / 1e3;
 }
 
-/// This process and those that it starts keep to a processor each. Where they may run on any, the
-/// system sometimes puts both ends of a connection on one, and a wake-up costs 3 us or 30 us.
+/// From now on the calling thread and those that it starts keep to one processor, and the processes
+/// that it starts to another. Where all may run on any, the system sometimes puts both ends of a
+/// connection on one, and a wake-up costs 3 us or 30 us.
 class apart_on_processors {
  public:
   /// No effect on a machine with one processor.
@@ -229,7 +230,7 @@ inline tcp_socket new_socket() {
 }
 
 /// What a get of a bench::record and its answer take on kith's wire, frames and all.
-inline constexpr std::size_t ping_size = 51;
+inline constexpr std::size_t ping_size = 52;
 inline constexpr std::size_t pong_size = 150;
 
 /// The role "echo": one connection, one blocking thread, pong for ping.

@@ -46,7 +46,7 @@ class cost {
 int run(int argc, char** argv) {
   bench::report report{argc, argv,
                        "remote_get: cache::get of a key that another process owns, no near cache, "
-                       "loopback, against\na blocking TCP ping-pong between two processes (51 "
+                       "loopback, against\na blocking TCP ping-pong between two processes (52 "
                        "bytes there, 150 back, as the get; TCP_NODELAY)\nand GET of redis by a "
                        "blocking client that decodes the value too.\nRounds of 100 calls turn "
                        "about; percentiles over all calls. This process has one processor, those "

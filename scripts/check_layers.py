@@ -21,6 +21,7 @@ TOKENS = {
     "boost/asio/any_io_executor.hpp",
     "boost/asio/append.hpp",
     "boost/asio/associated_",
+    "boost/asio/associator.hpp",
     "boost/asio/async_result.hpp",
     "boost/asio/bind_",
     "boost/asio/cancellation_",

@@ -5,17 +5,20 @@
 // associated executor, by default the member's; it is never completed from within the initiating
 // call. Every handler is called exactly once: with errc::closed when the member ends, before its
 // destructor returns, and when it is gone, on a thread that kith keeps for that until main has
-// ended. Async operations are not cancellable yet: they end at the cache's `timeout` at the latest.
+// ended. Async operations are not cancellable yet.
+//
+// Every operation that asks an owner ends at its own `timeout`, or at the cache's: with
+// errc::timed_out, or errc::no_owner where nobody was there to ask. The time runs from the
+// operation's start, which for a lazy token is later than its call. A timeout that is not positive
+// is errc::invalid_argument.
 //
 // Keys are looked up by anything that reads as one: a string literal for std::string, any integer
 // that fits for an integer. Thread safety: any thread, any number at a time.
 #pragma once
 
 #include <kith/codec.hpp>
-#include <kith/handle/async.hpp>
 #include <kith/handle/cache_state.hpp>
 #include <kith/handle/cache_stats.hpp>
-#include <kith/handle/calls.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
 #include <kith/stats.hpp>
@@ -42,6 +45,15 @@ struct versioned {
   explicit operator bool() const { return static_cast<bool>(value); }
 };
 
+/// One of compare_and_put_many.
+template <class Key, class Value>
+struct compared_put {
+  Key key;
+  /// The oldest version expects an absent key.
+  version expected;
+  Value value;
+};
+
 template <class Key, class Value>
 class cache {
  public:
@@ -65,22 +77,44 @@ class cache {
     return async_get(key, get_options{}, std::forward<Token>(token));
   }
 
+  /// Calls `see(const Value&)` with the value for `key`, found as get finds it, and returns whether
+  /// there was one. A near hit is seen where it lies: nothing is copied, counted or allocated.
+  ///
+  /// The value may be kept no longer than the call; `get` gives one that may. `see` runs on the
+  /// calling thread, at most once, with no lock held: it may use the cache. What it throws reaches
+  /// the caller. Errors, staleness, cost: as get.
+  template <key_like<Key> Lookup, std::invocable<const Value&> Visitor>
+  bool visit(const Lookup& key, Visitor&& see, const get_options& how = {}) const;
+  /// Completes with void(error_code, bool). `see` is copied or moved, and runs on the handler's
+  /// executor just before the handler. If it throws, the handler gets errc::visitor_failed and
+  /// true: a handler is called once whatever happens, and has no room for an exception.
+  template <key_like<Key> Lookup, std::invocable<const Value&> Visitor, class Token>
+  auto async_visit(const Lookup& key, Visitor&& see, const get_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, std::invocable<const Value&> Visitor, class Token>
+  auto async_visit(const Lookup& key, Visitor&& see, Token&& token) const {
+    return async_visit(key, std::forward<Visitor>(see), get_options{}, std::forward<Token>(token));
+  }
+
   /// The value as its owner has it now, with its version. Does not run the loader.
   template <key_like<Key> Lookup>
-  [[nodiscard]] versioned<Value> get_versioned(const Lookup& key) const;
+  [[nodiscard]] versioned<Value> get_versioned(const Lookup& key,
+                                               const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
-  auto async_get_versioned(const Lookup& key, Token&& token) const;
-
-  /// The present ones of `keys` with their values, in the order of `keys`. One frame an owner.
-  [[nodiscard]] std::vector<pair_type> get_many(const std::vector<Key>& keys) const;
-  template <class Token>
-  auto async_get_many(const std::vector<Key>& keys, Token&& token) const;
+  auto async_get_versioned(const Lookup& key, const call_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_get_versioned(const Lookup& key, Token&& token) const {
+    return async_get_versioned(key, call_options{}, std::forward<Token>(token));
+  }
 
   /// Whether the cluster holds the key. Does not run the loader.
   template <key_like<Key> Lookup>
-  [[nodiscard]] bool contains(const Lookup& key) const;
+  [[nodiscard]] bool contains(const Lookup& key, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
-  auto async_contains(const Lookup& key, Token&& token) const;
+  auto async_contains(const Lookup& key, const call_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_contains(const Lookup& key, Token&& token) const {
+    return async_contains(key, call_options{}, std::forward<Token>(token));
+  }
 
   /// Stores the value at the owner and returns its version. Every near copy is dropped about a
   /// millisecond later, this member's before the call returns.
@@ -96,17 +130,16 @@ class cache {
     return async_put(key, value, put_options{}, std::forward<Token>(token));
   }
 
-  /// Puts all of them, one frame an owner; not atomic. After an error some may have been put.
-  void put_many(const std::vector<std::pair<Key, Value>>& entries,
-                const put_options& how = {}) const;
-  template <class Token>
-  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, Token&& token) const;
-
   /// Stores the value if the key is absent. True: it was, and now it is not.
   template <key_like<Key> Lookup>
   bool put_if_absent(const Lookup& key, const Value& value, const put_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
-  auto async_put_if_absent(const Lookup& key, const Value& value, Token&& token) const;
+  auto async_put_if_absent(const Lookup& key, const Value& value, const put_options& how,
+                           Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_put_if_absent(const Lookup& key, const Value& value, Token&& token) const {
+    return async_put_if_absent(key, value, put_options{}, std::forward<Token>(token));
+  }
 
   /// Stores the value if the entry still has the version `expected`; the oldest version expects an
   /// absent key.
@@ -115,22 +148,66 @@ class cache {
                        const put_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
   auto async_compare_and_put(const Lookup& key, const version& expected, const Value& value,
-                             Token&& token) const;
+                             const put_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_compare_and_put(const Lookup& key, const version& expected, const Value& value,
+                             Token&& token) const {
+    return async_compare_and_put(key, expected, value, put_options{}, std::forward<Token>(token));
+  }
+
+  /// Gives the entry the time to live of `how`, counted from now, without sending its value; where
+  /// `how` has none, the cache's `ttl`. True: there was an entry.
+  ///
+  /// It is a write like put: the entry has a new version, and every near copy is dropped, as it
+  /// knows the old end. Errors: as put. Cost: one round trip, with the key alone.
+  template <key_like<Key> Lookup>
+  bool touch(const Lookup& key, const put_options& how = {}) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_touch(const Lookup& key, const put_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_touch(const Lookup& key, Token&& token) const {
+    return async_touch(key, put_options{}, std::forward<Token>(token));
+  }
 
   /// Removes the entry. A load that is under way will not bring it back.
   template <key_like<Key> Lookup>
-  version erase(const Lookup& key) const;
+  version erase(const Lookup& key, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
-  auto async_erase(const Lookup& key, Token&& token) const;
+  auto async_erase(const Lookup& key, const call_options& how, Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_erase(const Lookup& key, Token&& token) const {
+    return async_erase(key, call_options{}, std::forward<Token>(token));
+  }
+
+  /// Removes the entry if it still has the version `expected`. True: it had, and is gone; a load
+  /// that is under way will not bring it back, as with erase. False: nothing was done, also where
+  /// there was no entry. Errors: as put.
+  template <key_like<Key> Lookup>
+  bool erase_if_version(const Lookup& key, const version& expected,
+                        const call_options& how = {}) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_erase_if_version(const Lookup& key, const version& expected, const call_options& how,
+                              Token&& token) const;
+  template <key_like<Key> Lookup, class Token>
+  auto async_erase_if_version(const Lookup& key, const version& expected, Token&& token) const {
+    return async_erase_if_version(key, expected, call_options{}, std::forward<Token>(token));
+  }
 
   /// Adds `delta` at the owner and returns the sum; an absent key counts as 0. What remains of the
   /// entry's time to live stays. Only for Value = std::int64_t.
   template <key_like<Key> Lookup>
-  std::int64_t add(const Lookup& key, std::int64_t delta) const
+  std::int64_t add(const Lookup& key, std::int64_t delta, const call_options& how = {}) const
+    requires std::same_as<Value, std::int64_t>;
+  template <key_like<Key> Lookup, class Token>
+  auto async_add(const Lookup& key, std::int64_t delta, const call_options& how,
+                 Token&& token) const
     requires std::same_as<Value, std::int64_t>;
   template <key_like<Key> Lookup, class Token>
   auto async_add(const Lookup& key, std::int64_t delta, Token&& token) const
-    requires std::same_as<Value, std::int64_t>;
+    requires std::same_as<Value, std::int64_t>
+  {
+    return async_add(key, delta, call_options{}, std::forward<Token>(token));
+  }
 
   /// Makes `Processor` known on this member under a name that is the same on all members. Every
   /// member that may own the key has to know it. Processors are functions of the entry and their
@@ -143,19 +220,154 @@ class cache {
   ///
   /// Errors: as put; unknown_processor, processor_failed (the message carries what it threw).
   template <key_like<Key> Lookup, class Processor>
-  auto invoke(const Lookup& key, const Processor& run) const;
+  auto invoke(const Lookup& key, const Processor& run, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Processor, class Token>
-  auto async_invoke(const Lookup& key, const Processor& run, Token&& token) const;
+  auto async_invoke(const Lookup& key, const Processor& run, const call_options& how,
+                    Token&& token) const;
+  template <key_like<Key> Lookup, class Processor, class Token>
+  auto async_invoke(const Lookup& key, const Processor& run, Token&& token) const {
+    return async_invoke(key, run, call_options{}, std::forward<Token>(token));
+  }
+
+  // Many keys: each as by the operation on one, all on their way at once. What goes to one owner
+  // travels together, a frame a lane, and costs a round trip. Results are in the order of the keys.
+  // Not atomic: each key stands by itself. After an error, which is the first in the order of the
+  // keys, no result is given, and of the writes some may have been applied.
+
+  /// The present ones of `keys` with their values, in the order of `keys`.
+  [[nodiscard]] std::vector<pair_type> get_many(const std::vector<Key>& keys,
+                                                const get_options& how = {}) const;
+  template <class Token>
+  auto async_get_many(const std::vector<Key>& keys, const get_options& how, Token&& token) const;
+  template <class Token>
+  auto async_get_many(const std::vector<Key>& keys, Token&& token) const {
+    return async_get_many(keys, get_options{}, std::forward<Token>(token));
+  }
+
+  /// For each key whether the cluster holds it.
+  [[nodiscard]] std::vector<bool> contains_many(const std::vector<Key>& keys,
+                                                const call_options& how = {}) const;
+  template <class Token>
+  auto async_contains_many(const std::vector<Key>& keys, const call_options& how,
+                           Token&& token) const;
+  template <class Token>
+  auto async_contains_many(const std::vector<Key>& keys, Token&& token) const {
+    return async_contains_many(keys, call_options{}, std::forward<Token>(token));
+  }
+
+  /// Puts all of them.
+  void put_many(const std::vector<std::pair<Key, Value>>& entries,
+                const put_options& how = {}) const;
+  template <class Token>
+  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, const put_options& how,
+                      Token&& token) const;
+  template <class Token>
+  auto async_put_many(const std::vector<std::pair<Key, Value>>& entries, Token&& token) const {
+    return async_put_many(entries, put_options{}, std::forward<Token>(token));
+  }
+
+  /// Puts those whose keys are absent; for each whether it was.
+  std::vector<bool> put_if_absent_many(const std::vector<std::pair<Key, Value>>& entries,
+                                       const put_options& how = {}) const;
+  template <class Token>
+  auto async_put_if_absent_many(const std::vector<std::pair<Key, Value>>& entries,
+                                const put_options& how, Token&& token) const;
+  template <class Token>
+  auto async_put_if_absent_many(const std::vector<std::pair<Key, Value>>& entries,
+                                Token&& token) const {
+    return async_put_if_absent_many(entries, put_options{}, std::forward<Token>(token));
+  }
+
+  /// Puts those whose entries still have the expected version; for each whether it had.
+  std::vector<bool> compare_and_put_many(const std::vector<compared_put<Key, Value>>& puts,
+                                         const put_options& how = {}) const;
+  template <class Token>
+  auto async_compare_and_put_many(const std::vector<compared_put<Key, Value>>& puts,
+                                  const put_options& how, Token&& token) const;
+  template <class Token>
+  auto async_compare_and_put_many(const std::vector<compared_put<Key, Value>>& puts,
+                                  Token&& token) const {
+    return async_compare_and_put_many(puts, put_options{}, std::forward<Token>(token));
+  }
+
+  /// Touches all of them; for each whether it was there.
+  std::vector<bool> touch_many(const std::vector<Key>& keys, const put_options& how = {}) const;
+  template <class Token>
+  auto async_touch_many(const std::vector<Key>& keys, const put_options& how, Token&& token) const;
+  template <class Token>
+  auto async_touch_many(const std::vector<Key>& keys, Token&& token) const {
+    return async_touch_many(keys, put_options{}, std::forward<Token>(token));
+  }
+
+  /// Removes all of them; their versions.
+  std::vector<version> erase_many(const std::vector<Key>& keys, const call_options& how = {}) const;
+  template <class Token>
+  auto async_erase_many(const std::vector<Key>& keys, const call_options& how, Token&& token) const;
+  template <class Token>
+  auto async_erase_many(const std::vector<Key>& keys, Token&& token) const {
+    return async_erase_many(keys, call_options{}, std::forward<Token>(token));
+  }
+
+  /// Adds to each key its number; the sums. Only for Value = std::int64_t.
+  std::vector<std::int64_t> add_many(const std::vector<std::pair<Key, std::int64_t>>& deltas,
+                                     const call_options& how = {}) const
+    requires std::same_as<Value, std::int64_t>;
+  template <class Token>
+  auto async_add_many(const std::vector<std::pair<Key, std::int64_t>>& deltas,
+                      const call_options& how, Token&& token) const
+    requires std::same_as<Value, std::int64_t>;
+  template <class Token>
+  auto async_add_many(const std::vector<std::pair<Key, std::int64_t>>& deltas, Token&& token) const
+    requires std::same_as<Value, std::int64_t>
+  {
+    return async_add_many(deltas, call_options{}, std::forward<Token>(token));
+  }
+
+  /// Runs the processor on each key; a vector of its results, or nothing where it has none
+  /// (handlers get the versions then).
+  template <class Processor>
+  auto invoke_many(const std::vector<Key>& keys, const Processor& run,
+                   const call_options& how = {}) const;
+  template <class Processor, class Token>
+  auto async_invoke_many(const std::vector<Key>& keys, const Processor& run,
+                         const call_options& how, Token&& token) const;
+  template <class Processor, class Token>
+  auto async_invoke_many(const std::vector<Key>& keys, const Processor& run, Token&& token) const {
+    return async_invoke_many(keys, run, call_options{}, std::forward<Token>(token));
+  }
 
   /// Removes all entries, partition by partition; not atomic.
-  void clear() const;
+  void clear(const call_options& how = {}) const;
   template <class Token>
-  auto async_clear(Token&& token) const;
+  auto async_clear(const call_options& how, Token&& token) const;
+  template <class Token>
+  auto async_clear(Token&& token) const {
+    return async_clear(call_options{}, std::forward<Token>(token));
+  }
 
   /// The number of entries, summed over the owners; approximate while it changes.
-  [[nodiscard]] std::uint64_t size() const;
+  [[nodiscard]] std::uint64_t size(const call_options& how = {}) const;
   template <class Token>
-  auto async_size(Token&& token) const;
+  auto async_size(const call_options& how, Token&& token) const;
+  template <class Token>
+  auto async_size(Token&& token) const {
+    return async_size(call_options{}, std::forward<Token>(token));
+  }
+
+  /// Calls `see(const Key&, const Value&, const version&)` for the entries that this member owns,
+  /// as far as it knows; returns how many those were. No message. `see` runs on the calling thread
+  /// with no lock held: it may use the cache; what it throws ends the walk and reaches the caller.
+  ///
+  /// Weakly consistent: what is there from beginning to end is seen once; what comes, goes or moves
+  /// to another owner meanwhile perhaps, with whatever value it has in its turn. Entries whose time
+  /// is over are not seen. Neither are those whose bytes are no Key and Value: one of them must not
+  /// hide all others, so they are counted, in `stats().failed`, and left out.
+  ///
+  /// Errors: closed, would_deadlock. Cost: decodes each entry; copies them, up to
+  /// node::scan_turn::slots_max at a time, so that other operations wait no longer than for that.
+  /// There is no async form: nothing is waited for, and `see` needs a thread of the caller's.
+  template <std::invocable<const Key&, const Value&, const version&> Visitor>
+  std::uint64_t for_each_local(Visitor&& see) const;
 
   /// What this member has counted of the cache and holds of it. No message.
   ///
@@ -189,4 +401,8 @@ class cache {
 
 }  // namespace kith
 
+#include <kith/handle/cache_many.hpp>
 #include <kith/handle/cache_operations.hpp>
+#include <kith/handle/cache_reads.hpp>
+#include <kith/handle/cache_whole.hpp>
+#include <kith/handle/cache_writes.hpp>

@@ -44,6 +44,8 @@ enum class errc {
   would_deadlock,
   /// The caller cancelled the call. A write may have been applied.
   cancelled,
+  /// The function that was to see the value threw.
+  visitor_failed,
 };
 
 enum class condition {
@@ -70,6 +72,7 @@ enum class condition {
     case errc::unknown_processor: return "no member that was asked knows the processor";
     case errc::would_deadlock: return "the call would block a thread that has to serve it";
     case errc::cancelled: return "the call was cancelled";
+    case errc::visitor_failed: return "the function that was to see the value threw";
   }
   return "unknown kith error";
 }

@@ -16,6 +16,8 @@ template <class Value>
 class ref;
 template <class Value>
 struct versioned;
+template <class Key, class Value>
+struct compared_put;
 template <class T, class>
 struct codec;
 

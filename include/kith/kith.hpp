@@ -11,6 +11,7 @@
 #include <kith/member.hpp>
 #include <kith/member_stats.hpp>
 #include <kith/options.hpp>
+#include <kith/prometheus.hpp>
 #include <kith/stats.hpp>
 #include <kith/version.hpp>
 // IWYU pragma: end_exports

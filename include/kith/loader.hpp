@@ -15,8 +15,10 @@ namespace kith {
 /// It may throw: those who wait get errc::load_failed with its words; in the owner's own process
 /// the exception is nested in it (std::rethrow_if_nested).
 ///
-/// It may call `get` for other keys: while it waits, another thread may run a loader in its place.
-/// When 64 wait so, the next such call fails with errc::would_deadlock.
+/// It may call `get` for other keys: while it waits, another thread may run a loader in its place,
+/// and what it waits for comes before what nobody waits for. When 64 loaders wait in a row, one for
+/// the other, or `loader_threads` + 64 wait at all, the next such call fails with
+/// errc::would_deadlock.
 template <class Key, class Value>
 class loader {
  public:

@@ -99,7 +99,7 @@ class member_port final : public handle::port {
     if (!runtime_->workers().on_one_of_them()) return std::make_unique<thread_waiter>();
     auto job = runtime_->workers().try_wait();
     if (job == nullptr) {
-      throw error{errc::would_deadlock, "as many loaders as may wait for their calls already"};
+      throw error{errc::would_deadlock, "as many loaders as may wait for each other already"};
     }
     return std::make_unique<loader_waiter>(std::move(job));
   }

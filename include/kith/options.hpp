@@ -89,15 +89,26 @@ struct cache_options {
   duration timeout = std::chrono::seconds{5};
 };
 
+/// What every operation takes that has no options of its own.
+struct call_options {
+  /// How long the call may take, retries included; absent: the cache's `timeout`. One that is not
+  /// positive is errc::invalid_argument, here and below.
+  std::optional<duration> timeout = std::nullopt;
+};
+
 struct get_options {
   kith::read read = kith::read::near;
   /// No near hit older than this; absent: the cache's `near.max_staleness`.
   std::optional<duration> max_age = std::nullopt;
+  /// As in call_options.
+  std::optional<duration> timeout = std::nullopt;
 };
 
 struct put_options {
   /// Lives this long instead of the cache's `ttl`.
   std::optional<duration> ttl = std::nullopt;
+  /// As in call_options.
+  std::optional<duration> timeout = std::nullopt;
 };
 
 /// Where other members may be found. The first member that answers is enough.

@@ -8,6 +8,8 @@
 #include <kith/net/log_sink.hpp>
 #include <kith/net/worker_pool.hpp>
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include <fstream>
 #include <functional>
 #include <future>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -157,19 +160,21 @@ TEST_CASE("worker pool: a full queue refuses, what waits is dropped at the end")
 
 TEST_CASE("worker pool: while jobs wait for jobs, others take their threads' place") {
   constexpr int deep = 20;
-  kith::net::worker_pool pool{{.threads = 1, .queue = 100, .waiting_jobs = deep, .stalled = 1ms}};
+  kith::net::worker_pool pool{{.threads = 1, .queue = 100, .substitutes = 100, .depth = deep}};
   std::promise<bool> refused;
   std::function<void(int)> nest = [&](int depth) {
     const auto right = pool.try_wait();
     if (right == nullptr) return refused.set_value(depth == deep);
-    std::promise<void> inner;
-    CHECK(pool.post([&, depth] {
-      CHECK(pool.on_one_of_them());
-      nest(depth + 1);
-      inner.set_value();
-    }));
+    const auto inner = std::make_shared<std::promise<void>>();
+    CHECK(pool.post(
+        [&, depth, inner] {
+          CHECK(pool.on_one_of_them());
+          nest(depth + 1);
+          inner->set_value();
+        },
+        pool.depth_here()));
     right->begin();
-    inner.get_future().wait();
+    inner->get_future().wait();
   };
   CHECK_FALSE(pool.on_one_of_them());
   for (int round = 0; round < 3; ++round) {
@@ -185,30 +190,43 @@ TEST_CASE("worker pool: while jobs wait for jobs, others take their threads' pla
   CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
 }
 
-// Goal: no job is refused the right to wait, however many that wait are posted at once.
-TEST_CASE("worker pool: more jobs that wait than may are started one after the other") {
+// Goal: no job is refused the right to wait, however many are asked for at once. What they wait for
+// is asked for here at once, or comes back from elsewhere later.
+TEST_CASE("worker pool: jobs that wait are begun as there are threads for what they wait for") {
   constexpr int outer = 300;
-  kith::net::worker_pool pool{{.threads = 4, .waiting_jobs = 8, .stalled = 1h}};
-  std::atomic<int> refused{0};
-  std::atomic<int> left{outer};
-  std::promise<void> all;
-  for (int i = 0; i < outer; ++i) {
-    CHECK(pool.post(
-        [&] {
-          if (const auto right = pool.try_wait()) {
-            std::promise<void> inner;
-            CHECK(pool.post([&inner] { inner.set_value(); }, 2));
-            right->begin();
-            inner.get_future().wait();
+  for (const auto away : {0ms, 2ms}) {
+    kith::net::worker_pool pool{{.threads = 4, .substitutes = 8}};
+    kith::net::io_threads elsewhere{1};
+    std::atomic<int> refused{0};
+    std::atomic<int> left{outer};
+    auto all = std::make_shared<std::promise<void>>();
+    const auto inner = [&pool](const std::shared_ptr<std::promise<void>>& done) {
+      CHECK(pool.post([done] { done->set_value(); }, 1));
+    };
+    for (int i = 0; i < outer; ++i) {
+      CHECK(pool.post([&, all] {
+        if (const auto right = pool.try_wait()) {
+          CHECK(pool.depth_here() == 1);
+          const auto done = std::make_shared<std::promise<void>>();
+          const auto timer = std::make_shared<boost::asio::steady_timer>(elsewhere.home(), away);
+          if (away > 0ms) {
+            timer->async_wait([&inner, done, timer](const auto&) { inner(done); });
           } else {
-            ++refused;
+            inner(done);
           }
-          if (--left == 0) all.set_value();
-        },
-        1));
+          right->begin();
+          done->get_future().wait();
+        } else {
+          ++refused;
+        }
+        if (--left == 0) all->set_value();
+      }));
+    }
+    REQUIRE(all->get_future().wait_for(patience) == std::future_status::ready);
+    CHECK(refused == 0);
+    CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
+    elsewhere.stop();
   }
-  REQUIRE(all.get_future().wait_for(patience) == std::future_status::ready);
-  CHECK(refused == 0);
 }
 
 TEST_CASE("worker pool: with no job that waits there are as many threads as were asked for") {

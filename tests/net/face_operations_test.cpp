@@ -43,12 +43,6 @@ struct append_word {
   }
 };
 
-struct clear_word {
-  void operator()(kith::entry<std::string, std::string>& entry) const { entry.erase(); }
-  template <class Archive>
-  void serialize(Archive&, unsigned /*version*/) {}
-};
-
 using words = kith::cache<std::string, std::string>;
 using sums = kith::cache<std::string, std::int64_t>;
 

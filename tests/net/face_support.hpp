@@ -21,6 +21,13 @@ namespace face_test {
 
 using namespace std::chrono_literals;
 
+/// A processor without a result.
+struct clear_word {
+  void operator()(kith::entry<std::string, std::string>& entry) const { entry.erase(); }
+  template <class Archive>
+  void serialize(Archive&, unsigned /*version*/) {}
+};
+
 [[nodiscard]] inline std::string cluster_name() {
   static int number = 0;
   return "face-" + std::to_string(::getpid()) + '-' + std::to_string(++number) + '-' +

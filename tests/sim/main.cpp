@@ -112,8 +112,9 @@ void print(const run_report& report) {
               " crashes %" PRIu64 " gaps %" PRIu64 " replays %" PRIu64 " checks %" PRIu64
               " bytes %" PRIu64 " events %" PRIu64 " digest %016" PRIx64 "%s\n",
               report.seed, report.members,
-              report.quorum == kith::quorum::majority ? "majority" : "none", report.faults.c_str(),
-              report.operations.answered, report.operations.failed, report.operations.near_hits,
+              report.quorum == kith::quorum::majority ? "majority" : "none",
+              report.faults.describe().c_str(), report.operations.answered,
+              report.operations.failed, report.operations.near_hits,
               static_cast<std::int64_t>(report.oldest_near_hit.count() / 1'000'000), report.views,
               report.fault_counts[static_cast<std::size_t>(fault::crash)] +
                   report.fault_counts[static_cast<std::size_t>(fault::silent_crash)],
@@ -182,8 +183,7 @@ int main(int argc, char** argv) {
     all.operations += report.operations.answered;
     for (std::size_t i = 0; i < fault_count; ++i) {
       all.faults[i] += report.fault_counts[i];
-      all.enabled[i] |=
-          report.faults.find(to_string(static_cast<fault>(i))) != std::string::npos;
+      all.enabled[i] |= report.faults.enabled[i];
     }
     add_branches(all.branches, report.branches);
     all.with_majority += report.quorum == kith::quorum::majority ? 1 : 0;

@@ -142,3 +142,32 @@ TEST_CASE("network: what was lost before a cut is sent again behind it") {
   CHECK(two.second.bytes_in == 20);
   CHECK(two.second.lost == std::vector{sim::loss_kind::closed});
 }
+
+TEST_CASE("network: of two overlapping losses, clogs and slow readers the end of one leaves one") {
+  pair lossy;
+  lossy.net.lossy(1, true);
+  lossy.net.lossy(1, true);
+  lossy.net.lossy(1, false);
+  for (int i = 0; i < 20; ++i) lossy.net.send(lossy.first.dialled, 0, bytes(1));
+  CHECK(lossy.net.counters().lost_chunks > 0);
+
+  pair clogged;
+  clogged.net.clog(0, 1, 2s);
+  clogged.net.clog(0, 1, 3s);
+  clogged.net.clog(0, 1, -3s);
+  clogged.net.send(clogged.first.dialled, 0, bytes(3));
+  clogged.run();
+  CHECK(clogged.second.bytes_in == 0);
+  clogged.net.clog(0, 1, -2s);
+  clogged.time.run_until(clogged.time.now() + 2s);
+  CHECK(clogged.second.bytes_in == 3);
+
+  pair slow;
+  slow.net.slow_reader(1, 2s);
+  slow.net.slow_reader(1, 3s);
+  slow.net.slow_reader(1, -3s);
+  slow.net.send(slow.first.dialled, 0, bytes(3));
+  slow.run();
+  CHECK(slow.second.bytes_in == 0);
+  CHECK(slow.net.counters().slow_chunks == 1);
+}

@@ -12,7 +12,8 @@ constexpr errc all[] = {errc::timed_out,         errc::closed,          errc::no
                         errc::not_connected,     errc::overloaded,      errc::too_large,
                         errc::decode_failed,     errc::config_mismatch, errc::invalid_option,
                         errc::invalid_argument,  errc::load_failed,     errc::processor_failed,
-                        errc::unknown_processor, errc::would_deadlock,  errc::cancelled};
+                        errc::unknown_processor, errc::would_deadlock,  errc::cancelled,
+                        errc::visitor_failed};
 
 }  // namespace
 

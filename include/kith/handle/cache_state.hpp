@@ -65,8 +65,6 @@ class cache_state final : public node::cache_hooks {
     near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());
   }
 
-  [[nodiscard]] port& member() const { return *port_; }
-  [[nodiscard]] const options_type& options() const { return options_; }
   [[nodiscard]] const std::shared_ptr<node::cache_binding>& binding() const { return binding_; }
   [[nodiscard]] const near::near_cache<Key, Value>& near_cache() const { return *near_; }
   /// Takes each lane's lock and the near cache's for a moment.
@@ -74,21 +72,26 @@ class cache_state final : public node::cache_hooks {
   template <class Lookup>
   [[nodiscard]] explanation explain(const encoded_key<Key>& key, const Lookup& lookup) const;
 
-  /// The near cache's answer, if it may be served.
+  /// The near cache's answer, if it may be served. Throws as timeout_of.
   template <class Lookup>
   [[nodiscard]] ref<Value> find_near(const encoded_key<Key>& key, const Lookup& lookup,
                                      const get_options& how);
 
-  /// A call about `key`. Throws kith::error: invalid_argument (empty key), too_large.
-  [[nodiscard]] node::call make_call(node::call_kind kind, const encoded_key<Key>& key) const;
+  /// How long a call may take. Throws kith::error(invalid_argument) unless that is positive.
+  [[nodiscard]] duration timeout_of(const std::optional<duration>& given) const;
+  /// A call about `key`. Throws kith::error: invalid_argument (empty key, timeout), too_large.
+  [[nodiscard]] node::call make_call(node::call_kind kind, const encoded_key<Key>& key,
+                                     const std::optional<duration>& timeout) const;
   [[nodiscard]] node::call make_get(const encoded_key<Key>& key, const get_options& how) const;
-  [[nodiscard]] node::call make_mutation(wire::mutation kind, const encoded_key<Key>& key) const;
-  /// Puts the encoded value and its time to live into `what`.
-  void set_value(node::call& what, const Value& value, const put_options& how) const;
+  [[nodiscard]] node::call make_mutation(wire::mutation kind, const encoded_key<Key>& key,
+                                         const std::optional<duration>& timeout) const;
 
   /// The value that a get brought, or what went wrong, which is `result.error` too. Ends the fill
   /// that the get leads.
   error_code take_value(node::outcome& result, ref<Value>& value);
+
+  /// An entry that was read here is of other types.
+  void count_unreadable() { counters_.failed.fetch_add(1, std::memory_order_relaxed); }
 
   void register_processor(std::string name, std::type_index type, processor run);
   /// Throws kith::error(unknown_processor) for a type that was not registered here.
@@ -123,6 +126,8 @@ template <class Key, class Value>
 template <class Lookup>
 ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const Lookup& lookup,
                                               const get_options& how) {
+  // Wrong is wrong, also where a hit takes no time.
+  static_cast<void>(timeout_of(how.timeout));
   if (!options_.near.enabled || how.read == kith::read::owner) return {};
   const time_point now = port_->now();
   const duration max_age = how.max_age.value_or(options_.near.max_staleness);
@@ -180,8 +185,16 @@ cache_stats cache_state<Key, Value>::stats() const {
 }
 
 template <class Key, class Value>
-node::call cache_state<Key, Value>::make_call(node::call_kind kind,
-                                              const encoded_key<Key>& key) const {
+duration cache_state<Key, Value>::timeout_of(const std::optional<duration>& given) const {
+  if (given && *given <= duration{}) {
+    throw error{errc::invalid_argument, "timeout: must be positive"};
+  }
+  return given.value_or(options_.timeout);
+}
+
+template <class Key, class Value>
+node::call cache_state<Key, Value>::make_call(node::call_kind kind, const encoded_key<Key>& key,
+                                              const std::optional<duration>& timeout) const {
   if (key.view().empty()) throw error{errc::invalid_argument, "the key is empty"};
   if (key.view().size() > wire::limits::key_bytes) throw error{errc::too_large, "the key"};
   node::call what;
@@ -190,14 +203,14 @@ node::call cache_state<Key, Value>::make_call(node::call_kind kind,
   what.key_hash = key.hash();
   what.partition = partition_of(what.key_hash);
   what.key = to_bytes(key.view());
-  what.deadline = port_->now() + options_.timeout;
+  what.timeout = timeout_of(timeout);
   return what;
 }
 
 template <class Key, class Value>
 node::call cache_state<Key, Value>::make_get(const encoded_key<Key>& key,
                                              const get_options& how) const {
-  node::call what = make_call(node::call_kind::get, key);
+  node::call what = make_call(node::call_kind::get, key, how.timeout);
   what.near = options_.near.enabled && how.read == kith::read::near;
   // Any member may ask for the load: the owner runs its own loader or hands out a ticket.
   what.load = binding_->has_loader;
@@ -206,22 +219,11 @@ node::call cache_state<Key, Value>::make_get(const encoded_key<Key>& key,
 }
 
 template <class Key, class Value>
-node::call cache_state<Key, Value>::make_mutation(wire::mutation kind,
-                                                  const encoded_key<Key>& key) const {
-  node::call what = make_call(node::call_kind::mutate, key);
+node::call cache_state<Key, Value>::make_mutation(wire::mutation kind, const encoded_key<Key>& key,
+                                                  const std::optional<duration>& timeout) const {
+  node::call what = make_call(node::call_kind::mutate, key, timeout);
   what.mutation = kind;
   return what;
-}
-
-template <class Key, class Value>
-void cache_state<Key, Value>::set_value(node::call& what, const Value& value,
-                                        const put_options& how) const {
-  what.value = kith::encode(value);
-  if (what.value.size() > wire::limits::value_bytes) throw error{errc::too_large, "the value"};
-  if (!how.ttl) return;
-  if (*how.ttl <= duration{}) throw error{errc::invalid_argument, "ttl must be positive"};
-  what.rule = wire::ttl_rule::given;
-  what.ttl = *how.ttl;
 }
 
 template <class Key, class Value>

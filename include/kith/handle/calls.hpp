@@ -4,7 +4,9 @@
 #include <kith/core/ids.hpp>
 #include <kith/handle/async.hpp>
 #include <kith/handle/cache_state.hpp>
+#include <kith/handle/key_calls.hpp>
 #include <kith/near/ref.hpp>
+#include <kith/options.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +22,8 @@ class many_reads {
  public:
   using state = cache_state<Key, Value>;
 
-  many_reads(std::shared_ptr<state> shared, std::vector<Key> keys)
-      : state_{std::move(shared)}, keys_{std::move(keys)} {}
+  many_reads(std::shared_ptr<state> shared, std::vector<Key> keys, const get_options& how)
+      : state_{std::move(shared)}, keys_{std::move(keys)}, how_{how} {}
 
   /// The calls for the keys that have to be asked for.
   [[nodiscard]] std::vector<node::call> start() {
@@ -29,9 +31,9 @@ class many_reads {
     found_.resize(keys_.size());
     for (std::size_t i = 0; i < keys_.size(); ++i) {
       const encoded_key<Key> encoded{keys_[i]};
-      found_[i] = state_->find_near(encoded, keys_[i], {});
+      found_[i] = state_->find_near(encoded, keys_[i], how_);
       if (found_[i]) continue;
-      calls.push_back(state_->make_get(encoded, {}));
+      calls.push_back(state_->make_get(encoded, how_));
       asked_.push_back(i);
     }
     return calls;
@@ -54,37 +56,63 @@ class many_reads {
  private:
   std::shared_ptr<state> state_;
   std::vector<Key> keys_;
+  const get_options how_;
   std::vector<ref<Value>> found_;
   std::vector<std::size_t> asked_;
 };
 
-template <class Key, class Value>
-[[nodiscard]] std::vector<node::call> put_calls(const cache_state<Key, Value>& state,
-                                                const std::vector<std::pair<Key, Value>>& entries,
-                                                const put_options& how) {
+/// `make(encoded key, item)` for each of `items`, whose keys `key_of(item)` names.
+template <class Key, class Items, class KeyOf, class Make>
+[[nodiscard]] std::vector<node::call> calls_for(const Items& items, KeyOf key_of, Make&& make) {
   std::vector<node::call> calls;
-  calls.reserve(entries.size());
-  for (const auto& [key, value] : entries) {
-    calls.push_back(state.make_mutation(wire::mutation::put, encoded_key<Key>{key}));
-    state.set_value(calls.back(), value, how);
-  }
+  calls.reserve(items.size());
+  for (const auto& item : items) calls.push_back(make(encoded_key<Key>{key_of(item)}, item));
   return calls;
+}
+/// The same for keys alone.
+template <class Key, class Make>
+[[nodiscard]] std::vector<node::call> calls_for_keys(const std::vector<Key>& keys, Make&& make) {
+  return calls_for<Key>(
+      keys, [](const Key& key) -> const Key& { return key; },
+      [&](const encoded_key<Key>& encoded, const Key&) { return make(encoded); });
+}
+/// The same for pairs of a key and what belongs to it.
+template <class Key, class Second, class Make>
+[[nodiscard]] std::vector<node::call> calls_for_pairs(
+    const std::vector<std::pair<Key, Second>>& pairs, Make&& make) {
+  return calls_for<Key>(
+      pairs, [](const auto& pair) -> const Key& { return pair.first; },
+      [&](const encoded_key<Key>& encoded, const auto& pair) {
+        return make(encoded, pair.second);
+      });
 }
 
 /// One call of `kind` for every partition.
 template <class Key, class Value>
 [[nodiscard]] std::vector<node::call> partition_calls(const cache_state<Key, Value>& state,
-                                                      node::call_kind kind) {
+                                                      node::call_kind kind,
+                                                      const call_options& how) {
   std::vector<node::call> calls(partition_count);
-  const time_point deadline = state.member().now() + state.options().timeout;
   for (std::uint32_t i = 0; i < partition_count; ++i) {
     calls[i].kind = kind;
     calls[i].cache = state.binding();
     calls[i].partition = static_cast<partition_id>(i);
-    calls[i].deadline = deadline;
+    calls[i].timeout = state.timeout_of(how.timeout);
     calls[i].mutation = wire::mutation::clear;
   }
   return calls;
+}
+
+/// The next turn of a walk over what this member owns in a lane.
+template <class Key, class Value>
+[[nodiscard]] node::call scan_call(const cache_state<Key, Value>& state, std::uint32_t lane,
+                                   node::scan_turn& turn) {
+  node::call what;
+  what.kind = node::call_kind::scan;
+  what.cache = state.binding();
+  what.partition = static_cast<partition_id>(lane);  // the lowest of the lane
+  what.scan = &turn;
+  return what;
 }
 
 [[nodiscard]] inline std::uint64_t total_count(call_group& answers) {

@@ -5,6 +5,7 @@
 #include <kith/error.hpp>
 #include <kith/handle/cache_state.hpp>
 #include <kith/handle/entry.hpp>
+#include <kith/handle/key_calls.hpp>
 #include <kith/handle/port.hpp>
 #include <kith/options.hpp>
 
@@ -78,6 +79,16 @@ template <class Key, class Value>
 template <class Key, class Value, class Processor>
 using processor_result_of = std::invoke_result_t<const Processor&, entry<Key, Value>&>;
 
+/// What invoke gives for a processor, and how its outcome is taken. One without a result gives the
+/// version of the entry, to handlers only.
+template <class Key, class Value, class Processor>
+struct processed_result {
+  using result = processor_result_of<Key, Value, Processor>;
+  static constexpr bool nothing = std::is_void_v<result>;
+  using type = std::conditional_t<nothing, version, result>;
+  using take = std::conditional_t<nothing, take_version, take_result<type>>;
+};
+
 /// Runs one processor at the owner: its fields from bytes, its result to bytes.
 template <class Key, class Value, class Processor>
 [[nodiscard]] replica::processor_result run_processor(entry<Key, Value>& seen, byte_view fields) {
@@ -92,18 +103,6 @@ template <class Key, class Value, class Processor>
   done.action = seen.action();
   if (done.action == replica::processor_action::set) done.value = kith::encode(seen.value());
   return done;
-}
-
-template <class Key, class Value, class Processor>
-[[nodiscard]] node::call invoke_call(const cache_state<Key, Value>& state,
-                                     const encoded_key<Key>& key, const Processor& run) {
-  node::call what = state.make_mutation(wire::mutation::invoke, key);
-  what.processor = state.processor_name(typeid(Processor));
-  what.value = kith::encode(run);
-  if (what.value.size() > wire::limits::value_bytes) {
-    throw error{errc::too_large, "the processor's fields"};
-  }
-  return what;
 }
 
 }  // namespace kith::handle

@@ -141,7 +141,7 @@ class async_call final : public node::completion {
   void complete(node::outcome&& outcome) noexcept override {
     std::unique_ptr<async_call> self{this};
     Result result{};
-    const error_code code = finish_(std::move(outcome), result);
+    const error_code code = finish_(outcome, result);
     handler_.post(code, std::move(result));
   }
 

@@ -1,20 +1,15 @@
-// The jobs of a worker pool that have no thread yet, kept by kind: jobs of one kind run the same
-// user's code, a cache's loader.
+// The jobs of a worker pool that have no thread yet, by depth: a job of depth 0 was asked for by a
+// caller, one of depth 1 by a job of depth 0 that waits for it, and so on. The deepest come first:
+// whoever waits for them holds a thread.
 //
-// Jobs of some kinds wait for other jobs, and those need a thread too. Which kinds do is learned
-// when one of their jobs waits first. From then on no more jobs of such kinds are started than may
-// wait at a time, so that none that was started finds that it may not; and the rest of the threads
-// are left to the others, which those wait for.
-//
-// Not for several threads at a time: the pool has the lock. Cost: the number of kinds.
+// Not for several threads at a time: the pool has the lock. Cost: O(log of the depths in use).
 #pragma once
-
-#include <kith/core/assert.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -25,138 +20,43 @@ namespace kith::net {
 class job_queue {
  public:
   using job = std::function<void()>;
-  using kind = std::uint64_t;
 
-  /// What a thread runs; it tells ended() afterwards.
-  struct started {
+  struct taken {
     job run;
-    kind of = 0;
+    std::uint32_t depth = 0;
   };
-
-  /// `may_wait`: jobs that may wait for others at a time.
-  explicit job_queue(std::size_t may_wait) : may_wait_{may_wait} {}
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
-  /// Jobs that were started and have not ended.
-  [[nodiscard]] std::size_t running() const { return running_; }
+  /// Whether there is one that another job waits for.
+  [[nodiscard]] bool has_nested() const {
+    return !by_depth_.empty() && by_depth_.rbegin()->first > 0;
+  }
 
-  void push(kind of, job what) {
-    kinds_[of].queue.push_back({++last_number_, std::move(what)});
+  void push(std::uint32_t depth, job what) {
+    by_depth_[depth].push_back(std::move(what));
     ++size_;
   }
-  /// The job that was pushed first, or last, of those that may be started.
-  [[nodiscard]] std::optional<started> start_oldest();
-  [[nodiscard]] std::optional<started> start_newest();
-  /// The oldest job, of whichever kind. Requires that there is one.
-  [[nodiscard]] started start_anyway();
-  void ended(kind of) {
-    state& ran = kinds_.at(of);
-    KITH_ASSERT(ran.running > 0);
-    --ran.running;
-    --running_;
-    if (ran.waits) --running_that_wait_;
+  /// Of the deepest the one that was pushed first.
+  [[nodiscard]] std::optional<taken> take() {
+    if (by_depth_.empty()) return std::nullopt;
+    const auto deepest = std::prev(by_depth_.end());
+    taken next{std::move(deepest->second.front()), deepest->first};
+    deepest->second.pop_front();
+    if (deepest->second.empty()) by_depth_.erase(deepest);
+    --size_;
+    return next;
   }
-
-  /// A running job of this kind is about to wait for another job.
-  void waits(kind of) {
-    state& now = kinds_.at(of);
-    if (std::exchange(now.waits, true)) return;
-    running_that_wait_ += now.running;
+  [[nodiscard]] std::vector<job> take_all() {
+    std::vector<job> all;
+    while (auto next = take()) all.push_back(std::move(next->run));
+    return all;
   }
-
-  /// All that were not started.
-  [[nodiscard]] std::vector<job> take_all();
 
  private:
-  struct item {
-    std::uint64_t number = 0;
-    job run;
-  };
-  struct state {
-    std::deque<item> queue;
-    std::size_t running = 0;
-    bool waits = false;
-  };
-  using place = std::map<kind, state>::iterator;
-
-  [[nodiscard]] bool may_start(const state& of) const {
-    return !of.queue.empty() && (!of.waits || running_that_wait_ < may_wait_);
-  }
-  started start(place at, item&& what) {
-    --size_;
-    ++running_;
-    ++at->second.running;
-    if (at->second.waits) ++running_that_wait_;
-    return {std::move(what.run), at->first};
-  }
-  /// The kind with the lowest first number, of those for which `fits` holds.
-  template <class Fits>
-  [[nodiscard]] place oldest(Fits&& fits);
-  started start_front(place at) {
-    item first = std::move(at->second.queue.front());
-    at->second.queue.pop_front();
-    return start(at, std::move(first));
-  }
-
-  const std::size_t may_wait_;
-  std::map<kind, state> kinds_;
+  /// No queue is empty.
+  std::map<std::uint32_t, std::deque<job>> by_depth_;
   std::size_t size_ = 0;
-  std::uint64_t last_number_ = 0;
-  std::size_t running_ = 0;
-  /// Those of kinds that wait.
-  std::size_t running_that_wait_ = 0;
 };
-
-// --- implementation ---
-
-template <class Fits>
-job_queue::place job_queue::oldest(Fits&& fits) {
-  place best = kinds_.end();
-  for (place at = kinds_.begin(); at != kinds_.end(); ++at) {
-    if (!fits(at->second)) continue;
-    if (best == kinds_.end() ||
-        at->second.queue.front().number < best->second.queue.front().number) {
-      best = at;
-    }
-  }
-  return best;
-}
-
-inline std::optional<job_queue::started> job_queue::start_oldest() {
-  const place best = oldest([this](const state& of) { return may_start(of); });
-  if (best == kinds_.end()) return std::nullopt;
-  return start_front(best);
-}
-
-inline std::optional<job_queue::started> job_queue::start_newest() {
-  place best = kinds_.end();
-  for (place at = kinds_.begin(); at != kinds_.end(); ++at) {
-    if (!may_start(at->second)) continue;
-    if (best == kinds_.end() || at->second.queue.back().number > best->second.queue.back().number) {
-      best = at;
-    }
-  }
-  if (best == kinds_.end()) return std::nullopt;
-  item last = std::move(best->second.queue.back());
-  best->second.queue.pop_back();
-  return start(best, std::move(last));
-}
-
-inline job_queue::started job_queue::start_anyway() {
-  const place best = oldest([](const state& of) { return !of.queue.empty(); });
-  KITH_ASSERT(best != kinds_.end());
-  return start_front(best);
-}
-
-inline std::vector<job_queue::job> job_queue::take_all() {
-  std::vector<job> all;
-  for (auto& [id, of] : kinds_) {
-    for (item& one : of.queue) all.push_back(std::move(one.run));
-    of.queue.clear();
-  }
-  size_ = 0;
-  return all;
-}
 
 }  // namespace kith::net

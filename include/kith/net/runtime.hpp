@@ -178,7 +178,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(lane_slot&, node::pull_view&& one);
   /// Runs the cache's loader on a worker, then `done` with what it gave.
   template <class Done>
-  void post_load(cache_id cache, bytes&& key, const Done& done);
+  void post_load(cache_id cache, bytes&& key, std::uint32_t depth, const Done& done);
   void carry(lane_slot& in, node::load_here&& one);
   void carry(lane_slot& in, replica::run_load&& one);
   void carry(lane_slot& in, replica::run_processor&& one);

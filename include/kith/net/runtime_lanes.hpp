@@ -96,6 +96,7 @@ inline void runtime::refuse(node::call&& what, errc why) {
 }
 
 inline void runtime::submit(node::call&& what) {
+  what.depth = workers_.depth_here();
   lane_slot& in = lane(what.partition);
   const bool taken =
       !closed() && drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
@@ -107,6 +108,7 @@ inline void runtime::submit(node::call&& what) {
 // One drive takes about drive_bytes, and no more than that is queued before it is written: so a
 // lane sees in between how its requests leave, and what does not leave is not made.
 inline void runtime::submit_many(std::vector<node::call>&& calls) {
+  for (node::call& one : calls) one.depth = workers_.depth_here();
   const auto places = places_by_lane(calls);
   touched written;
   std::size_t queued = 0;
@@ -228,11 +230,11 @@ inline std::vector<std::shared_ptr<node::cache_hooks>> runtime::caches() const {
 }
 
 template <class Done>
-void runtime::post_load(cache_id cache, bytes&& key, const Done& done) {
-  const auto load = [hooks = hooks_of(cache), key = std::move(key), done] {
+void runtime::post_load(cache_id cache, bytes&& key, std::uint32_t depth, const Done& done) {
+  auto load = [hooks = hooks_of(cache), key = std::move(key), done] {
     done(hooks != nullptr ? hooks->load(key) : replica::load_result{replica::not_found{}});
   };
-  if (workers_.post(load, static_cast<job_queue::kind>(cache))) return;
+  if (workers_.post(std::move(load), depth)) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
   done(replica::load_failure{"too many loads wait"});
 }
@@ -243,7 +245,7 @@ inline void runtime::carry(lane_slot& in, node::load_here&& one) {
       machine.on_loaded_here(now, rid, std::move(result), out);
     });
   };
-  post_load(one.cache, std::move(one.key), done);
+  post_load(one.cache, std::move(one.key), one.depth, done);
 }
 
 inline void runtime::carry(lane_slot& in, replica::run_load&& one) {
@@ -253,7 +255,7 @@ inline void runtime::carry(lane_slot& in, replica::run_load&& one) {
       machine.on_load_done(now, ticket, std::move(result), out);
     });
   };
-  post_load(one.cache, std::move(one.key), done);
+  post_load(one.cache, std::move(one.key), one.depth, done);
 }
 
 inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
@@ -263,12 +265,12 @@ inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
       machine.on_processor_done(now, ticket, std::move(result), out);
     });
   };
-  const auto kind = static_cast<job_queue::kind>(one.cache);
-  const auto process = [hooks = hooks_of(one.cache), job = std::move(one), done] {
+  const std::uint32_t depth = one.depth;
+  auto process = [hooks = hooks_of(one.cache), job = std::move(one), done] {
     done(hooks != nullptr ? hooks->process(job)
                           : replica::processor_result{replica::processor_unknown{}});
   };
-  if (workers_.post(process, kind)) return;
+  if (workers_.post(std::move(process), depth)) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
   done(replica::processor_failure{"too many processors wait"});
 }

@@ -2,14 +2,15 @@
 // for; what finds no thread waits in a queue of a named length.
 //
 // A job may wait for what another job has to do: a loader that gets a key which is loaded. If all
-// threads waited so, none would ever be told. So for each job that waits there may be one thread
-// more, up to a named bound: a substitute. It is started when a job finds no idle thread, takes the
-// newest first, which is most likely what somebody waits for, and ends when there is no job left or
-// fewer jobs wait than there are substitutes.
+// threads waited so, none would ever be told. Therefore
 //
-// At the bound jobs that would wait too are not started (job_queue.hpp). Where nothing else moves,
-// as when each loader of a long row waits for the next one, the oldest is started all the same
-// after a while: it may not wait, and the row ends with its error.
+//   - jobs that another one waits for come first (job_queue.hpp), and
+//   - for each job that waits there may be one thread more, up to a named bound: a substitute. It
+//     runs what somebody waits for, and other jobs only where nothing else moves: all that run wait
+//     for jobs that are elsewhere, or that somebody asked for who did not wait.
+//
+// So as many jobs that nobody waits for run at a time as there are lasting threads, and the rest of
+// the threads are for those that they wait for.
 #pragma once
 
 #include <kith/core/mutex.hpp>
@@ -17,6 +18,7 @@
 #include <kith/net/io_threads.hpp>
 #include <kith/net/job_queue.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -35,17 +37,16 @@ struct worker_limits {
   std::size_t threads = 4;
   /// Jobs that wait for a thread; one more is refused.
   std::size_t queue = 65536;
-  /// Jobs that may wait for other jobs at a time; one more may not wait. As many substitutes.
-  std::size_t waiting_jobs = 64;
-  /// For so long all that run waited, none began or ended, and none may be started: then one is
-  /// started anyway.
-  std::chrono::milliseconds stalled{1000};
+  /// Substitutes at a time. As many jobs may wait for others, and one a lasting thread; one more
+  /// may not.
+  std::size_t substitutes = 64;
+  /// Jobs in a row of which each waits for the next.
+  std::uint32_t depth = 64;
 };
 
 class worker_pool {
  public:
   using job = job_queue::job;
-  using clock = std::chrono::steady_clock;
 
   /// Throws kith::error(overloaded) where the system starts no more threads.
   explicit worker_pool(const worker_limits& limits);
@@ -54,14 +55,19 @@ class worker_pool {
   worker_pool& operator=(const worker_pool&) = delete;
 
   /// False when the queue is full or the pool has stopped: the job will not run. It may not throw.
-  /// `of` says which jobs run the same user's code.
-  [[nodiscard]] bool post(job what, job_queue::kind of = 0);
+  /// `depth`: of the call that it is for, depth_here() where that began.
+  [[nodiscard]] bool post(job what, std::uint32_t depth = 0);
 
   [[nodiscard]] bool on_one_of_them() const { return here().pool == shared_.get(); }
+  /// The depth of a job that the calling thread asks for: 0 outside of jobs.
+  [[nodiscard]] std::uint32_t depth_here() const {
+    return on_one_of_them() ? here().depth + 1 : 0;
+  }
 
   /// The right of one job to wait for others, which it gives back at its end.
   class waiting_job;
-  /// For the job that runs on the calling thread. Null: as many jobs wait as may.
+  /// For the job that runs on the calling thread. Null: as many jobs wait as may, or one more would
+  /// be too deep.
   [[nodiscard]] std::unique_ptr<waiting_job> try_wait();
 
   /// Drops what waits and gives what runs `grace` to end. Returns the number of jobs that did not:
@@ -73,40 +79,37 @@ class worker_pool {
 
   /// Outlives the pool where a job hangs.
   struct shared {
-    explicit shared(const worker_limits& limits)
-        : jobs{limits.waiting_jobs}, stalled{limits.stalled} {}
+    explicit shared(const worker_limits& given) : limits{given} {}
 
+    const worker_limits limits;
     kith::mutex mutex;
     condition_variable changed;
     job_queue jobs KITH_GUARDED_BY(mutex);
-    const std::chrono::milliseconds stalled;
-    /// When a job began or ended last.
-    clock::time_point moved KITH_GUARDED_BY(mutex) = clock::now();
     std::size_t running_threads KITH_GUARDED_BY(mutex) = 0;
-    /// Threads without a job.
+    std::size_t running_jobs KITH_GUARDED_BY(mutex) = 0;
+    /// Of the lasting threads.
     std::size_t idle KITH_GUARDED_BY(mutex) = 0;
     std::size_t waiting_jobs KITH_GUARDED_BY(mutex) = 0;
-    /// Invariant: no more than the limit of waiting_jobs.
     std::map<std::thread::id, std::thread> substitutes KITH_GUARDED_BY(mutex);
     /// Substitutes that have nothing more to do than to be joined.
     std::vector<std::thread> ended KITH_GUARDED_BY(mutex);
     bool stopped KITH_GUARDED_BY(mutex) = false;
   };
 
-  /// The pool whose thread this is, and the kind of the job that it runs.
+  /// The pool whose thread this is, and the depth of the job that it runs.
   struct standing {
     const shared* pool = nullptr;
-    job_queue::kind of = 0;
+    std::uint32_t depth = 0;
   };
   static standing& here();
   static void work(shared& with, role as = role::lasting);
-  /// Waits for the next job. Nothing: the thread is to end.
-  static std::optional<job_queue::started> take(shared& with, role as) KITH_REQUIRES(with.mutex);
-  [[nodiscard]] static bool ends(const shared& with, role as) KITH_REQUIRES(with.mutex);
+  /// The next job of a lasting thread, which waits for it. Nothing: the thread is to end.
+  static std::optional<job_queue::taken> wait_for_job(shared& with) KITH_REQUIRES(with.mutex);
+  /// Whether a substitute has something to do.
+  [[nodiscard]] static bool substitute_helps(const shared& with) KITH_REQUIRES(with.mutex);
   /// Starts a substitute if a job finds no thread and one may be.
   static void add_substitute(const std::shared_ptr<shared>& with) KITH_EXCLUDES(with->mutex);
 
-  const worker_limits limits_;
   std::shared_ptr<shared> shared_;
   std::vector<std::thread> threads_;
 };
@@ -114,7 +117,7 @@ class worker_pool {
 // --- implementation ---
 
 inline worker_pool::worker_pool(const worker_limits& limits)
-    : limits_{limits}, shared_{std::make_shared<shared>(limits)} {
+    : shared_{std::make_shared<shared>(limits)} {
   {
     const mutex_lock lock{shared_->mutex};
     shared_->running_threads = limits.threads;
@@ -143,47 +146,44 @@ inline worker_pool::standing& worker_pool::here() {
   return mine;
 }
 
-/// A substitute without a job to come, or beyond the jobs that wait, is not needed any more.
-inline bool worker_pool::ends(const shared& with, role as) {
-  const bool surplus = with.jobs.empty() || with.substitutes.size() > with.waiting_jobs;
-  return with.stopped || (as == role::substitute && surplus);
-}
-
-inline std::optional<job_queue::started> worker_pool::take(shared& with, role as) {
-  while (!ends(with, as)) {
-    auto next = as == role::lasting ? with.jobs.start_oldest() : with.jobs.start_newest();
-    const bool nothing_moves = with.jobs.running() == with.waiting_jobs &&
-                               clock::now() >= with.moved + with.stalled;
-    if (!next && nothing_moves && !with.jobs.empty()) next = with.jobs.start_anyway();
-    if (next) {
-      with.moved = clock::now();
-      return next;
-    }
+inline std::optional<job_queue::taken> worker_pool::wait_for_job(shared& with) {
+  while (!with.stopped && with.jobs.empty()) {
     ++with.idle;
-    if (with.jobs.empty()) {
-      with.changed.wait(with.mutex);
-    } else {
-      static_cast<void>(with.changed.wait_until(with.mutex, clock::now() + with.stalled));
-    }
+    with.changed.wait(with.mutex);
     --with.idle;
   }
-  return std::nullopt;
+  if (with.stopped) return std::nullopt;
+  return with.jobs.take();
+}
+
+/// Of jobs that nobody waits for it begins another one only while half of the substitutes are left
+/// for those that may be waited for then.
+inline bool worker_pool::substitute_helps(const shared& with) {
+  if (with.stopped || with.jobs.empty()) return false;
+  const bool nothing_moves = with.running_jobs == with.waiting_jobs;
+  return with.jobs.has_nested() ||
+         (nothing_moves && with.waiting_jobs < with.limits.substitutes / 2);
 }
 
 inline void worker_pool::work(shared& with, role as) {
   standing& mine = here();
   mine.pool = &with;
   mutex_lock lock{with.mutex};
-  while (std::optional<job_queue::started> next = take(with, as)) {
+  for (;;) {
+    std::optional<job_queue::taken> next;
+    if (as == role::lasting) {
+      next = wait_for_job(with);
+    } else if (with.substitutes.size() <= with.waiting_jobs && substitute_helps(with)) {
+      next = with.jobs.take();
+    }
+    if (!next) break;
+    ++with.running_jobs;
     lock.unlock();
-    mine.of = next->of;
+    mine.depth = next->depth;
     next->run();
     next->run = nullptr;  // what it holds may end here, and not under the lock
     lock.lock();
-    with.moved = clock::now();
-    with.jobs.ended(next->of);
-    // One that could not be started may be now.
-    if (!with.jobs.empty()) with.changed.notify_one();
+    --with.running_jobs;
   }
   const auto self = with.substitutes.find(std::this_thread::get_id());
   if (self != with.substitutes.end()) {
@@ -199,8 +199,9 @@ inline void worker_pool::add_substitute(const std::shared_ptr<shared>& with) {
   {
     const mutex_lock lock{with->mutex};
     ended.swap(with->ended);
-    const bool needed = !with->stopped && with->jobs.size() > with->idle &&
-                        with->substitutes.size() < with->waiting_jobs;
+    const std::size_t most = std::min(with->waiting_jobs, with->limits.substitutes);
+    const bool needed = with->jobs.size() > with->idle && with->substitutes.size() < most &&
+                        substitute_helps(*with);
     if (needed) {
       try {
         std::thread started{[with] {
@@ -239,19 +240,20 @@ class worker_pool::waiting_job {
 inline std::unique_ptr<worker_pool::waiting_job> worker_pool::try_wait() {
   {
     const mutex_lock lock{shared_->mutex};
-    shared_->jobs.waits(here().of);
-    if (shared_->waiting_jobs >= limits_.waiting_jobs) return nullptr;
+    const worker_limits& limits = shared_->limits;
+    if (depth_here() > limits.depth) return nullptr;
+    if (shared_->waiting_jobs >= limits.substitutes + limits.threads) return nullptr;
     ++shared_->waiting_jobs;
   }
   return std::make_unique<waiting_job>(shared_);
 }
 
-inline bool worker_pool::post(job what, job_queue::kind of) {
+inline bool worker_pool::post(job what, std::uint32_t depth) {
   bool crowded = false;
   {
     const mutex_lock lock{shared_->mutex};
-    if (shared_->stopped || shared_->jobs.size() >= limits_.queue) return false;
-    shared_->jobs.push(of, std::move(what));
+    if (shared_->stopped || shared_->jobs.size() >= shared_->limits.queue) return false;
+    shared_->jobs.push(std::min(depth, shared_->limits.depth), std::move(what));
     crowded = shared_->waiting_jobs > 0;
   }
   shared_->changed.notify_one();

@@ -9,14 +9,17 @@
 #include <kith/error.hpp>
 #include <kith/near/cell.hpp>
 #include <kith/options.hpp>
+#include <kith/store/handle.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace kith::node {
 
@@ -74,7 +77,27 @@ struct cache_binding {
   }
 };
 
-enum class call_kind : std::uint8_t { get, mutate, count };
+/// scan: not asked of an owner, and answered at once.
+enum class call_kind : std::uint8_t { get, mutate, count, scan };
+
+/// One turn of a walk over what a lane's owner has of a cache. It is the caller's; the lane fills
+/// it before it completes the call.
+struct scan_turn {
+  /// What one turn looks at, while the lane is kept from all else: so many slots, and fewer once it
+  /// has copied so many bytes.
+  static constexpr std::uint32_t slots_max = 256;
+  static constexpr std::size_t bytes_max = std::size_t{1} << 20;
+
+  struct entry {
+    bytes key;
+    bytes value;
+    kith::version version;
+  };
+
+  /// Where the turn begins, then where the next one does: no_handle at the end.
+  store::handle next{0};
+  std::vector<entry> found;
+};
 
 struct call {
   call_kind kind = call_kind::get;
@@ -82,8 +105,12 @@ struct call {
   partition_id partition{};
   std::uint64_t key_hash = 0;
   bytes key;
+  /// How long it may take: whoever submits it sets the deadline by it.
+  duration timeout{};
   time_point deadline = never;
   completion* done = nullptr;
+  /// How many loaders, each waiting for the next, wait for this call.
+  std::uint32_t depth = 0;
 
   // get
   bool near = false;
@@ -98,6 +125,9 @@ struct call {
   kith::version expected;
   std::uint64_t ticket = 0;
   std::string processor;
+
+  // scan
+  scan_turn* scan = nullptr;
 };
 
 }  // namespace kith::node

@@ -100,6 +100,7 @@ class lane {
   verdict on_coherence(time_point now, const member_id& from, std::uint32_t sid,
                        const wire::message_frame& frame);
   void run(time_point now, outbox& out);
+  void scan(time_point now, cache_id cache, scan_turn& turn) const;
 
   void carry(time_point now, wire::send&& one, outbox& out);
   void carry(time_point now, ask_here&& one, outbox& out);
@@ -257,9 +258,25 @@ inline verdict lane::on_coherence(time_point now, const member_id& from, std::ui
 
 inline void lane::submit(time_point now, call&& what, outbox& out) {
   KITH_ASSERT(lane_of(what.partition) == index_);
+  if (what.kind == call_kind::scan) {
+    scan(now, what.cache->current_id(), *what.scan);
+    return out.push_back(complete{what.done, {}});
+  }
   replica_->set_coordinator_freshness(gates_.coordinator());
   router_.submit(now, std::move(what), from_router_);
   run(now, out);
+}
+
+inline void lane::scan(time_point now, cache_id cache, scan_turn& turn) const {
+  std::size_t copied = 0;
+  const auto copy = [&](byte_view key, const replica::stored& entry) {
+    copied += key.size() + entry.value.size();
+    turn.found.push_back({to_bytes(key), entry.value, entry.version});
+  };
+  for (std::uint32_t i = 0; i < scan_turn::slots_max && copied < scan_turn::bytes_max; ++i) {
+    if (turn.next == store::no_handle) return;
+    turn.next = replica_->scan(now, cache, turn.next, 1, copy);
+  }
 }
 
 inline void lane::on_session(time_point now, const member_id& peer, std::uint32_t sid,

@@ -35,8 +35,8 @@ struct pending_call {
   bool leads = false;
   time_point next_try{};
   std::uint32_t tries = 0;
-  /// How often an owner was asked.
-  std::uint32_t asks = 0;
+  /// Requests to owners that had no answer: a mutation may be applied by each.
+  std::uint32_t unanswered = 0;
 };
 
 class pending_calls {

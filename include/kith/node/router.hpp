@@ -69,6 +69,7 @@ struct load_here {
   std::uint64_t rid = 0;
   cache_id cache{};
   bytes key;
+  std::uint32_t depth = 0;
 };
 /// Somebody spoke of a newer view.
 struct pull_view {
@@ -161,9 +162,9 @@ class router {
   void try_later(time_point now, store::handle at);
   void finish(store::handle at, outcome&& result, outbox& out);
   void finish(store::handle at, errc why, outbox& out, std::string detail = {});
-  /// An error that says that the call was not carried out; of `earlier` tries it says nothing.
-  void refused(time_point now, store::handle at, errc why, std::string detail,
-               std::uint32_t earlier, outbox& out);
+  /// An error that says that the call was not carried out; of requests that had no answer it says
+  /// nothing.
+  void refused(time_point now, store::handle at, errc why, std::string detail, outbox& out);
   void not_answered(time_point now, store::handle at, const wire::get_reply& reply, outbox& out,
                     const std::exception_ptr& thrown = nullptr);
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
@@ -205,7 +206,8 @@ class router {
 // --- implementation ---
 
 inline wire::get get_message(const call& what, epoch e) {
-  return {e, what.cache->current_id(), what.key, what.near, what.load};
+  return {e, what.cache->current_id(), what.key, what.near, what.load,
+          what.depth};
 }
 
 inline wire::mutate mutate_message(const pending_call& waiting, epoch e,
@@ -224,6 +226,7 @@ inline wire::mutate mutate_message(const pending_call& waiting, epoch e,
   message.expected = what.expected;
   message.ticket = what.ticket;
   message.processor = as_bytes(what.processor);
+  message.depth = what.depth;
   return message;
 }
 
@@ -242,6 +245,7 @@ void router::visit_request(std::uint64_t rid, Visit&& visit) {
     case call_kind::mutate:
       return visit(waiting, mutate_message(waiting, e, calls_.lowest_unsettled()));
     case call_kind::count: return visit(waiting, wire::count{e, waiting.what.cache->current_id()});
+    case call_kind::scan: return;  // the lane has answered it
   }
 }
 
@@ -274,7 +278,7 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
   const cache_binding& cache = *waiting.what.cache;
   if (cache.current_id() == cache_id{}) {
     if (!cache.refused.load(std::memory_order_acquire)) return try_later(now, at);
-    return refused(now, at, errc::config_mismatch, "cache " + cache.name, waiting.asks, out);
+    return refused(now, at, errc::config_mismatch, "cache " + cache.name, out);
   }
   waiting.state = wait_for::answer;
   calls_.set_alarm(at, never);
@@ -300,7 +304,7 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
 inline void router::ask(time_point now, store::handle at, const route& to, outbox& out) {
   pending_call& waiting = calls_[at];
   if (to.owner == self_) {
-    ++waiting.asks;
+    ++waiting.unanswered;
     waiting.asked_at = now;
     out.push_back(ask_here{waiting.rid});
     return;
@@ -315,7 +319,7 @@ inline void router::ask(time_point now, store::handle at, const route& to, outbo
 inline void router::send_request(time_point now, store::handle at, outbox& out) {
   pending_call& asking = calls_[at];
   asking.state = wait_for::answer;
-  ++asking.asks;
+  ++asking.unanswered;
   asking.asked_at = now;
   visit_request(asking.rid, [&](const pending_call& waiting, const auto& message) {
     wire::packet made = wire::make_packet(message, waiting.what.partition, waiting.rid);
@@ -332,6 +336,7 @@ inline void router::on_held_back(const member_id& peer, const std::vector<std::u
     if (at == store::no_handle) continue;
     ++counters_.held_back;
     calls_[at].state = wait_for::room;
+    --calls_[at].unanswered;
     queue.push_front(*rid);
   }
 }
@@ -380,11 +385,13 @@ inline void router::finish(store::handle at, errc why, outbox& out, std::string 
   finish(at, std::move(result), out);
 }
 
-/// A write that was asked earlier may have been applied then, or be yet by an owner that reads what
-/// is left of a lost connection: only its deadline is an honest answer.
+/// A write of which a request was lost may have been applied then, or be yet by an owner that reads
+/// what is left of the connection: it ends as if its time were over. (Answers that are results, as
+/// that a condition does not hold, are final: the owner of an epoch remembers what it applied, and
+/// what an earlier epoch's owner applied is gone with the epoch.)
 inline void router::refused(time_point now, store::handle at, errc why, std::string detail,
-                            std::uint32_t earlier, outbox& out) {
-  if (calls_[at].what.kind != call_kind::mutate || earlier == 0) {
+                            outbox& out) {
+  if (calls_[at].what.kind != call_kind::mutate || calls_[at].unanswered == 0) {
     return finish(at, why, out, std::move(detail));
   }
   distrust(now, calls_[at].what);
@@ -422,6 +429,7 @@ inline store::handle router::answered(member_id from, std::uint64_t rid) {
     ++counters_.late_replies;
     return store::no_handle;
   }
+  --calls_[at].unanswered;
   return at;
 }
 
@@ -450,7 +458,7 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   distrust(now, what);
   near_->note(now, key_event::call_timed_out, what.cache->current_id(), what.key_hash, {});
   // An owner that is gone may have applied what it was sent: no_owner would deny it.
-  const bool maybe_applied = what.kind == call_kind::mutate && waiting.asks > 0;
+  const bool maybe_applied = what.kind == call_kind::mutate && waiting.unanswered > 0;
   const bool ownerless = route_of(what.partition).owner.nobody();
   finish(at, ownerless && !maybe_applied ? errc::no_owner : errc::timed_out, out);
 }
@@ -468,7 +476,7 @@ inline void router::on_identity(time_point now, member_id self, near::coherence&
     all.push_back(at);
   });
   for (const store::handle at : all) {
-    const bool asked = calls_[at].operation != 0 && calls_[at].asks > 0;
+    const bool asked = calls_[at].operation != 0 && calls_[at].unanswered > 0;
     asked ? finish(at, errc::timed_out, out) : try_call(now, at, out);
   }
 }

@@ -84,7 +84,8 @@ inline void router::not_answered(time_point now, store::handle at, const wire::g
   }
   ++counters_.ticket_loads;
   calls_[at].what.ticket = reply.ticket;
-  out.push_back(load_here{waiting.rid, waiting.what.cache->current_id(), waiting.what.key});
+  out.push_back(load_here{waiting.rid, waiting.what.cache->current_id(), waiting.what.key,
+                          waiting.what.depth});
 }
 
 inline void router::on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
@@ -119,20 +120,20 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
   const call& what = calls_[at].what;
   note_epoch(from, what.partition, reply.epoch, out);
   std::string detail{as_text(reply.result)};
-  const std::uint32_t earlier = calls_[at].asks - 1;
   switch (reply.status) {
     case wire::mutate_status::wrong_epoch:
     case wire::mutate_status::retry:
     case wire::mutate_status::unknown_cache: return try_later(now, at);
     case wire::mutate_status::overloaded:
-      // An earlier try may have been applied: the owner is to say so when it can.
-      return earlier > 0 ? try_later(now, at) : finish(at, errc::overloaded, out);
+      // A lost request may have been applied: the owner is to say so when it can.
+      if (calls_[at].unanswered > 0) return try_later(now, at);
+      return finish(at, errc::overloaded, out);
     case wire::mutate_status::too_large: return finish(at, errc::too_large, out);
     case wire::mutate_status::stale_operation:
       distrust(now, what);
       return finish(at, errc::timed_out, out);
     case wire::mutate_status::unknown_processor:
-      return refused(now, at, errc::unknown_processor, std::move(detail), earlier, out);
+      return refused(now, at, errc::unknown_processor, std::move(detail), out);
     case wire::mutate_status::processor_failed:
       return finish(at, errc::processor_failed, out, std::move(detail));
     case wire::mutate_status::wrong_type: return finish(at, errc::decode_failed, out);

@@ -56,6 +56,8 @@ struct run_load {
   bytes key;
   /// The version that the partition had when the load began.
   version fence;
+  /// How many loaders, each waiting for the next, wait for this one.
+  std::uint32_t depth = 0;
 };
 
 /// Run the user's processor and hand the result to replica::on_processor_done.
@@ -68,6 +70,8 @@ struct run_processor {
   /// Of the entry; zero when it is absent.
   version current_version;
   bytes fields;
+  /// As a load's.
+  std::uint32_t depth = 0;
 };
 
 /// `from` spoke of a higher epoch than this member knows.

@@ -61,12 +61,25 @@ class entries {
 
   /// False when the entry is larger than all the cache may hold: nothing was done.
   bool put(time_point now, std::uint64_t hash, byte_view key, stored value, time_point expires);
+  /// The entry has another version and another end; it counts as used.
+  void touch(store::handle at, kith::version now_at, time_point expires);
   void erase(store::handle at) { shard_.erase(at, unlinker{this}); }
 
   /// Removes all entries of a partition. Returns how many there were.
   std::size_t drop(std::size_t slot);
   /// Expired ones that were not removed yet included.
   [[nodiscard]] std::size_t size(std::size_t slot) const { return lists_[slot].size; }
+
+  /// `visit(byte_view key, const stored&)` for the entries in `slots_max` slots from `from` on,
+  /// whatever their partitions: those of one that is not owned any more were dropped. Returns where
+  /// to go on, no_handle at the end.
+  template <class Visit>
+  [[nodiscard]] store::handle scan(time_point now, store::handle from, std::uint32_t slots_max,
+                                   Visit&& visit) const {
+    return shard_.scan(from, slots_max, [&](store::handle, const shard::entry_type& seen) {
+      if (!seen.expired(now)) visit(byte_view{seen.key()}, seen.value());
+    });
+  }
 
   void expire(time_point now, std::size_t work) { shard_.expire(now, work, unlinker{this}); }
   [[nodiscard]] time_point next_timeout() const { return shard_.next_timeout().value_or(never); }
@@ -156,6 +169,12 @@ inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stor
     add(done.at, hash);
   }
   return done.outcome != store::put_outcome::refused;
+}
+
+inline void entries::touch(store::handle at, kith::version now_at, time_point expires) {
+  shard_[at].value().version = now_at;
+  shard_.set_expires(at, expires);
+  shard_.access(at);
 }
 
 inline std::size_t entries::drop(std::size_t slot) {

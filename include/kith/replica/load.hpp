@@ -29,6 +29,8 @@ struct reader {
   /// It would keep the answer, in the session `sid`.
   bool near = false;
   std::uint32_t sid = 0;
+  /// wire::get's.
+  std::uint32_t depth = 0;
 };
 
 struct load_waiter {

@@ -92,6 +92,15 @@ struct write_outcome {
   return {{wire::mutate_status::applied, write.next, existed, {}}, true};
 }
 
+/// Gives the entry another end. Those who keep a copy know the old one, so they are told.
+[[nodiscard]] inline write_outcome touch_entry(const key_write& write, entries& in) {
+  const entries::found old = in.peek(write.now, write.hash, write.message.key);
+  if (!old) return refused_by(old);
+  in.touch(old.at, write.next,
+           expiry_by(write.message.rule, write.message.ttl, write.now, in, old));
+  return {{wire::mutate_status::applied, write.next, true, {}}, true};
+}
+
 [[nodiscard]] inline write_outcome add_number(const key_write& write, entries& in) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
   const auto before = old ? read_number(old->value().value) : std::optional<std::int64_t>{0};
@@ -108,7 +117,7 @@ struct write_outcome {
   return done;
 }
 
-/// Applies put, put_if_absent, compare_and_put, erase or add.
+/// Applies put, put_if_absent, compare_and_put, erase, erase_if_version, add or touch.
 [[nodiscard]] inline write_outcome apply_write(const key_write& write, entries& in) {
   const wire::mutate& message = write.message;
   const entries::found old = in.peek(write.now, write.hash, message.key);
@@ -123,6 +132,10 @@ struct write_outcome {
       }
       break;
     case wire::mutation::erase: return erase_value(write, in);
+    case wire::mutation::erase_if_version:
+      if (!old || old->value().version != message.expected) return refused_by(old);
+      return erase_value(write, in);
+    case wire::mutation::touch: return touch_entry(write, in);
     case wire::mutation::add: return add_number(write, in);
     default: break;
   }

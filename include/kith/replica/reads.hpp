@@ -71,7 +71,7 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   owned_partition* in = held_.partition(partition);
   const std::uint64_t hash = stable_hash(message.key);
   if (in == nullptr || partition_of(hash) != partition) return ++held_.counters.violations, false;
-  reader who{from, rid, message.near, 0};
+  reader who{from, rid, message.near, 0, message.depth};
   switch (held_.admit(now, from, *in, message.epoch, message.cache, out)) {
     case admission::wrong_epoch: return refuse(*in, who, wire::get_status::wrong_epoch, out), true;
     case admission::retry: return refuse(*in, who, wire::get_status::retry, out), true;
@@ -182,7 +182,8 @@ inline void reads::start_load(time_point now, owned_partition& in, const reader&
   held_.events.record({now, key_event::load_begun, key.cache, in.id, key.hash, begun.fence});
   if (!begun.ticket) {
     begun.waiters.push_back({who, false});
-    out.push_back(run_load{{in.id, begun.number}, key.cache, begun.at.key, begun.fence});
+    out.push_back(run_load{{in.id, begun.number}, key.cache, begun.at.key, begun.fence,
+                           who.depth});
     const time_point deadline = now + held_.options.load_time;
     held_.loads.start(begun.number, deadline, std::move(begun));
     return;

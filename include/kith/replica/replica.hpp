@@ -125,6 +125,16 @@ class replica {
                                                   cache_id cache, std::uint64_t hash,
                                                   byte_view key);
 
+  /// `visit(byte_view key, const stored&)` for what this owner has of the cache in `slots_max`
+  /// slots from `from` on. Returns where to go on, no_handle at the end. Between two calls all may
+  /// change: an entry that is there throughout is visited once.
+  template <class Visit>
+  [[nodiscard]] store::handle scan(time_point now, cache_id cache, store::handle from,
+                                   std::uint32_t slots_max, Visit&& visit) const {
+    const entries* known = held_.find_cache(cache);
+    return known == nullptr ? store::no_handle : known->scan(now, from, slots_max, visit);
+  }
+
   [[nodiscard]] bool owns(partition_id partition);
   /// Leaves no trace. Absent where this member is not the owner.
   [[nodiscard]] std::optional<holding> peek(time_point now, partition_id partition, cache_id cache,

@@ -219,7 +219,7 @@ inline void writes::start_processor(time_point now, owned_partition& in, pending
   run_processor request{
       {in.id, number},        message.cache, std::string{as_text(message.processor)},
       to_bytes(message.key),  std::nullopt,  {},
-      to_bytes(message.value)};
+      to_bytes(message.value), message.depth};
   if (old) {
     request.current = old->value().value;
     request.current_version = old->value().version;

@@ -74,7 +74,7 @@ inline void authority_oracle::look(std::vector<violation>& into) {
             ? time_point::min()
             : host.clock().first(host.gates().coordinator());
     const member_id& coordinator = host.control().membership().current()->oldest().id;
-    if (confirmed - stood_still(cluster_, coordinator, confirmed, cluster_.time().now()) <= *over) {
+    if (confirmed - stood_still(cluster_, {coordinator}, confirmed) <= *over) {
       ++at;
       continue;
     }

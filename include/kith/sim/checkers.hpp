@@ -18,6 +18,7 @@
 //                 there by then. Beyond E1 this counts what nobody acknowledged
 //   I12, I13      views of one key are equal; a life's view numbers only grow
 //   A1            see authority_oracle.hpp
+//   V1            see value_oracle.hpp
 #pragma once
 
 #include <kith/cluster/view.hpp>
@@ -293,12 +294,9 @@ inline time_point checker::bound_of(const record& read) const {
   const time_point by = clock.first(clock.at(read.invoked) - max_staleness_);
   record now = read;
   note_vouchers(now);
-  const std::set<member_id> vouch{read.owner, read.coordinator, now.owner, now.coordinator};
-  duration more{};
-  for (const member_id& who : vouch) {
-    if (who != read.as) more += stood_still(cluster_, who, by, cluster_.time().now());
-  }
-  return by - more;
+  std::set<member_id> vouch{read.owner, read.coordinator, now.owner, now.coordinator};
+  vouch.erase(read.as);
+  return by - stood_still(cluster_, vouch, by);
 }
 
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,

@@ -18,6 +18,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kith::sim {
@@ -69,30 +70,36 @@ class fault_injector {
   /// Ends every fault and starts every member that is down.
   void stop();
 
+  /// Those that struck: what hit nobody did not happen.
   [[nodiscard]] const std::array<std::uint64_t, fault_count>& counts() const { return counts_; }
 
  private:
   void schedule(fault which);
-  void strike(fault which);
-  void crash(bool silently);
-  void pause(fault which);
-  void partition();
-  void isolate_pair();
+  /// Each of these draws all it needs and returns whether it struck.
+  bool strike(fault which);
+  bool crash(bool silently);
+  bool pause(fault which);
+  bool partition();
+  bool isolate_pair();
   /// Members of different sides do not reach each other, but both reach the bridge, if it is one.
-  void cut_apart(const std::vector<bool>& side, std::size_t bridge, duration length);
-  void flip_flop();
+  bool cut_apart(const std::vector<bool>& side, std::size_t bridge, duration length);
+  bool flip_flop();
   void flip_flop(host_index from, host_index to, std::uint64_t rounds);
-  void stall();
-  void one_way();
-  void clog();
-  void duplicate();
-  void reset();
-  void slow_reader();
+  bool stall();
+  bool one_way();
+  bool clog();
+  bool duplicate();
+  bool reset();
+  bool slow_reader();
 
   [[nodiscard]] random_source& random(fault which) {
     return randoms_[static_cast<std::size_t>(which)];
   }
   [[nodiscard]] std::size_t any_member(fault which);
+  /// It runs, and there is another one.
+  [[nodiscard]] bool has_traffic(std::size_t victim) {
+    return cluster_.size() > 1 && cluster_.host(victim).running();
+  }
   /// With quorum = majority a run in which a quorum is gone for ever has nothing to show.
   [[nodiscard]] bool may_crash(std::size_t victim);
   [[nodiscard]] duration between(fault which, std::int64_t least_ms, std::int64_t most_ms);
@@ -174,13 +181,12 @@ inline void fault_injector::schedule(fault which) {
   const duration wait{static_cast<std::int64_t>(random(which).below(2 * mean))};
   if (cluster_.time().now() + wait >= end_) return;
   after(wait, [this, which] {
-    ++counts_[static_cast<std::size_t>(which)];
-    strike(which);
+    if (strike(which)) ++counts_[static_cast<std::size_t>(which)];
     schedule(which);
   });
 }
 
-inline void fault_injector::strike(fault which) {
+inline bool fault_injector::strike(fault which) {
   switch (which) {
     case fault::crash: return crash(false);
     case fault::silent_crash: return crash(true);
@@ -195,8 +201,9 @@ inline void fault_injector::strike(fault which) {
     case fault::isolated_pair: return isolate_pair();
     case fault::flip_flop: return flip_flop();
     case fault::stall: return stall();
-    case fault::late_ticks: return;
+    case fault::late_ticks: break;  // they are drawn tick by tick
   }
+  return false;
 }
 
 /// In a large cluster as often one of those that have clients as any.
@@ -225,21 +232,19 @@ inline bool fault_injector::may_crash(std::size_t victim) {
   return 2 * left > members;
 }
 
-inline void fault_injector::crash(bool silently) {
+inline bool fault_injector::crash(bool silently) {
   const fault which = silently ? fault::silent_crash : fault::crash;
   const std::size_t victim = any_member(which);
   const duration down = between(which, 100, silently ? 15'000 : 8'000);
-  if (!cluster_.host(victim).running() || !may_crash(victim)) {
-    --counts_[static_cast<std::size_t>(which)];  // it did not happen
-    return;
-  }
+  if (!cluster_.host(victim).running() || !may_crash(victim)) return false;
   silently ? cluster_.crash_silently(victim) : cluster_.crash(victim);
   after(down, [this, victim] {
     if (!cluster_.host(victim).running()) cluster_.start(victim);
   });
+  return true;
 }
 
-inline void fault_injector::pause(fault which) {
+inline bool fault_injector::pause(fault which) {
   const std::size_t victim = any_member(which);
   // Near the limits of the protocol as often as anywhere.
   constexpr std::array<std::int64_t, 4> limits_ms{3000, 4000, 5000, 6000};
@@ -248,10 +253,12 @@ inline void fault_injector::pause(fault which) {
     const std::int64_t limit = limits_ms[random(which).below(limits_ms.size())];
     length = between(which, limit * 9 / 10, limit * 11 / 10);
   }
+  if (!cluster_.host(victim).running() || cluster_.host(victim).paused()) return false;
   which == fault::freeze ? cluster_.freeze(victim, length) : cluster_.pause(victim, length);
+  return true;
 }
 
-inline void fault_injector::partition() {
+inline bool fault_injector::partition() {
   random_source& draw = random(fault::partition);
   const std::size_t n = cluster_.size();
   std::vector<bool> side(n);
@@ -259,20 +266,20 @@ inline void fault_injector::partition() {
   const std::uint64_t shape = draw.below(3);
   const std::size_t chosen = draw.below(n);
   for (std::size_t i = 0; i < n; ++i) side[i] = shape == 1 ? i == chosen : draw.below(2) == 0;
-  cut_apart(side, shape == 2 ? chosen : n, between(fault::partition, 500, 20'000));
+  return cut_apart(side, shape == 2 ? chosen : n, between(fault::partition, 500, 20'000));
 }
 
 /// Often an owner and a reader of what it owns: they agree with each other and with nobody else.
-inline void fault_injector::isolate_pair() {
+inline bool fault_injector::isolate_pair() {
   random_source& draw = random(fault::isolated_pair);
   const std::size_t n = cluster_.size();
   std::vector<bool> side(n);
   const std::size_t one = draw.below(n);
   side[one] = side[(one + 1 + draw.below(std::max<std::size_t>(n, 2) - 1)) % n] = true;
-  cut_apart(side, n, between(fault::isolated_pair, 500, 20'000));
+  return cut_apart(side, n, between(fault::isolated_pair, 500, 20'000));
 }
 
-inline void fault_injector::cut_apart(const std::vector<bool>& side, std::size_t bridge,
+inline bool fault_injector::cut_apart(const std::vector<bool>& side, std::size_t bridge,
                                       duration length) {
   const std::size_t n = side.size();
   std::vector<std::pair<host_index, host_index>> cut;
@@ -286,25 +293,29 @@ inline void fault_injector::cut_apart(const std::vector<bool>& side, std::size_t
   cluster_.time().after(length, [this, cut] {
     for (const auto& [a, b] : cut) cluster_.network().uncut(a, b);
   });
+  return !cut.empty();
 }
 
-inline void fault_injector::one_way() {
+inline bool fault_injector::one_way() {
   random_source& draw = random(fault::one_way_loss);
   const auto from = static_cast<host_index>(draw.below(cluster_.size()));
   const auto to = static_cast<host_index>(draw.below(cluster_.size()));
   const duration length = between(fault::one_way_loss, 300, 15'000);
-  if (from == to) return;
+  if (from == to) return false;
   cluster_.network().cut(from, to);
   cluster_.time().after(length, [this, from, to] { cluster_.network().uncut(from, to); });
+  return true;
 }
 
 /// A one-way cut that comes and goes, as on a link that is routed to and fro.
-inline void fault_injector::flip_flop() {
+inline bool fault_injector::flip_flop() {
   random_source& draw = random(fault::flip_flop);
   const auto from = static_cast<host_index>(draw.below(cluster_.size()));
   const auto to = static_cast<host_index>(draw.below(cluster_.size()));
   const std::uint64_t rounds = draw.between(2, 5);
-  if (from != to) flip_flop(from, to, rounds);
+  if (from == to) return false;
+  flip_flop(from, to, rounds);
+  return true;
 }
 
 inline void fault_injector::flip_flop(host_index from, host_index to, std::uint64_t rounds) {
@@ -316,42 +327,56 @@ inline void fault_injector::flip_flop(host_index from, host_index to, std::uint6
   if (rounds > 1) after(off + on, [=, this] { flip_flop(from, to, rounds - 1); });
 }
 
-inline void fault_injector::stall() {
+inline bool fault_injector::stall() {
   const auto victim = static_cast<host_index>(any_member(fault::stall));
   const duration length = between(fault::stall, 500, 15'000);
   cluster_.network().lossy(victim, true);
   cluster_.time().after(length, [this, victim] { cluster_.network().lossy(victim, false); });
+  return has_traffic(victim);
 }
 
-inline void fault_injector::clog() {
+inline bool fault_injector::clog() {
   random_source& draw = random(fault::clog);
   const auto from = static_cast<host_index>(draw.below(cluster_.size()));
   const auto to = static_cast<host_index>(draw.below(cluster_.size()));
   const duration more = between(fault::clog, 1, 5'000);
   const duration length = between(fault::clog, 300, 10'000);
-  if (from == to) return;
+  if (from == to) return false;
   cluster_.network().clog(from, to, more);
-  cluster_.time().after(length, [this, from, to] { cluster_.network().clog(from, to, {}); });
+  cluster_.time().after(length,
+                        [this, from, to, more] { cluster_.network().clog(from, to, -more); });
+  return true;
 }
 
-inline void fault_injector::duplicate() {
+inline bool fault_injector::duplicate() {
   const std::size_t a = any_member(fault::duplicate_connection);
   const std::size_t b = any_member(fault::duplicate_connection);
-  if (a != b && cluster_.host(a).running()) cluster_.host(a).dial_again(cluster_.address_of(b));
-  if (a != b && cluster_.host(b).running()) cluster_.host(b).dial_again(cluster_.address_of(a));
+  if (a == b) return false;
+  bool dialled = false;
+  for (const auto& [from, to] : {std::pair{a, b}, std::pair{b, a}}) {
+    if (!cluster_.host(from).running()) continue;
+    cluster_.host(from).dial_again(cluster_.address_of(to));
+    dialled = true;
+  }
+  return dialled;
 }
 
-inline void fault_injector::reset() {
+inline bool fault_injector::reset() {
   const auto victim = static_cast<host_index>(any_member(fault::reset));
   const auto all = cluster_.network().connections_of(victim);
-  if (!all.empty()) cluster_.network().reset(all[random(fault::reset).below(all.size())]);
+  if (all.empty()) return false;
+  cluster_.network().reset(all[random(fault::reset).below(all.size())]);
+  return true;
 }
 
-inline void fault_injector::slow_reader() {
+inline bool fault_injector::slow_reader() {
   const auto victim = static_cast<host_index>(any_member(fault::slow_reader));
-  cluster_.network().slow_reader(victim, between(fault::slow_reader, 1, 200));
+  const duration by = between(fault::slow_reader, 1, 200);
   const duration length = between(fault::slow_reader, 300, 8'000);
-  cluster_.time().after(length, [this, victim] { cluster_.network().slow_reader(victim, {}); });
+  cluster_.network().slow_reader(victim, by);
+  cluster_.time().after(length,
+                        [this, victim, by] { cluster_.network().slow_reader(victim, -by); });
+  return has_traffic(victim);
 }
 
 inline void fault_injector::stop() {

@@ -12,6 +12,25 @@
 
 namespace kith::sim {
 
+struct span {
+  time_point began;
+  time_point ended;
+};
+
+/// How much time lies in at least one of them.
+[[nodiscard]] inline duration length_of_union(std::vector<span> all) {
+  std::sort(all.begin(), all.end(),
+            [](const span& a, const span& b) { return a.began < b.began; });
+  duration sum{};
+  time_point counted = time_point::min();
+  for (const span& one : all) {
+    if (one.ended <= counted) continue;
+    sum += one.ended - std::max(one.began, counted);
+    counted = one.ended;
+  }
+  return sum;
+}
+
 class host_clock {
  public:
   /// A new life: the clock runs, and is this far ahead of the simulation's.
@@ -47,15 +66,13 @@ class host_clock {
     return when;
   }
 
-  /// How long all standstills that reach into the time between the two have lasted by its end, of
-  /// former lives too.
-  [[nodiscard]] duration stood(time_point from, time_point to) const {
-    duration sum{};
+  /// Adds the standstills that reach into the time between the two, each from its beginning to its
+  /// end or `to`; those of former lives too.
+  void add_standstills(time_point from, time_point to, std::vector<span>& into) const {
     for (const standstill& one : stops_) {
-      const duration by_then = std::clamp(to - one.began, duration{}, one.length);
-      if (one.began + by_then > from) sum += by_then;
+      const time_point end = one.began + std::clamp(to - one.began, duration{}, one.length);
+      if (end > from && end > one.began) into.push_back({one.began, end});
     }
-    return sum;
   }
 
  private:

@@ -11,7 +11,7 @@
 //   M4 calm     and what happens then is what keeps a cluster together: no member is busy with
 //               timers and messages of which nothing comes
 //
-// Bounds are looked at every few events, one lane at a time; all of a member when its life ends.
+// Bounds are looked at every hundred events, all of one member at a time; and when its life ends.
 #pragma once
 
 #include <kith/core/time.hpp>
@@ -55,7 +55,7 @@ class member_rules {
 
   cluster& cluster_;
   std::uint64_t events_ = 0;
-  /// The lane to be looked at next, of all members' one after the other.
+  /// The member to be looked at next.
   std::size_t next_ = 0;
   std::uint64_t events_at_rest_ = 0;
   /// A host's counters go on from life to life: what was reported of each already.
@@ -106,13 +106,12 @@ inline void member_rules::check_host(const sim::host& of) {
 }
 
 inline void member_rules::look() {
-  constexpr std::uint64_t every = 20;
+  constexpr std::uint64_t every = 100;
   if (++events_ % every != 0) return;
-  const std::size_t at = next_++ % (cluster_.size() * node::lane_count);
-  sim::host& of = cluster_.host(at / node::lane_count);
+  sim::host& of = cluster_.host(next_++ % cluster_.size());
   if (!of.running()) return;
-  check_lane(of, *of.lanes()[at % node::lane_count]);
-  if (at % node::lane_count == 0) check_host(of);
+  for (const auto& lane : of.lanes()) check_lane(of, *lane);
+  check_host(of);
 }
 
 inline void member_rules::end_of_life(sim::host& over) {

@@ -99,13 +99,15 @@ class network {
   /// While cut, nothing from `from` reaches `to`; what is sent waits.
   void cut(host_index from, host_index to) { link(from, to).cuts += 1; }
   void uncut(host_index from, host_index to);
+  // These add up where they overlap: the end of one is not the end of another.
   /// Every chunk to `host` takes this much longer for each kilobyte: a reader that cannot keep up.
-  void slow_reader(host_index host, duration per_kilobyte) { hosts_[host].drain = per_kilobyte; }
-  /// Adds to the delay of every chunk from `from` to `to`; zero takes it back.
-  void clog(host_index from, host_index to, duration more) { link(from, to).clog = more; }
-
-  /// Most of what comes to `host` and goes from it is lost, until it is told otherwise.
-  void lossy(host_index host, bool is) { hosts_[host].lossy = is; }
+  /// The same, negative, takes it back.
+  void slow_reader(host_index host, duration per_kilobyte) { hosts_[host].drain += per_kilobyte; }
+  /// Adds to the delay of every chunk from `from` to `to`. The same, negative, takes it back.
+  void clog(host_index from, host_index to, duration more) { link(from, to).clog += more; }
+  /// Most of what comes to `host` and goes from it is lost, until this was ended (`is` is false) as
+  /// often as begun.
+  void lossy(host_index host, bool is) { hosts_[host].losses += is ? 1 : -1; }
 
   [[nodiscard]] const network_counters& counters() const { return counters_; }
   network_options& options() { return options_; }
@@ -119,7 +121,7 @@ class network {
     endpoint_events* events = nullptr;
     bool listening = false;
     bool silent = false;
-    bool lossy = false;
+    int losses = 0;
     duration drain{};
     std::set<std::uint64_t> connections{};  // with an end here that the network still knows
   };
@@ -348,7 +350,7 @@ inline void network::release(std::uint64_t id, int side) {
 }
 
 inline bool network::loses(host_index from, host_index to) {
-  if (!hosts_[from].lossy && !hosts_[to].lossy) return false;
+  if (hosts_[from].losses == 0 && hosts_[to].losses == 0) return false;
   if (losses_.below(5) == 0) return false;
   ++counters_.lost_chunks;
   return true;

@@ -48,14 +48,15 @@ using branch_counts = std::vector<branch_count>;
 struct run_report {
   std::uint64_t seed = 0;
   std::size_t members = 0;
-  std::string faults;
+  fault_plan faults;
   kith::quorum quorum = kith::quorum::none;
   /// Nothing could become of it: the faults took more than half of a view.
   bool quorum_lost = false;
   std::uint64_t digest = 0;
   std::uint64_t events = 0;
   workload_counters operations;
-  /// O6: how old what a near cache answered may have been at most.
+  /// O6: how old what a near cache answered may have been at most, by its member's own clock: never
+  /// more than max_staleness, whatever stood still.
   duration oldest_near_hit{};
   /// A second and member, after everything was healed.
   std::uint64_t events_at_rest = 0;
@@ -213,7 +214,7 @@ inline run_report run_seed(const run_options& options) {
   report.members = options.members.value_or(3 + random.below(5));
   const fault_plan drawn = draw_plan(random);
   fault_plan plan = options.faults.value_or(drawn);
-  report.faults = plan.describe();
+  report.faults = plan;
 
   cluster_options of;
   of.members = report.members;

@@ -15,6 +15,7 @@
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/conditions.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/value_oracle.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -89,11 +90,18 @@ class workload {
     for (const auto& [member, with] : open_) count(*with);
     open_.clear();
   }
-  /// What was wrong with single answers, beside what the checker says.
+  /// What was wrong with single answers, beside what the checker says; after finish().
   [[nodiscard]] std::vector<violation> violations() const {
     std::vector<violation> all = found_absent_;
     for (const conditions* one : {&registers_, &tokens_}) {
       all.insert(all.end(), one->violations().begin(), one->violations().end());
+    }
+    for (const value_oracle* one : {&register_values_, &row_values_, &token_values_}) {
+      all.insert(all.end(), one->violations().begin(), one->violations().end());
+    }
+    if (oldest_near_hit_ > options_.max_staleness) {
+      const auto ms = oldest_near_hit_ / std::chrono::milliseconds{1};
+      all.push_back({"O6: a near hit may have been " + std::to_string(ms) + " ms old"});
     }
     return all;
   }
@@ -142,6 +150,9 @@ class workload {
   [[nodiscard]] conditions::epochs epochs_at(std::size_t member,
                                              std::optional<std::uint32_t> key) const;
 
+  /// Of a read that needs no record of its own.
+  static void told(value_oracle& values, std::size_t member, std::uint32_t key,
+                   const ref<std::int64_t>& found);
   void read_quiet(std::size_t member, const handles& with, std::uint32_t key,
                   std::vector<violation>& wrong);
 
@@ -153,6 +164,9 @@ class workload {
   workload_options options_;
   conditions registers_;
   conditions tokens_;
+  value_oracle register_values_{"registers"};
+  value_oracle row_values_{"rows"};
+  value_oracle token_values_{"tokens"};
   std::vector<violation> found_absent_;
   std::map<std::size_t, std::shared_ptr<handles>> open_;
   std::map<std::uint32_t, std::int64_t> database_;
@@ -171,7 +185,10 @@ inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workl
       conditional_{seed ^ 0x636F6E6400000001u},
       failures_{seed ^ 0x6661696C00000002u},
       options_{options} {
-  for (std::uint32_t key = 0; key < options_.keys; ++key) database_[key] = ++last_value_;
+  for (std::uint32_t key = 0; key < options_.keys; ++key) {
+    database_[key] = ++last_value_;
+    row_values_.invoked(key, database_[key]);
+  }
 }
 
 inline void workload::open_missing() {
@@ -289,6 +306,7 @@ inline void workload::read(std::size_t member, std::shared_ptr<handles> with, st
         op.version = found.version();
         op.value = found ? *found : 0;
         end(op, code);
+        register_values_.told(op);
         checker_.check(op);
         later(member, with);
       });
@@ -312,6 +330,7 @@ inline void workload::read_many(std::size_t member, std::shared_ptr<handles> wit
             op.value = *value;
           }
           end(op, code);
+          register_values_.told(op);
           checker_.check(op);
         }
         later(member, with);
@@ -321,10 +340,12 @@ inline void workload::read_many(std::size_t member, std::shared_ptr<handles> wit
 inline void workload::write(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
   record op = begin(operation_kind::write, member, *with, key);
   op.value = ++last_value_;
+  register_values_.invoked(key, op.value);
   with->registers.async_put(key, op.value,
                             [this, member, with, op](error_code code, version at) mutable {
                               op.version = at;
                               end(op, code);
+                              register_values_.told(op);
                               checker_.check(op);
                               later(member, with);
                             });
@@ -349,6 +370,7 @@ inline void workload::put_if_absent(std::size_t member, std::shared_ptr<handles>
                                     std::uint32_t key) {
   record op = begin(operation_kind::put_if_absent, member, *with, key);
   op.value = ++last_value_;
+  register_values_.invoked(key, op.value);
   const std::optional<epoch> before = checker_.epoch_at(member, key);
   with->registers.async_put_if_absent(
       key, op.value, [this, member, with, op, before](error_code code, bool put) mutable {
@@ -388,6 +410,7 @@ inline void workload::read_row(std::size_t member, std::shared_ptr<handles> with
                          op.version = found.version();
                          op.value = found ? *found : 0;
                          end(op, code);
+                         row_values_.told(op);
                          checker_.check_row(op);
                          later(member, with);
                        });
@@ -398,12 +421,24 @@ inline void workload::write_row(std::size_t member, std::shared_ptr<handles> wit
                                 std::uint32_t key) {
   record op = begin(operation_kind::erase, member, *with, key);
   const std::int64_t row = database_[key] = ++last_value_;
+  row_values_.invoked(key, row);
   with->rows.async_erase(key, [this, member, with, op, row](error_code code, version at) mutable {
     op.version = at;
     end(op, code);
     checker_.wrote_row(op, row);
     later(member, with);
   });
+}
+
+inline void workload::told(value_oracle& values, std::size_t member, std::uint32_t key,
+                           const ref<std::int64_t>& found) {
+  record op;
+  op.member = member;
+  op.key = key;
+  op.yes = static_cast<bool>(found);
+  op.version = found.version();
+  op.value = found ? *found : 0;
+  values.told(op);
 }
 
 /// A quiet key has to come from the near cache of every member that does not own it: the second
@@ -430,12 +465,14 @@ inline std::vector<violation> workload::converged() {
     std::optional<std::optional<std::int64_t>> first;
     for (const auto& [member, with] : open_) {
       const ref<std::int64_t> value = with->registers.get(key);
+      told(register_values_, member, key, value);
       const std::optional<std::int64_t> seen = value ? std::optional{*value} : std::nullopt;
       if (!first) first = seen;
       if (*first != seen) {
         wrong.push_back({"O6: members read key " + std::to_string(key) + " differently"});
       }
       const ref<std::int64_t> row = with->rows.get(key);
+      told(row_values_, member, key, row);
       if (!row || *row < checker_.row_owed(member, key)) {
         wrong.push_back({"O5: row " + std::to_string(key) + " is older than an erased one"});
       }

@@ -50,6 +50,7 @@ inline void workload::read_token(std::size_t member, std::shared_ptr<handles> wi
         op.version = found.version();
         op.value = found ? *found : 0;
         end(op, code);
+        token_values_.told(op);
         tokens_.read(op);
         later(member, with);
       });
@@ -59,6 +60,7 @@ inline void workload::take_token(std::size_t member, std::shared_ptr<handles> wi
                                  std::uint32_t key) {
   record op = begin(operation_kind::put_if_absent, member, *with, key);
   op.value = ++last_value_;
+  token_values_.invoked(key, op.value);
   const std::optional<epoch> before = checker_.epoch_at(member, key);
   with->tokens.async_put_if_absent(
       key, op.value, [this, member, with, op, before](error_code code, bool put) mutable {
@@ -81,6 +83,13 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
           return later(member, with);
         }
         const version expected = found.version;
+        record seen = op;
+        seen.kind = operation_kind::read;
+        seen.yes = true;
+        seen.version = expected;
+        seen.value = *found.value;
+        token_values_.told(seen);
+        token_values_.invoked(op.key, op.value);
         with->tokens.async_compare_and_put(
             op.key, expected, op.value,
             [this, member, with, op, expected](error_code failed, bool put) mutable {

@@ -47,10 +47,13 @@ struct get {
   bool near = false;
   /// Run the loader if the key is absent.
   bool load = false;
+  /// How many loaders, each waiting for the next, wait for this read.
+  std::uint32_t depth = 0;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
-    visit(self.epoch, self.cache, capped(self.key, limits::key_bytes), self.near, self.load);
+    visit(self.epoch, self.cache, capped(self.key, limits::key_bytes), self.near, self.load,
+          self.depth);
   }
 };
 
@@ -100,9 +103,13 @@ enum class mutation : std::uint8_t {
   fill,
   /// The same for a load that found nothing or failed.
   fill_absent,
+  /// Gives the entry, if there is one, a new time to live; its value stays.
+  touch,
+  /// Removes the entry if its version is `expected`.
+  erase_if_version,
 };
 template <>
-inline constexpr mutation last_enumerator<mutation> = mutation::fill_absent;
+inline constexpr mutation last_enumerator<mutation> = mutation::erase_if_version;
 
 /// What becomes of the entry's time to live.
 enum class ttl_rule : std::uint8_t { cache_default, keep, given, unlimited };
@@ -126,12 +133,15 @@ struct mutate {
   kith::version expected;
   std::uint64_t ticket = 0;
   byte_view processor;
+  /// As a get's.
+  std::uint32_t depth = 0;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.epoch, self.operation, self.lowest_unsettled, self.kind, self.cache,
           capped(self.key, limits::key_bytes), capped(self.value, limits::value_bytes), self.rule,
-          self.ttl, self.expected, self.ticket, capped(self.processor, limits::name_bytes));
+          self.ttl, self.expected, self.ticket, capped(self.processor, limits::name_bytes),
+          self.depth);
   }
 };
 

@@ -52,8 +52,11 @@ struct waiting_caller {
     machine.on_mutate_reply(now, other, rid, reply, out);
   }
   void lose_and_ask_again() {
-    out.clear();
     machine.on_session(now, other, out);
+    ask_again();
+  }
+  void ask_again() {
+    out.clear();
     while (!asked() && machine.pending() > 0) {
       now = machine.next_timeout();
       machine.on_timeout(now, out);
@@ -112,6 +115,20 @@ TEST_CASE("router: a write that an owner refuses at once was not applied") {
     caller.own(other, 1);
     caller.submit(node::call_kind::mutate);
     caller.answer(status);
+    CHECK_FALSE(caller.end() == condition::maybe_applied);
+  }
+}
+
+TEST_CASE("router: a write that is refused after it was sent on was not applied") {
+  for (const auto status :
+       {wire::mutate_status::overloaded, wire::mutate_status::unknown_processor}) {
+    waiting_caller caller;
+    caller.own(other, 1);
+    caller.submit(node::call_kind::mutate);
+    caller.answer(wire::mutate_status::wrong_epoch);
+    caller.ask_again();
+    caller.answer(status);
+    CHECK(caller.machine.pending() == 0);
     CHECK_FALSE(caller.end() == condition::maybe_applied);
   }
 }

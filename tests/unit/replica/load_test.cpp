@@ -75,6 +75,25 @@ TEST_CASE("load: a put during the load wins, and the early reader may not keep t
   CHECK(o.counted().loads_outrun == 1);
 }
 
+TEST_CASE("load: an erase of a version during the load keeps the row out if it erases") {
+  owner o;
+  const load_ticket ticket = begin_load(o, anna);
+  o.mutate(bert, {.kind = mutation::erase_if_version});
+  CHECK(o.one<wire::mutate_reply>(bert).status == mutate_status::refused);
+  finish(o, ticket, "row");
+  CHECK(o.value() == "row");
+  o.erase(bert);
+  o.clear();
+  const load_ticket late = begin_load(o, anna);
+  o.put(bert, "new");
+  o.clear();
+  o.mutate(bert, {.kind = mutation::erase_if_version,
+                  .expected = version{first_epoch, sequence{3}}});
+  CHECK(o.one<wire::mutate_reply>(bert).status == mutate_status::applied);
+  finish(o, late, "old");
+  CHECK(o.value().empty());
+}
+
 TEST_CASE("load: an erase during the load keeps the row out, also of an absent key") {
   owner o;
   const load_ticket ticket = begin_load(o, anna);

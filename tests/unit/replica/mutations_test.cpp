@@ -203,6 +203,99 @@ TEST_CASE("mutations: put resets the time to live to the cache's, add keeps what
   CHECK(left() == std::nullopt);
 }
 
+TEST_CASE("mutations: touch gives an entry a new time to live and leaves its value") {
+  owner o;
+  cache_settings settings;
+  settings.id = books;
+  settings.ttl = 10s;
+  o.machine.open_cache(settings);
+  const auto touch = [&](wire::ttl_rule rule, duration ttl) {
+    o.clear();
+    o.mutate(anna, {.kind = mutation::touch, .rule = rule, .ttl = ttl});
+    return o.one<wire::mutate_reply>(anna);
+  };
+  const auto left = [&] {
+    o.clear();
+    o.get(anna, {});
+    return o.one<wire::get_reply>(anna).ttl_left;
+  };
+  o.put(anna, "x");
+  o.pass(4s);
+  const auto reply = touch(wire::ttl_rule::cache_default, {});
+  CHECK(reply.status == mutate_status::applied);
+  CHECK(reply.version == version_of(2));
+  CHECK(reply.existed);
+  CHECK(left() == duration{10s});
+  CHECK(o.one<wire::get_reply>(anna).version == version_of(2));
+  CHECK(touch(wire::ttl_rule::given, 1min).version == version_of(3));
+  CHECK(left() == duration{1min});
+  o.pass(30s);
+  CHECK(o.value() == "x");
+  CHECK(touch(wire::ttl_rule::given, 1s).status == mutate_status::applied);
+  o.pass(1s);
+  CHECK(o.value().empty());
+}
+
+TEST_CASE("mutations: touch is told to those who keep a copy, unless there is no entry") {
+  owner o;
+  o.put(anna, "x");
+  o.near_get(bert);
+  o.pass(10ms);
+  o.clear();
+  const auto operation = o.operations + 1;
+  o.mutate(anna, {.operation = operation, .kind = mutation::touch});
+  o.mutate(anna, {.operation = operation, .kind = mutation::touch});  // asked again
+  CHECK(o.one<wire::invalidate>(bert).entries.size() == 1);
+  CHECK(o.one<wire::invalidate>(bert).entries[0].seq == sequence{2});
+  o.operations = operation;
+  o.erase(anna);
+  o.pass(10ms);
+  o.clear();
+  o.mutate(anna, {.kind = mutation::touch});
+  o.pass(10ms);
+  CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::refused);
+  CHECK_FALSE(o.one<wire::mutate_reply>(anna).existed);
+  CHECK(o.sent<wire::invalidate>(bert).empty());
+}
+
+TEST_CASE("mutations: a touched entry is not the next to be evicted") {
+  owner o;
+  cache_settings settings;
+  settings.id = books;
+  settings.max_entries = 3;
+  o.machine.open_cache(settings);
+  for (int i = 0; i < 3; ++i) o.put(anna, "x", key_of(home, i));
+  o.mutate(anna, {.kind = mutation::touch}, key_of(home, 0));
+  o.put(anna, "x", key_of(home, 3));
+  CHECK(o.value(key_of(home, 0)) == "x");
+  CHECK(o.value(key_of(home, 1)).empty());
+}
+
+TEST_CASE("mutations: erase_if_version needs the very version, and an entry") {
+  owner o;
+  const auto erase_if = [&](version expected) {
+    o.clear();
+    o.mutate(anna, {.kind = mutation::erase_if_version, .expected = expected});
+    return o.one<wire::mutate_reply>(anna);
+  };
+  CHECK(erase_if({}).status == mutate_status::refused);
+  o.put(bert, "x");
+  o.near_get(bert);
+  o.pass(10ms);
+  CHECK(erase_if({}).status == mutate_status::refused);
+  CHECK(erase_if(version_of(2)).version == version_of(1));
+  CHECK(o.value() == "x");
+  o.pass(10ms);
+  CHECK(o.sent<wire::invalidate>(bert).empty());
+  const auto reply = erase_if(version_of(1));
+  CHECK(reply.status == mutate_status::applied);
+  CHECK(reply.version == version_of(2));
+  CHECK(reply.existed);
+  CHECK(o.value().empty());
+  CHECK(o.one<wire::invalidate>(bert).entries[0].seq == sequence{2});
+  CHECK(erase_if(version_of(1)).status == mutate_status::refused);
+}
+
 TEST_CASE("mutations: an entry is gone at its time, without a version and untold") {
   owner o;
   o.near_get(bert);

@@ -98,9 +98,9 @@ TEST_CASE("decode: a count over its cap, or over the bytes that are there, is re
 }
 
 TEST_CASE("decode: a bool, an enumerator and a partition out of range are refused") {
-  // get: epoch view, branch, cache, key length and bytes, near, load
-  CHECK(why<get>(hex("0100000161" "0100")) == decode_error::none);
-  CHECK(why<get>(hex("0100000161" "0200")) == decode_error::out_of_range);
+  // get: epoch view, branch, cache, key length and bytes, near, load, depth
+  CHECK(why<get>(hex("0100000161" "010002")) == decode_error::none);
+  CHECK(why<get>(hex("0100000161" "020002")) == decode_error::out_of_range);
   bytes reply = encoded(get_reply{});
   reply[0] = std::byte{8};
   CHECK(why<get_reply>(reply) == decode_error::out_of_range);
@@ -117,7 +117,7 @@ TEST_CASE("decode: a key longer than its cap is refused before it is looked at")
 TEST_CASE("encode: messages have the bytes that other members know") {
   CHECK(encoded(sample_mutation()) ==
         hex("ac0202" "4d" "46" "02" "09" "056120" "6b6579" "0761207661" "6c7565" "02"
-            "80e497d012" "03000c" "00" "00"));
+            "80e497d012" "03000c" "00" "00" "00"));
   CHECK(encoded(sample_invalidation()) ==
         hex("0700" "29" "02" "05" "01" "00" "8877665544332211" "06" "02" "01" "0000000000000000"));
 }
