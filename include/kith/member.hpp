@@ -149,6 +149,7 @@ inline member_stats member::stats() const {
   runtime_->for_each_lane([&](const node::lane& each) { node::add_lane(now.lanes, each); });
   now.membership = runtime_->membership_counters();
   now.driver = net::read(runtime_->counters());
+  now.jobs = runtime_->workers().held();
   now.packets_dropped = runtime_->peers().dropped();
   now.log_lines_left_out = runtime_->log().left_out();
   // By address: a member that began anew is the same peer to who looks at it.
@@ -160,6 +161,7 @@ inline member_stats member::stats() const {
     of.sent_bytes += more.sent_bytes;
     of.received_bytes += more.received_bytes;
     of.queue_bytes += more.queue_bytes;
+    of.queue_messages += more.queue_messages;
     of.unanswered += more.unanswered;
   }
   for (auto& [where, of] : peers) now.peers.push_back(std::move(of));

@@ -5,6 +5,7 @@
 #include <kith/cluster/membership_counters.hpp>
 #include <kith/core/endpoint.hpp>
 #include <kith/net/runtime_counters.hpp>
+#include <kith/net/worker_pool.hpp>
 #include <kith/node/counter_rows.hpp>
 #include <kith/node/lane_stats.hpp>
 #include <kith/stats.hpp>
@@ -24,6 +25,7 @@ struct peer_stats {
   std::uint64_t received_bytes = 0;
   /// Waits to be written.
   std::uint64_t queue_bytes = 0;
+  std::uint64_t queue_messages = 0;
   /// Its requests that this member took on and has not answered.
   std::uint64_t unanswered = 0;
 };
@@ -38,6 +40,8 @@ struct member_stats {
   node::lane_stats lanes;
   cluster::membership_counters membership;
   net::runtime_counts driver;
+  /// Loads and processors in this process, now.
+  net::worker_pool::occupancy jobs;
   /// Messages that had no way to their member.
   std::uint64_t packets_dropped = 0;
   /// Of peers' errors, beyond the lines a second that are written.
@@ -63,6 +67,9 @@ inline void visit_stats(const member_stats& stats, const metric_visitor& visit) 
   one("fills_waiting", "Reads under way that may enter the near cache.", lanes.fills);
   one("loads_waiting", "Loads under way for keys owned here.", lanes.loads);
   one("processors_waiting", "Processors under way for keys owned here.", lanes.processors);
+  one("jobs_waiting", "Loads and processors that wait for a thread.", stats.jobs.waiting);
+  one("jobs_running", "Loads and processors that have one.", stats.jobs.running);
+  one("jobs_blocked", "Those of them that wait for a call of theirs.", stats.jobs.blocked);
   const auto times = [&](std::string_view family, std::string_view help,
                          std::span<const metric_label> labels, const latency_histogram& of) {
     visit({family, help, metric_type::histogram, metric_unit::nanoseconds, labels, 0, of.view()});
@@ -95,6 +102,8 @@ inline void visit_stats(const member_stats& stats, const metric_visitor& visit) 
             metric_type::counter, metric_unit::octets);
     of_peer("peer_queue", "Waits to be written to the peer.", each.queue_bytes, metric_type::gauge,
             metric_unit::octets);
+    of_peer("peer_queue_length", "Messages that wait to be written to the peer.",
+            each.queue_messages, metric_type::gauge, metric_unit::none);
     of_peer("peer_unanswered", "Requests of the peer not answered yet.", each.unanswered,
             metric_type::gauge, metric_unit::none);
   }

@@ -1,4 +1,6 @@
 // Where log lines go, what they look like, and that a peer cannot fill the disk with them.
+#include <support/patience.hpp>
+
 #include <kith/net/log_sink.hpp>
 
 #include <doctest/doctest.h>
@@ -83,7 +85,7 @@ TEST_CASE("log sink: a callback gets every record instead, and may throw") {
 // The lines may fall into two seconds, or more on a slow machine: each has its own allowance.
 TEST_CASE("log sink: lines about peers are limited, and those left out are counted") {
   std::uint64_t written = 0;
-  net::log_sink sink{[&](const log_record&) { ++written; }};
+  net::log_sink sink{[&](const log_record& record) { written += record.event == "link closed"; }};
   constexpr std::uint64_t lines = 100000;
   const auto began = net::now();
   for (std::uint64_t i = 0; i < lines; ++i) sink.write_about_peer(of(log_level::warning));
@@ -91,4 +93,48 @@ TEST_CASE("log sink: lines about peers are limited, and those left out are count
   CHECK(written >= net::peer_lines_a_second);
   CHECK(written <= net::peer_lines_a_second * (seconds + 2));
   CHECK(written + sink.left_out() == lines);
+}
+
+// Goal: each line that is missing in the log is told of once, also when none comes after it.
+TEST_CASE("log sink: the log says how many lines were left out") {
+  std::uint64_t written = 0, told = 0;
+  net::log_sink sink{[&](const log_record& record) {
+    if (record.event == "link closed") {
+      ++written;
+      return;
+    }
+    CHECK(record.event == "lines left out");
+    CHECK(record.level == log_level::warning);
+    REQUIRE(record.fields.size() == 1);
+    CHECK(record.fields[0].first == "lines");
+    told += std::stoull(record.fields[0].second);
+  }};
+  constexpr std::uint64_t lines = 1000;
+  for (std::uint64_t i = 0; i < lines; ++i) sink.write_about_peer(of(log_level::warning));
+  CHECK(wait_until([&] {
+    sink.tick();
+    return told == sink.left_out();
+  }));
+  CHECK(written + told == lines);
+
+  // At the end, in whatever second.
+  for (std::uint64_t i = 0; i < lines; ++i) sink.write_about_peer(of(log_level::warning));
+  sink.tell_left_out();
+  CHECK(written + told == 2 * lines);
+  sink.tell_left_out();
+  sink.tick();
+  CHECK(written + told == 2 * lines);
+}
+
+// A tick within the second of the lines would tell of them in many small parts.
+TEST_CASE("log sink: what was left out is told of once a second at most") {
+  std::uint64_t tellings = 0;
+  net::log_sink sink{[&](const log_record& record) { tellings += record.event != "link closed"; }};
+  const auto began = net::now();
+  for (int i = 0; i < 10000; ++i) {
+    sink.write_about_peer(of(log_level::warning));
+    sink.tick();
+  }
+  const auto seconds = static_cast<std::uint64_t>((net::now() - began) / std::chrono::seconds{1});
+  CHECK(tellings <= seconds + 1);
 }

@@ -3,18 +3,29 @@
 
 #include <kith/kith.hpp>
 
+#include <boost/asio/use_future.hpp>
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <future>
 #include <map>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace face_test;
 
 namespace {
+
+struct always_throws {
+  void operator()(kith::entry<int, int>&) const { throw std::runtime_error{"it always throws"}; }
+  template <class Archive>
+  void serialize(Archive&, unsigned /*version*/) {}
+};
 
 /// All metrics of a member by name and labels.
 std::map<std::string, std::uint64_t> numbers_of(const kith::member& member) {
@@ -86,6 +97,74 @@ TEST_CASE("stats: a handle tells what it counted when its member is gone") {
   CHECK(cache.get(1));
   one.end(0);
   CHECK(cache.stats().owner_hits == 1);
+}
+
+TEST_CASE("stats: a cache counts its writes and those that failed") {
+  members one{1};
+  auto cache = one[0].cache<int, int>("numbers");
+  cache.register_processor<always_throws>("throws");
+  for (int i = 0; i < 3; ++i) cache.put(i, i);
+  cache.erase(0);
+  CHECK_FALSE(cache.put_if_absent(1, 1));
+  CHECK(error_of([&] { cache.invoke(1, always_throws{}); }) == kith::errc::processor_failed);
+  cache.clear();
+  CHECK(cache.stats().writes == 5);
+  CHECK(cache.stats().writes_failed == 1);
+  CHECK(cache.stats().processor_times.count() == 1);
+  const auto numbers = numbers_of(one[0]);
+  CHECK(numbers.at("writes numbers done") == 5);
+  CHECK(numbers.at("writes numbers failed") == 1);
+  CHECK(numbers.at("processor_time numbers") == 1);
+}
+
+TEST_CASE("stats: runs of a loader are counted and their time is taken") {
+  members one{1};
+  kith::cache_options<int, int> options;
+  options.load = [](const int& key) -> std::optional<int> {
+    if (key == 0) throw std::runtime_error{"no such row"};
+    if (key == 1) return std::nullopt;
+    std::this_thread::sleep_for(20ms);
+    return key;
+  };
+  auto cache = one[0].cache<int, int>("rows", options);
+  CHECK(error_of([&] { static_cast<void>(cache.get(0)); }) == kith::errc::load_failed);
+  CHECK_FALSE(cache.get(1));
+  CHECK(cache.stats().load_times.view().count() == 2);
+  CHECK(*cache.get(2) == 2);
+  const kith::cache_stats stats = cache.stats();
+  CHECK(stats.loads_here == 3);
+  CHECK(stats.loads_failed == 1);
+  CHECK(stats.load_times.count() == 3);
+  // Whatever the machine does, a sleep is not shorter than it was asked to be.
+  CHECK(kith::duration{stats.load_times.view().percentile(100)} >= 20ms);
+  CHECK(numbers_of(one[0]).at("load_time rows") == 3);
+}
+
+// Method: the only thread for loads is held by one of them.
+TEST_CASE("stats: a member tells of the loads that run and of those that wait for a thread") {
+  kith::member_options settings = at(cluster_name());
+  settings.loader_threads = 1;
+  kith::member alone{settings};
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  kith::cache_options<int, int> options;
+  options.load = [released](const int& key) -> std::optional<int> {
+    released.wait();
+    return key;
+  };
+  options.timeout = patience;
+  auto cache = alone.cache<int, int>("rows", options);
+  std::vector<std::future<kith::ref<int>>> asked;
+  for (int i = 0; i < 3; ++i) asked.push_back(cache.async_get(i, boost::asio::use_future));
+  CHECK(wait_until([&] {
+    const kith::member_stats now = alone.stats();
+    return now.jobs.running == 1 && now.jobs.waiting == 2;
+  }));
+  CHECK(alone.stats().lanes.loads == 3);
+  CHECK(numbers_of(alone).at("jobs_waiting") == 2);
+  release.set_value();
+  for (auto& one : asked) CHECK(one.get());
+  CHECK(wait_until([&] { return alone.stats().jobs.running == 0; }));
 }
 
 TEST_CASE("stats: a thread that serves the network may ask") {

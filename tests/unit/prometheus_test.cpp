@@ -188,8 +188,8 @@ std::string whole_page() {
   member.lanes.reader.gaps = 7;
   member.lanes.read_times.record(1'500'000);
   member.lanes.read_times.record(UINT64_MAX);
-  member.peers.push_back({{"::1", 5801}, 1, 2, 3, 4});
-  member.peers.push_back({{"127.0.0.1", 5802}, 5, 6, 7, 8});
+  member.peers.push_back({{"::1", 5801}, 1, 2, 3, 4, 5});
+  member.peers.push_back({{"127.0.0.1", 5802}, 5, 6, 7, 8, 9});
   kith::visit_stats(member, page.visitor());
   kith::cache_stats cache;
   cache.near_hits = 3;

@@ -55,8 +55,8 @@ std::string key_of(const kith::metric& one) {
 /// Calls `visit` for every metric that there can be.
 void visit_all(const kith::metric_visitor& visit) {
   kith::member_stats member;
-  member.peers.push_back({{"127.0.0.1", 5801}, 1, 2, 3, 4});
-  member.peers.push_back({{"127.0.0.1", 5802}, 1, 2, 3, 4});
+  member.peers.push_back({{"127.0.0.1", 5801}, 1, 2, 3, 4, 5});
+  member.peers.push_back({{"127.0.0.1", 5802}, 1, 2, 3, 4, 5});
   kith::visit_stats(member, visit);
   kith::visit_stats(kith::cache_stats{}, "products", visit);
   kith::visit_stats(kith::cache_stats{}, "prices", visit);

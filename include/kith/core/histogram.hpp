@@ -107,7 +107,7 @@ class histogram {
 };
 
 /// Counts by one thread, read by any. Recording is wait-free: a load and a store of a line that no
-/// other thread writes.
+/// other thread writes. For what is rare several threads may share one.
 template <class Scale>
 class single_writer_histogram {
  public:

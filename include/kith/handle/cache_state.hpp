@@ -4,7 +4,9 @@
 #pragma once
 
 #include <kith/codec.hpp>
+#include <kith/core/histogram.hpp>
 #include <kith/core/mutex.hpp>
+#include <kith/core/time.hpp>
 #include <kith/error.hpp>
 #include <kith/handle/cache_stats.hpp>
 #include <kith/handle/entry.hpp>
@@ -16,6 +18,7 @@
 #include <kith/options.hpp>
 #include <kith/store/budget.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -28,6 +31,7 @@
 #include <typeindex>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 
 namespace kith::handle {
 
@@ -40,6 +44,11 @@ struct read_counters {
   std::atomic<std::uint64_t> failed{0};
   /// Loads that ran in this process, for whomever.
   std::atomic<std::uint64_t> loads_here{0};
+  /// Of those that ended.
+  std::atomic<std::uint64_t> loads_failed{0};
+  single_writer_histogram<latency_scale> load_times;
+  /// Of processors that ran in this process.
+  single_writer_histogram<latency_scale> processor_times;
 };
 
 template <class Key, class Value>
@@ -105,6 +114,12 @@ class cache_state final : public node::cache_hooks {
   near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
 
  private:
+  replica::load_result run_loader(byte_view key) noexcept;
+  replica::processor_result run_processor(const replica::run_processor& job) noexcept;
+  void record_time(single_writer_histogram<latency_scale>& in, time_point since) const {
+    const auto took = std::max<duration::rep>((port_->now() - since).count(), 0);
+    in.record_shared(static_cast<std::uint64_t>(took));
+  }
   error_code decode_value(node::outcome& result, ref<Value>& value);
   void count_read(const node::outcome& result, bool failed);
 
@@ -161,6 +176,11 @@ cache_stats cache_state<Key, Value>::stats() const {
   now.absent = read(counters_.absent);
   now.failed = read(counters_.failed);
   now.loads_here = read(counters_.loads_here);
+  now.loads_failed = read(counters_.loads_failed);
+  counters_.load_times.add_to(now.load_times);
+  counters_.processor_times.add_to(now.processor_times);
+  now.writes = read(binding_->writes);
+  now.writes_failed = read(binding_->writes_failed);
   const near::lookup_counters& lookups = near_->lookups();
   now.near_ages = lookups.ages();
   now.near_hits = now.near_ages.count();
@@ -271,6 +291,17 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
 template <class Key, class Value>
 replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
   counters_.loads_here.fetch_add(1, std::memory_order_relaxed);
+  const time_point began = port_->now();
+  replica::load_result result = run_loader(key);
+  record_time(counters_.load_times, began);
+  if (std::holds_alternative<replica::load_failure>(result)) {
+    counters_.loads_failed.fetch_add(1, std::memory_order_relaxed);
+  }
+  return result;
+}
+
+template <class Key, class Value>
+replica::load_result cache_state<Key, Value>::run_loader(byte_view key) noexcept {
   try {
     const std::optional<Key> typed = kith::decode<Key>(key);
     if (!typed) return replica::load_failure{"the key is not of the cache's type"};
@@ -309,6 +340,15 @@ std::string cache_state<Key, Value>::processor_name(std::type_index type) const 
 
 template <class Key, class Value>
 replica::processor_result cache_state<Key, Value>::process(
+    const replica::run_processor& job) noexcept {
+  const time_point began = port_->now();
+  replica::processor_result result = run_processor(job);
+  record_time(counters_.processor_times, began);
+  return result;
+}
+
+template <class Key, class Value>
+replica::processor_result cache_state<Key, Value>::run_processor(
     const replica::run_processor& job) noexcept {
   try {
     processor run;

@@ -26,8 +26,22 @@ struct cache_stats {
   std::uint64_t loaded = 0;
   std::uint64_t absent = 0;
   std::uint64_t failed = 0;
-  /// Loads that ran in this process, for whichever member asked.
+
+  // Writes of this member, of one key each; clear() is none.
+
+  /// Those that ended without an error; a condition that did not hold is none.
+  std::uint64_t writes = 0;
+  /// Those that ended with one; some of them may have been applied.
+  std::uint64_t writes_failed = 0;
+
+  // User code that ran in this process, for whichever member asked.
+
   std::uint64_t loads_here = 0;
+  /// Of those: the loader threw, or gave what cannot be kept.
+  std::uint64_t loads_failed = 0;
+  /// How long the runs took, in nanoseconds; a thread was waited for before.
+  latency_histogram load_times;
+  latency_histogram processor_times;
 
   // Its near cache.
 
@@ -77,15 +91,27 @@ inline void visit_stats(const cache_stats& stats, std::string_view name,
   parts("reads", reads, "answer", "loaded", stats.loaded);
   parts("reads", reads, "answer", "absent", stats.absent);
   parts("reads", reads, "answer", "failed", stats.failed);
+  constexpr std::string_view writes = "Writes of this member that ended.";
+  parts("writes", writes, "result", "done", stats.writes);
+  parts("writes", writes, "result", "failed", stats.writes_failed);
+
+  const auto times = [&](std::string_view family, std::string_view help,
+                         const histogram_view& of) {
+    visit({family, help, metric_type::histogram, metric_unit::nanoseconds,
+           std::span{labels}.first(1), 0, of});
+  };
   one("loads_run", "Runs of the loader in this process, for any member.", stats.loads_here);
+  one("loads_run_failed", "Runs of the loader that threw or gave what cannot be kept.",
+      stats.loads_failed);
+  times("load_time", "How long runs of the loader took.", stats.load_times.view());
+  times("processor_time", "How long runs of processors took.", stats.processor_times.view());
 
   constexpr std::string_view misses = "Look-ups in the near cache that went on to the owner.";
   parts("near_misses", misses, "reason", "absent", stats.near_absent);
   parts("near_misses", misses, "reason", "not_fresh", stats.near_not_fresh);
   parts("near_misses", misses, "reason", "suspect", stats.near_suspect);
   parts("near_misses", misses, "reason", "expired", stats.near_expired);
-  visit({"near_hit_age", "How old near hits may have been at most.", metric_type::histogram,
-         metric_unit::nanoseconds, std::span{labels}.first(1), 0, stats.near_ages.view()});
+  times("near_hit_age", "How old near hits may have been at most.", stats.near_ages.view());
   one("near_hit_age_max", "No near hit may have been older.",
       static_cast<std::uint64_t>(stats.oldest_near_hit.count()), metric_type::gauge,
       metric_unit::nanoseconds);

@@ -95,6 +95,7 @@ class connection : public std::enable_shared_from_this<connection> {
     std::uint64_t received_bytes = 0;
     /// Waits to be written.
     std::uint64_t queue_bytes = 0;
+    std::uint64_t queue_messages = 0;
     /// Requests of the peer that are not answered yet.
     std::uint64_t unanswered = 0;
   };
@@ -269,6 +270,7 @@ inline connection::traffic connection::traffic_now() {
   now.unanswered = intake_.requests();
   const mutex_lock lock{mutex_};
   now.queue_bytes = outbox_.waiting_bytes();
+  now.queue_messages = outbox_.waiting_messages();
   return now;
 }
 

@@ -220,7 +220,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(node::reset_lanes&& one);
   void carry(node::open_answered&& one);
   void carry(cluster::left&&);
-  void carry(log_record&& one) { log_.write(one); }
+  void carry(log_record&& one) { log_.write_about_peer(std::move(one)); }
   void fail_opens();
 
   // Constant after construction. Threads before all that they carry: sockets end before contexts.

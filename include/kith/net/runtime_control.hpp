@@ -40,6 +40,7 @@ inline void runtime::on_control_due() {
     links_.report_contacts([&](const member_id& peer) { machine.on_contact(now, peer); });
     machine.on_timeout(now, out);
   });
+  log_.tick();  // a heartbeat passes here at the latest
 }
 
 // The links' news.

@@ -161,6 +161,7 @@ class router {
   void send_request(time_point now, store::handle at, outbox& out);
   void try_later(time_point now, store::handle at);
   void finish(store::handle at, outcome&& result, outbox& out);
+  static void complete_call(const call& over, outcome&& result, outbox& out);
   void finish(store::handle at, errc why, outbox& out, std::string detail = {});
   /// An error that says that the call was not carried out; of requests that had no answer it says
   /// nothing.
@@ -255,7 +256,7 @@ inline void router::submit(time_point now, call&& what, outbox& out) {
     ++counters_.overloaded;
     outcome result;
     result.error = errc::overloaded;
-    out.push_back(complete{what.done, std::move(result)});
+    complete_call(what, std::move(result), out);
     return;
   }
   const store::handle at = calls_.add(now, std::move(what));
@@ -374,8 +375,15 @@ inline void router::try_later(time_point now, store::handle at) {
 }
 
 inline void router::finish(store::handle at, outcome&& result, outbox& out) {
-  pending_call over = calls_.take(at);
-  out.push_back(complete{over.what.done, std::move(result)});
+  const pending_call over = calls_.take(at);
+  complete_call(over.what, std::move(result), out);
+}
+
+inline void router::complete_call(const call& over, outcome&& result, outbox& out) {
+  if (over.kind == call_kind::mutate && over.mutation != wire::mutation::clear) {
+    over.cache->count_write(static_cast<bool>(result.error));
+  }
+  out.push_back(complete{over.done, std::move(result)});
 }
 
 inline void router::finish(store::handle at, errc why, outbox& out, std::string detail) {
