@@ -105,6 +105,8 @@ inline void listener::apply(time_point now, std::size_t slot, stream_number firs
       lane_.clear(now, slot, one.cache, at);
     } else {
       lane_.invalidate(one.cache, one.key_hash, at);
+      lane_.events.record({now, key_event::invalidated, one.cache, lane_.partition_at(slot),
+                           one.key_hash, at});
     }
     s.raise_floor(one.seq);
   }

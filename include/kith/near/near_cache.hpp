@@ -15,6 +15,7 @@
 #include <kith/near/ref.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -56,6 +57,13 @@ class near_cache final : public cell_store {
     if (seen == nullptr) return {};
     return ref_access::announced<V>(static_cast<const entry&>(*seen), slot,
                                     &slot != &reader->passing);
+  }
+
+  /// What is kept of the key, whether it may be served or not; not counted as a look-up.
+  template <class Key>
+  [[nodiscard]] std::optional<sight> look(std::uint64_t hash, const Key& key) const {
+    return look_for(hash,
+                    [&](const cell& seen) { return static_cast<const entry&>(seen).key == key; });
   }
 
   /// A value that is ready for its callers and for install(). Any thread.

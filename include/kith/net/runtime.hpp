@@ -29,6 +29,7 @@
 #include <kith/net/links.hpp>
 #include <kith/net/listener.hpp>
 #include <kith/net/log_sink.hpp>
+#include <kith/net/runtime_counters.hpp>
 #include <kith/net/runtime_options.hpp>
 #include <kith/net/worker_pool.hpp>
 #include <kith/node/batching.hpp>
@@ -52,26 +53,6 @@
 
 namespace kith::net {
 
-/// What the driver counted beside its machines.
-struct runtime_counters {
-  std::atomic<std::uint64_t> messages{0};
-  std::atomic<std::uint64_t> malformed{0};
-  std::atomic<std::uint64_t> violations{0};
-  /// Requests of peers that do not read, put aside until they do.
-  std::atomic<std::uint64_t> parked{0};
-  /// Requests of peers with too many unanswered ones, told to come again.
-  std::atomic<std::uint64_t> refused_in_flight{0};
-  std::atomic<std::uint64_t> links_up{0};
-  std::atomic<std::uint64_t> links_down{0};
-  /// Of those: a message that did not go on, one above its cap, no memory to put one together, a
-  /// peer that did not read.
-  std::atomic<std::uint64_t> closed_stalled{0};
-  std::atomic<std::uint64_t> closed_too_long{0};
-  std::atomic<std::uint64_t> closed_no_memory{0};
-  std::atomic<std::uint64_t> closed_overflow{0};
-  std::atomic<std::uint64_t> dials_failed{0};
-  std::atomic<std::uint64_t> jobs_refused{0};
-};
 
 /// Bytes of values that one drive of a lane takes from a caller of many, about (1 MiB).
 inline constexpr std::size_t drive_bytes = std::size_t{1} << 20;
@@ -124,9 +105,19 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   /// Visits each lane with its lock held: `visit(const node::lane&)`.
   template <class Visit>
   void for_each_lane(Visit&& visit);
+  /// The same for one of them.
+  template <class Visit>
+  void read_lane(std::uint32_t index, Visit&& visit);
   /// The same for control, on its thread. Blocks; not from a serving thread, nor after stop().
   template <class Visit>
   void with_control(Visit&& visit);
+  /// The caches that are open.
+  [[nodiscard]] std::vector<std::shared_ptr<node::cache_hooks>> caches() const
+      KITH_EXCLUDES(hooks_mutex_);
+  /// What control counted until its last input; no waiting for its thread.
+  [[nodiscard]] cluster::membership_counters membership_counters() const KITH_EXCLUDES(view_mutex_);
+  [[nodiscard]] const link_table& peers() const { return links_.table(); }
+  [[nodiscard]] const log_sink& log() const { return log_; }
 
   // Of the links.
   void on_link_up(const member_id& peer, std::uint32_t sid,
@@ -229,7 +220,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(node::reset_lanes&& one);
   void carry(node::open_answered&& one);
   void carry(cluster::left&&);
-  void carry(log_record&& one) { log_.write(one); }
+  void carry(log_record&& one) { log_.write_about_peer(std::move(one)); }
   void fail_opens();
 
   // Constant after construction. Threads before all that they carry: sockets end before contexts.
@@ -263,10 +254,11 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   // Of whoever made it.
   bool started_ = false;
 
-  kith::mutex hooks_mutex_;
+  mutable kith::mutex hooks_mutex_;
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_ KITH_GUARDED_BY(hooks_mutex_);
   mutable kith::mutex view_mutex_;
   std::shared_ptr<const cluster::view> view_ KITH_GUARDED_BY(view_mutex_);
+  cluster::membership_counters membership_counters_ KITH_GUARDED_BY(view_mutex_);
 };
 
 }  // namespace kith::net

@@ -130,6 +130,7 @@ inline void runtime::stop() {
   end_links();
   threads_.stop();
   handlers_->end();
+  log_.tell_left_out();
   control_.forget_caches();  // its thread is gone
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks;
   const mutex_lock lock{hooks_mutex_};

@@ -70,6 +70,18 @@ class worker_pool {
   /// be too deep.
   [[nodiscard]] std::unique_ptr<waiting_job> try_wait();
 
+  struct occupancy {
+    /// Jobs without a thread yet.
+    std::uint64_t waiting = 0;
+    std::uint64_t running = 0;
+    /// Of those that run: wait for what another job has to do, or may at any moment.
+    std::uint64_t blocked = 0;
+  };
+  [[nodiscard]] occupancy held() const {
+    const mutex_lock lock{shared_->mutex};
+    return {shared_->jobs.size(), shared_->running_jobs, shared_->waiting_jobs};
+  }
+
   /// Drops what waits and gives what runs `grace` to end. Returns the number of jobs that did not:
   /// their threads are left to themselves, with nothing but what the job itself holds.
   std::size_t stop(std::chrono::milliseconds grace);

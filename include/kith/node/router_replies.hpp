@@ -33,6 +33,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
     return not_answered(now, at, reply, out, thrown);
   }
+  note_time(now, from, at, read_times_);
   outcome result;
   result.yes = reply.status == wire::get_status::hit;
   result.version = reply.version;
@@ -151,8 +152,10 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
       near_->on_clear_reply(now, what.partition, id, reply.version);
     } else {
       near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
+      near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
     }
   }
+  note_time(now, from, at, write_times_);
   outcome result;
   result.yes = applied;
   result.version = reply.version;

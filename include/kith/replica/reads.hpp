@@ -182,6 +182,7 @@ inline void reads::start_load(time_point now, owned_partition& in, const reader&
   begun.fence = in.newest();
   begun.ticket = cache == nullptr || !cache->settings().has_loader;
   ++held_.counters.loads_started;
+  held_.events.record({now, key_event::load_begun, key.cache, in.id, key.hash, begun.fence});
   if (!begun.ticket) {
     begun.waiters.push_back({who, false});
     out.push_back(run_load{{in.id, begun.number}, key.cache, begun.at.key, begun.fence,
@@ -235,6 +236,7 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
 inline std::optional<version> reads::finish(time_point now, load done, load_result result,
                                             outbox& out) {
   owned_partition& in = *held_.partition(done.at.partition);
+  held_.events.record({now, key_event::load_ended, done.at.cache, in.id, done.at.hash, done.fence});
   if (!held_.serves(now, in, done.at.cache)) {
     ++held_.counters.not_fresh;
     for (const load_waiter& waiter : done.waiters) {

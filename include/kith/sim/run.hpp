@@ -66,6 +66,8 @@ struct run_report {
   network_counters network;
   branch_counts branches;
   std::vector<violation> violations;
+  /// Where a read broke a rule: what members knew of its key then.
+  std::string explained;
 };
 
 [[nodiscard]] run_report run_seed(const run_options& options);
@@ -268,6 +270,7 @@ inline run_report run_seed(const run_options& options) {
   report.events = members.time().events();
   clients.finish();
   report.operations = clients.counters();
+  report.explained = clients.explained();
   report.oldest_near_hit = clients.oldest_near_hit();
   report.events_at_rest = each.events_at_rest();
   report.views = judge.views_seen();

@@ -106,6 +106,8 @@ class workload {
     return all;
   }
   [[nodiscard]] const workload_counters& counters() const { return counters_; }
+  /// Empty without a violation by a read; after the first one, what each member knew of its key.
+  [[nodiscard]] const std::string& explained() const { return explained_; }
   [[nodiscard]] duration oldest_near_hit() const { return oldest_near_hit_; }
 
  private:
@@ -155,6 +157,10 @@ class workload {
                    const ref<std::int64_t>& found);
   void read_quiet(std::size_t member, const handles& with, std::uint32_t key,
                   std::vector<violation>& wrong);
+  // workload_explained.hpp
+  void check_explained(std::uint32_t key, std::vector<violation>& wrong) const;
+  /// If the checker has more violations than `before` the read `op`, and had none yet.
+  void explain_first(std::size_t before, const record& op, register_cache handles::*in);
 
   cluster& cluster_;
   checker& checker_;
@@ -168,6 +174,7 @@ class workload {
   value_oracle row_values_{"rows"};
   value_oracle token_values_{"tokens"};
   std::vector<violation> found_absent_;
+  std::string explained_;
   std::map<std::size_t, std::shared_ptr<handles>> open_;
   std::map<std::uint32_t, std::int64_t> database_;
   std::int64_t last_value_ = 0;
@@ -227,7 +234,7 @@ inline void workload::open_missing() {
 
 inline void workload::count(const handles& over) {
   for (const register_cache* one : {&over.registers, &over.counters, &over.rows, &over.tokens}) {
-    const read_stats counted = one->stats();
+    const cache_stats counted = one->stats();
     counters_.near_hits += counted.near_hits;
     oldest_near_hit_ = std::max(oldest_near_hit_, counted.oldest_near_hit);
   }
@@ -307,7 +314,9 @@ inline void workload::read(std::size_t member, std::shared_ptr<handles> with, st
         op.value = found ? *found : 0;
         end(op, code);
         register_values_.told(op);
+        const std::size_t before = checker_.violations().size();
         checker_.check(op);
+        explain_first(before, op, &handles::registers);
         later(member, with);
       });
 }
@@ -411,7 +420,9 @@ inline void workload::read_row(std::size_t member, std::shared_ptr<handles> with
                          op.value = found ? *found : 0;
                          end(op, code);
                          row_values_.told(op);
+                         const std::size_t before = checker_.violations().size();
                          checker_.check_row(op);
+                         explain_first(before, op, &handles::rows);
                          later(member, with);
                        });
 }
@@ -478,9 +489,11 @@ inline std::vector<violation> workload::converged() {
       }
     }
   }
+  for (std::uint32_t key = 0; key < options_.keys; ++key) check_explained(key, wrong);
   return wrong;
 }
 
 }  // namespace kith::sim
 
 #include <kith/sim/workload_conditions.hpp>
+#include <kith/sim/workload_explained.hpp>
