@@ -135,6 +135,7 @@ inline constexpr counter_row<owner_side> owner_rows[] = {
     {&owner_side::tickets_given, "load_tickets", "Loads given to members that asked.", "step",
      "given"},
     {&owner_side::tickets_revoked, {}, {}, {}, "revoked"},
+    {&owner_side::tickets_returned, {}, {}, {}, "returned"},
     {&owner_side::processors_run, "processors", "Processors at the owner.", "step", "run"},
     {&owner_side::processors_rerun, {}, {}, {}, "run_again"},
     {&owner_side::processors_failed, {}, {}, {}, "failed"},

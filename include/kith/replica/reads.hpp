@@ -298,7 +298,6 @@ inline void reads::serve_anew(time_point now, const load& done, const std::vecto
 
 /// Nobody runs the load any more: the next one who waits gets the ticket.
 inline void reads::pass_on(time_point now, const load& revoked, outbox& out) {
-  ++held_.counters.tickets_revoked;
   std::vector<reader> asked;
   for (const load_waiter& waiter : revoked.waiters) asked.push_back(waiter.who);
   serve_anew(now, revoked, asked, out);
@@ -332,6 +331,7 @@ inline void reads::on_session(time_point now, const member_id& peer, outbox& out
   for (load& revoked :
        held_.loads.take_if([&](const load& l) { return l.ticket && l.holder == peer; })) {
     std::erase_if(revoked.waiters, [&](const load_waiter& w) { return w.who.from == peer; });
+    ++held_.counters.tickets_revoked;
     pass_on(now, revoked, out);
   }
 }
@@ -342,6 +342,7 @@ inline void reads::on_members(time_point now, outbox& out) {
   });
   for (const load& revoked :
        held_.loads.take_if([&](const load& l) { return l.ticket && held_.stranger(l.holder); })) {
+    ++held_.counters.tickets_revoked;
     pass_on(now, revoked, out);
   }
 }
@@ -349,6 +350,7 @@ inline void reads::on_members(time_point now, outbox& out) {
 inline void reads::on_timeout(time_point now, outbox& out) {
   while (std::optional<load> due = held_.loads.take_due(now)) {
     if (due->ticket) {
+      ++held_.counters.tickets_revoked;
       pass_on(now, *due, out);
     } else {
       ++held_.counters.loads_timed_out;
