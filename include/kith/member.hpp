@@ -18,6 +18,8 @@
 #include <kith/options.hpp>
 #include <kith/stats.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -73,6 +75,10 @@ class member {
   [[nodiscard]] net::runtime& runtime() { return *runtime_; }
 
  private:
+  static void require(bool holds, const char* field) {
+    if (!holds) throw error{errc::invalid_option, field};
+  }
+  static void require_allowed(const discovery_options& where);
   [[nodiscard]] static net::runtime_options runtime_options_of(member_options&& options);
 
   std::shared_ptr<net::runtime> runtime_;
@@ -81,10 +87,20 @@ class member {
 
 // --- implementation ---
 
+inline void member::require_allowed(const discovery_options& where) {
+  const auto whole = [](const endpoint& one) { return !one.host.empty() && one.port != 0; };
+  require(std::ranges::all_of(where.seeds, whole), "discovery.seeds: a host and a port from 1");
+  require(std::ranges::all_of(where.dns, whole), "discovery.dns: a name and a port from 1");
+  const auto names = std::ranges::count_if(where.seeds, [](const endpoint& one) {
+    return net::known_addresses(one.host).empty();
+  });
+  require(where.dns.size() + static_cast<std::size_t>(names) <= where.names_max,
+          "discovery.dns: at most 32 names, those of seeds included");
+  require(where.interval >= where.least_interval && where.interval <= where.greatest_interval,
+          "discovery.interval: 100 ms to a day");
+}
+
 inline net::runtime_options member::runtime_options_of(member_options&& options) {
-  const auto require = [](bool holds, const char* field) {
-    if (!holds) throw error{errc::invalid_option, field};
-  };
   require(!options.cluster.empty() && options.cluster.size() <= wire::limits::name_bytes,
           "cluster: 1 to 128 bytes");
   require(options.io_threads >= 1 && options.io_threads <= 64, "io_threads: 1 to 64");
@@ -96,7 +112,8 @@ inline net::runtime_options member::runtime_options_of(member_options&& options)
 
   net::runtime_options made;
   made.cluster = std::move(options.cluster);
-  made.membership.candidates = candidates(options.discovery);
+  require_allowed(options.discovery);
+  made.discovery = std::move(options.discovery);
   made.membership.quorum = options.quorum == quorum::majority ? cluster::quorum_mode::majority
                                                               : cluster::quorum_mode::none;
   made.membership.bootstrap_expect = options.bootstrap_expect;

@@ -6,6 +6,7 @@
 //             was emitted; it is written after, and completions and jobs run after.
 //   control   on the home thread, which is its strand. What others want of it is posted there.
 //   loaders   on the worker pool, with no lock.
+//   discovery asks where others may be, on threads of its own (discovery.hpp).
 //   handlers  of async calls that name no executor: on the home thread, by way of handler_queue.
 //
 // Locks: lane, then a connection's outbox. hooks_mutex_ and view_mutex_ are leaves.
@@ -23,6 +24,7 @@
 #include <kith/error.hpp>
 #include <kith/net/alarm.hpp>
 #include <kith/net/clock.hpp>
+#include <kith/net/discovery.hpp>
 #include <kith/net/fork_mark.hpp>
 #include <kith/net/handler_queue.hpp>
 #include <kith/net/io_threads.hpp>
@@ -100,6 +102,9 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   [[nodiscard]] near::gates& gates() { return gates_; }
   [[nodiscard]] const endpoint& local() const { return listener_->local(); }
   [[nodiscard]] const runtime_counters& counters() const { return counters_; }
+  [[nodiscard]] const discovery_counters& discovery_counted() const {
+    return discovery_->counters();
+  }
   /// Null before the first view.
   [[nodiscard]] std::shared_ptr<const cluster::view> view() const KITH_EXCLUDES(view_mutex_);
   /// Visits each lane with its lock held: `visit(const node::lane&)`.
@@ -231,6 +236,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   io_threads threads_;
   const std::shared_ptr<handler_queue> handlers_;
   std::shared_ptr<listener> listener_;
+  const std::shared_ptr<discovery> discovery_;
   const cluster::membership_options membership_;
   std::vector<std::unique_ptr<lane_slot>> lanes_;
 

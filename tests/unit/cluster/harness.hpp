@@ -64,6 +64,7 @@ class world : public observed_members {
     options.quorum = options_.quorum;
     options.bootstrap_expect = options_.expect;
     options.timers = options_.timers;
+    options.extent = options_.extent;
     for (std::uint16_t p = 0; p < options_.ports; ++p) {
       options.candidates.push_back(
           {"127.0.0.1", static_cast<std::uint16_t>(options_.first_port + p)});
