@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -14,6 +15,8 @@ struct tally {
   std::size_t live = 0;
   std::size_t peak = 0;
   std::size_t calls = 0;
+  /// Requests of this many bytes or more fail.
+  std::size_t refused = SIZE_MAX;
 };
 inline thread_local tally taken;
 
@@ -22,7 +25,7 @@ inline constexpr std::size_t block_header = alignof(std::max_align_t);
 
 /// nullptr where there is no memory.
 inline void* try_counted(std::size_t size) noexcept {
-  void* const block = std::malloc(block_header + size);
+  void* const block = size < taken.refused ? std::malloc(block_header + size) : nullptr;
   if (block == nullptr) return nullptr;
   *static_cast<std::size_t*>(block) = size;
   taken.live += size;
@@ -59,6 +62,14 @@ std::size_t calls_of(Work&& work) {
   const std::size_t before = taken.calls;
   work();
   return taken.calls - before;
+}
+
+/// Runs `work` while this thread gets no block of `size` bytes or more.
+template <class Work>
+void without_blocks_of(std::size_t size, Work&& work) {
+  taken.refused = size;
+  work();
+  taken.refused = SIZE_MAX;
 }
 
 }  // namespace kith::test

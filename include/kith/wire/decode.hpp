@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -138,12 +139,17 @@ class field_decoder {
   std::size_t memory_;
 };
 
-/// Reads `message` from all of `source`. On failure the message holds no meaning.
+/// Reads `message` from all of `source`. On failure the message holds no meaning. Throws nothing:
+/// a message for which there is no memory is refused like any other, before its handler runs.
 template <class Message>
-[[nodiscard]] decode_error decode(byte_view source, Message& message) {
-  field_decoder decoder{source};
-  decoder(message);
-  return decoder.finish();
+[[nodiscard]] decode_error decode(byte_view source, Message& message) noexcept {
+  try {
+    field_decoder decoder{source};
+    decoder(message);
+    return decoder.finish();
+  } catch (const std::bad_alloc&) {
+    return decode_error::no_memory;
+  }
 }
 
 }  // namespace kith::wire

@@ -5,9 +5,6 @@
 #include <kith/wire/encode.hpp>
 
 #include <kith/core/random.hpp>
-#include <kith/wire/membership_messages.hpp>
-
-#include <support/allocations.hpp>
 
 #include <doctest/doctest.h>
 
@@ -115,46 +112,6 @@ TEST_CASE("decode: a key longer than its cap is refused before it is looked at")
   const bytes long_key(limits::key_bytes + 1);
   message.key = long_key;
   CHECK(why<get>(encoded(message)) == decode_error::too_long);
-}
-
-TEST_CASE("decode: items of few bytes that would take much memory are refused") {
-  // No members, no rows, and caches of 32 options each that have neither name nor value.
-  bytes crowd = hex("010000" "00" "8008");
-  for (int i = 0; i < 1024; ++i) {
-    crowd.insert(crowd.end(), 2, std::byte{0});
-    crowd.push_back(std::byte{32});
-    crowd.insert(crowd.end(), 64, std::byte{0});
-  }
-  full_view read;
-  decode_error error{};
-  const std::size_t held = test::peak_of([&] { error = decode(crowd, read); });
-  CHECK(error == decode_error::too_long);
-  CHECK(held <= decode_memory(crowd.size()));
-}
-
-TEST_CASE("decode: what an honest member sends is within the bound of its memory") {
-  full_view whole;
-  whole.body.members.resize(2, {{1, 2, 3}, {"localhost", 5801}, 1, {}});
-  whole.body.rows.resize(partition_count);
-  const cache_record cache{cache_id{1},
-                           "name",
-                           {{"key", "i64"},
-                            {"value", "i64"},
-                            {"schema", "0"},
-                            {"coherence", "eventual"},
-                            {"backups", "0"},
-                            {"ttl_ns", "0"}}};
-  whole.body.caches.resize(limits::caches, cache);
-  const bytes sent = encoded(whole);
-  full_view read;
-  const std::size_t held =
-      test::peak_of([&] { CHECK(decode(sent, read) == decode_error::none); });
-  CHECK(held <= decode_memory(sent.size()));
-  CHECK(held > 2 * sent.size());
-  const digest longest{true, {}, std::vector<stream_position>(limits::batch_items)};
-  CHECK(why<digest>(encoded(longest)) == decode_error::none);
-  const batch counts{std::vector<batch_item>(limits::batch_items, {opcode::count, 1, {}, {}})};
-  CHECK(why<batch>(encoded(counts)) == decode_error::none);
 }
 
 TEST_CASE("encode: messages have the bytes that other members know") {
