@@ -27,9 +27,11 @@ void read(byte_view source) {
   Message message;
   const std::size_t held = test::peak_of([&] { error = decode(source, message); });
   fuzz::expect(held <= decode_memory(source.size()), "a message that takes too much memory");
-  if (error == decode_error::none) {
-    fuzz::expect(equal(encoded(message), source), "a message with two encodings");
-  }
+  if (error != decode_error::none) return;
+  fuzz::expect(equal(encoded(message), source), "a message with two encodings");
+  Message unread;
+  test::without_blocks_of(1, [&] { error = decode(source, unread); });
+  fuzz::expect(held == 0 || error == decode_error::no_memory, "a message read without memory");
 }
 
 template <class Record>

@@ -33,6 +33,7 @@ fuzz::corpus all_seeds() {
   fuzz::add_near_cache(all);
   fuzz::add_membership(all);
   fuzz::add_cluster(all);
+  fuzz::add_peer(all);
   return all;
 }
 
