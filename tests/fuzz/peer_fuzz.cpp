@@ -20,8 +20,8 @@ void message(script& in, victim& at) {
   frame.code = in.byte();
   const auto who = static_cast<speaker>(in.choice(4));
   const auto by = static_cast<session_of>(in.choice(3));
-  if (by == session_of::present) frame.sid = at.sid();
-  if (by == session_of::another) frame.sid = at.sid() - 1;
+  if (by == session_of::present) frame.sid = at.sid(who);
+  if (by == session_of::another) frame.sid = at.sid(who) + 1;
   frame.partition = victim::partition(in.byte());
   frame.rid = at.rid(in.byte());
   const std::size_t size = in.word();

@@ -12,6 +12,7 @@
 #include <kith/near/near_cache.hpp>
 #include <kith/node/lane.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -70,7 +71,10 @@ class victim {
     if (who == speaker::later_life) ++known.incarnation;
     return known;
   }
-  [[nodiscard]] std::uint32_t sid() const { return sid_; }
+  /// The session with `who`, 0 where there is none.
+  [[nodiscard]] std::uint32_t sid(speaker who) const {
+    return sids_[static_cast<std::size_t>(who)];
+  }
   /// The partitions of the lane, and a key of it.
   [[nodiscard]] static partition_id partition(std::size_t n) {
     return static_cast<partition_id>(n * node::lane_count % partition_count);
@@ -140,7 +144,9 @@ class victim {
   member_id self_;
   time_point now_{};
   wire::view_key followed_;
-  std::uint32_t sid_ = 10;
+  std::uint32_t last_sid_ = 10;
+  /// By speaker.
+  std::array<std::uint32_t, 4> sids_{};
   std::unique_ptr<near::gates> gates_ = std::make_unique<near::gates>();
   near::near_cache<std::string, std::string> near_{{.bytes_max = 1 << 16, .salt = 9}, *gates_};
   std::unique_ptr<node::lane> lane_;
@@ -203,7 +209,7 @@ inline void victim::tell(speaker who, wire::message_frame frame) {
   if (wire::plane_of(frame.code) != wire::plane::lane) return;
   node::verdict said = node::verdict::fine;
   drive([&](time_point now, node::lane::outbox& out) {
-    said = lane_->on_message(now, from, sid_, frame, out);
+    said = lane_->on_message(now, from, sid(who), frame, out);
   });
   // The driver closes the connection; the peer comes again.
   if (said == node::verdict::fine) return;
@@ -212,7 +218,8 @@ inline void victim::tell(speaker who, wire::message_frame frame) {
 }
 
 inline void victim::session(speaker who, bool begins) {
-  const std::uint32_t sid = begins ? ++sid_ : 0;
+  const std::uint32_t sid = begins ? ++last_sid_ : 0;
+  sids_[static_cast<std::size_t>(who)] = sid;
   drive(
       [&](time_point now, node::lane::outbox& out) { lane_->on_session(now, id(who), sid, out); });
 }

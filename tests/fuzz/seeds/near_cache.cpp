@@ -41,6 +41,8 @@ void add_near_cache(corpus& to) {
   to.add(target, "erased-with-all-of-its-hash",
          listed({all_fits, install, 0, 5,     1, 0, install, 1, 5, 1,    0, install, 2,
                  9,        1,       0, erase, 0, 6, find,    1, 0, find, 2, 0}));
+  to.add(target, "an-equal-version-stays",
+         listed({all_fits, install, 0, 5, 1, 0, erase, 0, 5, find, 0, 1}));
   to.add(target, "expired", listed({all_fits, install, 4, 1, 1, 10, wait, 11, find, 4, 0}));
   to.add(target, "cleared-and-flushed",
          listed({all_fits, install, 3, 1, 1,       0,  clear,   3, install, 3, 2, 1,    0, flush,
