@@ -89,6 +89,7 @@ class run {
 
  private:
   void fault(std::size_t what, std::uint8_t whom, std::uint8_t how);
+  [[nodiscard]] bool may_crash(std::size_t victim);
   void crash(std::size_t i, bool silently);
   void heal();
   void until_done(const std::function<void()>& undo) { undo_.push_back(undo); }
@@ -107,8 +108,26 @@ class run {
   time_point awake_{};
 };
 
+/// With a quorum only while all who run are in one view and would still be more than half of it: a
+/// cluster that is founded anew has a history of its own, which is nobody's fault.
+bool run::may_crash(std::size_t victim) {
+  if (!majority_) return true;
+  const cluster::view_key newest = cluster_.newest_view();
+  std::size_t left = 0;
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < members; ++i) {
+    if (!cluster_.host(i).running()) continue;
+    const auto& view = cluster_.host(i).control().membership().current();
+    if (view == nullptr || view->key != newest) return false;
+    if (!view->contains(cluster_.host(i).control().self())) return false;
+    all = view->size();
+    left += i != victim ? 1 : 0;
+  }
+  return 2 * left > all;
+}
+
 void run::crash(std::size_t i, bool silently) {
-  if (!cluster_.host(i).running()) return;
+  if (!cluster_.host(i).running() || !may_crash(i)) return;
   silently ? cluster_.crash_silently(i) : cluster_.crash(i);
 }
 
