@@ -201,7 +201,8 @@ void run::finish() {
   for (std::size_t i = 0; i < members; ++i) {
     if (!cluster_.host(i).running()) cluster_.start(i);
   }
-  cluster_.run_for(std::max(awake_ - cluster_.time().now(), duration{5s}));
+  // Connections to a machine that died silently last until somebody misses an answer.
+  cluster_.run_for(std::max(awake_ - cluster_.time().now(), duration{25s}));
   cluster_.run_until_stable();
   if (!cluster_.run_until([&] { return clients_.pending() == 0; }, 30s)) {
     fuzz::fail("liveness: operations have no answer");
