@@ -75,6 +75,10 @@ class workload {
 
   /// Opens the caches of members that run and have none open. Lets virtual time pass.
   void open_missing();
+  /// For a run whose operations are chosen from outside, after stop(): the client of `member`
+  /// begins one, of the kind that `choice` picks. False when the member has no handles, or stands
+  /// still.
+  bool ask(std::size_t member, std::uint8_t choice, std::uint32_t key);
   /// Starts clients of members that have handles and none running; until stop().
   void start_clients();
   void stop() { stopped_ = true; }

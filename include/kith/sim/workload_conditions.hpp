@@ -26,6 +26,33 @@ inline void workload::next_conditional(std::size_t member, std::shared_ptr<handl
   invoke(member, with, key);
 }
 
+inline bool workload::ask(std::size_t member, std::uint8_t choice, std::uint32_t key) {
+  const auto known = open_.find(member);
+  if (known == open_.end() || cluster_.port_of(member)->closed()) return false;
+  if (!cluster_.host(member).running() || cluster_.host(member).paused()) return false;
+  const std::shared_ptr<handles> with = known->second;
+  if (with->self.nobody()) with->self = cluster_.host(member).control().self();
+  key %= options_.keys;
+  ++with->clients;  // until the operation is answered
+  switch (choice % 16) {
+    case 0: write(member, with, key); break;
+    case 1: erase(member, with, options_.keys / 2 + key / 2); break;
+    case 2: put_if_absent(member, with, key); break;
+    case 3: add(member, with, key); break;
+    case 4:
+    case 5: read_row(member, with, key); break;
+    case 6: write_row(member, with, key); break;
+    case 7: read_many(member, with); break;
+    case 8: read_token(member, with, key); break;
+    case 9: take_token(member, with, key); break;
+    case 10: swap_token(member, with, key); break;
+    case 11: drop_token(member, with, key); break;
+    case 12: invoke(member, with, key); break;
+    default: read(member, with, key); break;
+  }
+  return true;
+}
+
 inline std::optional<epoch> workload::epoch_of(const record& op,
                                                const std::optional<epoch>& before) const {
   const std::optional<epoch> after = checker_.epoch_at(op.member, op.key);
