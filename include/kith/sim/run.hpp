@@ -212,6 +212,32 @@ inline void work_under_faults(cluster& members, workload& clients, fault_injecto
   return wrong;
 }
 
+/// What takes part in a run and has something to say at its end.
+struct run_parts {
+  cluster& members;
+  workload& clients;
+  checker& judge;
+  member_rules& each;
+  fault_injector& faults;
+};
+
+inline void take_results(run_report& report, const run_parts& of) {
+  report.digest = of.members.time().digest();
+  report.events = of.members.time().events();
+  of.clients.finish();
+  report.operations = of.clients.counters();
+  report.explained = of.clients.explained();
+  report.oldest_near_hit = of.clients.oldest_near_hit();
+  report.events_at_rest = of.each.events_at_rest();
+  report.views = of.judge.views_seen();
+  report.checks = of.judge.checks();
+  report.fault_counts = of.faults.counts();
+  report.network = of.members.network().counters();
+  for (violation& wrong : of.clients.violations()) report.violations.push_back(std::move(wrong));
+  for (const violation& wrong : of.judge.violations()) report.violations.push_back(wrong);
+  for (const violation& wrong : of.each.violations()) report.violations.push_back(wrong);
+}
+
 inline run_report run_seed(const run_options& options) {
   random_source random{options.seed};
   run_report report;
@@ -237,7 +263,8 @@ inline run_report run_seed(const run_options& options) {
   cluster members{of};
   checker judge{members, work.max_staleness, of.quorum};
   workload clients{members, judge, random.next(), work};
-  if (members.size() > work.members_most) plan.interval = std::chrono::seconds{1};
+  const bool large = of.members > workload_options{}.members_most;
+  if (large) plan.interval = std::chrono::seconds{1};
   fault_injector faults{members, plan, of.quorum, random.next()};
   member_rules each{members};
   const auto life_ends = [&](host& over) {
@@ -266,20 +293,7 @@ inline run_report run_seed(const run_options& options) {
     if (members.host(i).running()) life_ends(members.host(i));
   }
   members.on_end_of_life({});
-  report.digest = members.time().digest();
-  report.events = members.time().events();
-  clients.finish();
-  report.operations = clients.counters();
-  report.explained = clients.explained();
-  report.oldest_near_hit = clients.oldest_near_hit();
-  report.events_at_rest = each.events_at_rest();
-  report.views = judge.views_seen();
-  report.checks = judge.checks();
-  report.fault_counts = faults.counts();
-  report.network = members.network().counters();
-  for (violation& wrong : clients.violations()) report.violations.push_back(std::move(wrong));
-  for (const violation& wrong : judge.violations()) report.violations.push_back(wrong);
-  for (const violation& wrong : each.violations()) report.violations.push_back(wrong);
+  take_results(report, {members, clients, judge, each, faults});
   return report;
 }
 
