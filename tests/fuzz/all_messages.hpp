@@ -43,6 +43,7 @@ void with_each_message(Visit&& visit) {
   visit(mutate_reply{}, "mutate_reply");
   visit(count{}, "count");
   visit(count_reply{}, "count_reply");
+  visit(return_ticket{}, "return_ticket");
   visit(batch{}, "batch");
   visit(invalidate{}, "invalidate");
   visit(invalidate_all{}, "invalidate_all");
