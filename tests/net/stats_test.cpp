@@ -1,5 +1,5 @@
 // What members tell of themselves, through the public face.
-#include <face_support.hpp>
+#include "face_support.hpp"
 
 #include <kith/kith.hpp>
 
