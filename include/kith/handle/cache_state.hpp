@@ -11,9 +11,11 @@
 #include <kith/handle/port.hpp>
 #include <kith/near/near_cache.hpp>
 #include <kith/near/ref.hpp>
+#include <kith/loader.hpp>
 #include <kith/options.hpp>
 #include <kith/store/budget.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -88,6 +90,10 @@ class cache_state final : public node::cache_hooks {
   /// that the get leads.
   error_code take_value(node::outcome& result, ref<Value>& value);
 
+  /// The time to live of one entry by the options' `expiry`, for a call that puts `value` and has
+  /// none of its own. Throws what the user's function does.
+  void set_expiry(node::call& put, const Value& value) const;
+
   /// An entry that was read here is of other types.
   void count_unreadable() { counters_.failed.fetch_add(1, std::memory_order_relaxed); }
 
@@ -102,6 +108,8 @@ class cache_state final : public node::cache_hooks {
  private:
   error_code decode_value(node::outcome& result, ref<Value>& value);
   void count_read(const node::outcome& result, bool failed);
+  [[nodiscard]] std::optional<duration> expiry_of(const Key& key, const Value& value) const;
+  [[nodiscard]] replica::load_result encode_loaded(const Key& key, loaded_value<Value> row) const;
 
   std::shared_ptr<port> port_;
   const options_type options_;
@@ -228,18 +236,42 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
 }
 
 template <class Key, class Value>
+std::optional<duration> cache_state<Key, Value>::expiry_of(const Key& key,
+                                                           const Value& value) const {
+  if (!options_.expiry) return std::nullopt;
+  const std::optional<duration> given = options_.expiry(key, value);
+  return given ? std::max(*given, duration{}) : given;
+}
+
+template <class Key, class Value>
+void cache_state<Key, Value>::set_expiry(node::call& put, const Value& value) const {
+  if (!options_.expiry) return;
+  const std::optional<Key> key = kith::decode<Key>(put.key);
+  const std::optional<duration> ttl = key ? expiry_of(*key, value) : std::nullopt;
+  if (!ttl) return;
+  put.rule = wire::ttl_rule::given;
+  put.ttl = *ttl;
+}
+
+template <class Key, class Value>
+replica::load_result cache_state<Key, Value>::encode_loaded(const Key& key,
+                                                            loaded_value<Value> row) const {
+  const std::optional<duration> ttl = row.keep ? row.ttl : duration{};
+  if (!row.value) return replica::not_found{ttl};
+  bytes encoded = kith::encode(*row.value);
+  if (encoded.size() > wire::limits::value_bytes) {
+    return replica::load_failure{"the loaded value is too long"};
+  }
+  return replica::loaded{std::move(encoded), ttl ? ttl : expiry_of(key, *row.value)};
+}
+
+template <class Key, class Value>
 replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
   counters_.loads_here.fetch_add(1, std::memory_order_relaxed);
   try {
     const std::optional<Key> typed = kith::decode<Key>(key);
     if (!typed) return replica::load_failure{"the key is not of the cache's type"};
-    const std::optional<Value> value = options_.load(*typed);
-    if (!value) return replica::not_found{};
-    bytes encoded = kith::encode(*value);
-    if (encoded.size() > wire::limits::value_bytes) {
-      return replica::load_failure{"the loaded value is too long"};
-    }
-    return replica::loaded{std::move(encoded), std::nullopt};
+    return encode_loaded(*typed, options_.load(*typed));
   } catch (const std::exception& thrown) {
     return replica::load_failure{thrown.what(), std::current_exception()};
   } catch (...) {

@@ -8,6 +8,7 @@
 #include <kith/near/table.hpp>
 #include <kith/node/call.hpp>
 #include <kith/replica/effect.hpp>
+#include <kith/replica/options.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,7 @@ struct open_request {
   std::shared_ptr<cache_hooks> hooks;
   std::uint64_t max_bytes = 0;
   std::optional<duration> ttl;
+  replica::lifetime_settings life = {};
 };
 
 }  // namespace kith::node

@@ -53,6 +53,8 @@ struct router_counters {
   std::uint64_t held_back = 0;
   std::uint64_t late_replies = 0;
   std::uint64_t ticket_loads = 0;
+  /// Of those, the ones for which nobody waited.
+  std::uint64_t ticket_refreshes = 0;
 };
 
 /// The key is owned by this member: hand the request `rid` to the replica.
@@ -119,8 +121,13 @@ class router {
   /// The get `rid` has to begin again: its leader's result is not for it, or its fill was dropped.
   void on_reissue(time_point now, std::uint64_t rid, outbox& out);
   /// The result of load_here: the value's bytes, or nothing; `failure` names why the loader failed.
-  void on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
-                      outcome&& failure, outbox& out);
+  struct loaded_here {
+    std::optional<bytes> value;
+    /// The loader's own, see replica::loaded.
+    std::optional<duration> ttl;
+    outcome failure;
+  };
+  void on_loaded_here(time_point now, std::uint64_t rid, loaded_here&& loaded, outbox& out);
 
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const { return calls_.next_timeout(); }
@@ -164,6 +171,7 @@ class router {
                     const std::exception_ptr& thrown = nullptr);
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
                                           const wire::get_reply& reply);
+  void load_anew(time_point now, const call& asked, std::uint64_t ticket, outbox& out);
   void drop_fill(store::handle at);
   void distrust(time_point now, const call& what);
   void fell_due(time_point now, store::handle at, outbox& out);
@@ -195,8 +203,8 @@ class router {
 // --- implementation ---
 
 inline wire::get get_message(const call& what, epoch e) {
-  return {e, what.cache->current_id(), what.key, what.near, what.load,
-          what.depth};
+  return {e,         what.cache->current_id(), what.key, what.near, what.load,
+          what.depth, what.max_age};
 }
 
 inline wire::mutate mutate_message(const pending_call& waiting, epoch e,
