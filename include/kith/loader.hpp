@@ -8,6 +8,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace kith {
 
@@ -60,6 +61,40 @@ class loader {
 
  private:
   std::function<loaded_value<Value>(const Key&)> function_;
+};
+
+/// Wraps any callable `(const std::vector<Key>&)` that returns a range of pairs of a key and a
+/// value or a kith::loaded_value; empty by default. A key that it does not return is absent, one
+/// that it was not asked for is ignored. It runs, throws and waits as a loader does: what it throws
+/// is told for every key.
+template <class Key, class Value>
+class bulk_loader {
+ public:
+  using rows = std::vector<std::pair<Key, loaded_value<Value>>>;
+
+  bulk_loader() = default;
+
+  template <class Function>
+    requires(!std::same_as<std::remove_cvref_t<Function>, bulk_loader> &&
+             std::is_invocable_v<Function&, const std::vector<Key>&>)
+  bulk_loader(Function&& function)  // NOLINT: implicit, as loader
+      : function_{[run = std::forward<Function>(function)](const std::vector<Key>& keys) mutable {
+          rows found;
+          for (auto&& [key, row] : run(keys)) {
+            if constexpr (std::is_convertible_v<decltype(row), loaded_value<Value>>) {
+              found.emplace_back(key, row);
+            } else {
+              found.emplace_back(key, loaded_value<Value>{row});
+            }
+          }
+          return found;
+        }} {}
+
+  [[nodiscard]] explicit operator bool() const { return static_cast<bool>(function_); }
+  [[nodiscard]] rows operator()(const std::vector<Key>& keys) const { return function_(keys); }
+
+ private:
+  std::function<rows(const std::vector<Key>&)> function_;
 };
 
 }  // namespace kith

@@ -92,6 +92,8 @@ struct loading_options {
   /// Reads near the end of an entry refresh it at random, the more likely the longer its load took:
   /// 1 is the best guess, more is earlier (XFetch's beta). Above 0, at most 16.
   std::optional<double> early_refresh = std::nullopt;
+  /// Keys that one call of `load_many` gets at most. At least 1.
+  std::uint32_t load_many_max = 256;
 };
 
 template <class Key, class Value>
@@ -115,6 +117,9 @@ struct cache_options {
   std::function<std::optional<duration>(const Key&, const Value&)> expiry = {};
   /// Runs at the owner for an absent key, once in the cluster for all who ask meanwhile.
   loader<Key, Value> load = {};
+  /// The same for many keys: what a get_many finds absent at one owner goes to one call. It loads
+  /// single keys too where there is no `load`.
+  bulk_loader<Key, Value> load_many = {};
   loading_options loading = {};
   /// A number that grows whenever the stored form of Key or Value changes.
   std::uint32_t schema = 0;

@@ -17,17 +17,21 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <typeindex>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace kith::handle {
 
@@ -63,7 +67,8 @@ class cache_state final : public node::cache_hooks {
     binding_->name = std::move(name);
     binding_->max_staleness = options_.near.max_staleness;
     binding_->near_enabled = options_.near.enabled;
-    binding_->has_loader = static_cast<bool>(options_.load);
+    binding_->has_loader = options_.load || options_.load_many;
+    binding_->ttl = options_.ttl;
     // The gates are the member's: the near cache keeps the port alive through this state.
     near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());
   }
@@ -102,6 +107,10 @@ class cache_state final : public node::cache_hooks {
   [[nodiscard]] std::string processor_name(std::type_index type) const;
 
   replica::load_result load(byte_view key) noexcept override;
+  std::vector<replica::load_result> load_many(const std::vector<bytes>& keys) noexcept override;
+  [[nodiscard]] std::size_t load_many_max() const override {
+    return options_.load_many ? options_.loading.load_many_max : 0;
+  }
   replica::processor_result process(const replica::run_processor& job) noexcept override;
   near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
 
@@ -109,6 +118,7 @@ class cache_state final : public node::cache_hooks {
   error_code decode_value(node::outcome& result, ref<Value>& value);
   void count_read(const node::outcome& result, bool failed);
   [[nodiscard]] std::optional<duration> expiry_of(const Key& key, const Value& value) const;
+  [[nodiscard]] std::vector<replica::load_result> rows_of(const std::vector<bytes>& keys) const;
   [[nodiscard]] replica::load_result encode_loaded(const Key& key, loaded_value<Value> row) const;
 
   std::shared_ptr<port> port_;
@@ -267,6 +277,7 @@ replica::load_result cache_state<Key, Value>::encode_loaded(const Key& key,
 
 template <class Key, class Value>
 replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
+  if (!options_.load) return std::move(load_many({to_bytes(key)}).front());
   counters_.loads_here.fetch_add(1, std::memory_order_relaxed);
   try {
     const std::optional<Key> typed = kith::decode<Key>(key);
@@ -276,6 +287,42 @@ replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
     return replica::load_failure{thrown.what(), std::current_exception()};
   } catch (...) {
     return replica::load_failure{"the loader threw", std::current_exception()};
+  }
+}
+
+/// Found again by their encoded keys: a key type need not be comparable.
+template <class Key, class Value>
+std::vector<replica::load_result> cache_state<Key, Value>::rows_of(
+    const std::vector<bytes>& keys) const {
+  std::vector<Key> typed;
+  std::map<bytes, std::size_t> places;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    std::optional<Key> key = kith::decode<Key>(keys[i]);
+    if (!key) throw std::runtime_error{"a key is not of the cache's type"};
+    typed.push_back(std::move(*key));
+    places.emplace(keys[i], i);
+  }
+  std::vector<replica::load_result> results(keys.size(), replica::not_found{});
+  for (auto& [key, row] : options_.load_many(typed)) {
+    const auto place = places.find(to_bytes(encoded_key<Key>{key}.view()));
+    if (place != places.end()) results[place->second] = encode_loaded(key, std::move(row));
+  }
+  return results;
+}
+
+template <class Key, class Value>
+std::vector<replica::load_result> cache_state<Key, Value>::load_many(
+    const std::vector<bytes>& keys) noexcept {
+  counters_.loads_here.fetch_add(keys.size(), std::memory_order_relaxed);
+  const auto all = [&](replica::load_failure failed) {
+    return std::vector<replica::load_result>(keys.size(), std::move(failed));
+  };
+  try {
+    return rows_of(keys);
+  } catch (const std::exception& thrown) {
+    return all({thrown.what(), std::current_exception()});
+  } catch (...) {
+    return all({"the loader threw", std::current_exception()});
   }
 }
 

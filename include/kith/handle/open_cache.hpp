@@ -58,6 +58,7 @@ void check_lifetimes(const cache_options<Key, Value>& options) {
   require_option(!loading.early_refresh ||
                      (*loading.early_refresh > 0 && *loading.early_refresh <= 16),
                  "loading.early_refresh: above 0, at most 16; absent is off");
+  require_option(loading.load_many_max > 0, "loading.load_many_max: at least 1");
 }
 
 /// What the owner has to know of them.

@@ -71,6 +71,8 @@ struct cache_binding {
   duration max_staleness{};
   bool near_enabled = true;
   bool has_loader = false;
+  /// What the members agreed on, for owners that never opened the cache.
+  std::optional<duration> ttl;
 
   [[nodiscard]] cache_id current_id() const {
     return static_cast<cache_id>(id.load(std::memory_order_acquire));

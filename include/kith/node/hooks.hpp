@@ -10,19 +10,27 @@
 #include <kith/replica/effect.hpp>
 #include <kith/replica/options.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace kith::node {
 
-/// The typed side of one cache, for the machines. Called by the driver with no lock held; `load`
-/// and `process` may run the user's code and block.
+/// The typed side of one cache, for the machines. Called by the driver with no lock held; `load`,
+/// `load_many` and `process` may run the user's code and block.
 class cache_hooks {
  public:
   virtual ~cache_hooks() = default;
   virtual replica::load_result load(byte_view key) noexcept = 0;
+  /// A result for each of `keys`, in their order.
+  virtual std::vector<replica::load_result> load_many(const std::vector<bytes>& keys) noexcept {
+    return std::vector<replica::load_result>(keys.size());
+  }
+  /// How many keys load_many takes at a time; 0: it is not to be called.
+  [[nodiscard]] virtual std::size_t load_many_max() const { return 0; }
   virtual replica::processor_result process(const replica::run_processor& job) noexcept = 0;
   /// Null when the cache keeps no near entries.
   virtual near::table* near_table() = 0;

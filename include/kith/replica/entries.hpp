@@ -291,7 +291,8 @@ inline void entries::unlink(std::uint64_t hash, store::handle at) {
 
 inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stored value,
                          time_point ends, duration took) {
-  const store::terms granted{store::charge_of({key.size(), value.value.size()}),
+  const std::uint64_t beside = tracks_ ? lifetime_bytes : 0;
+  const store::terms granted{store::charge_of({key.size(), value.value.size()}) + beside,
                              kept_until(now, ends)};
   if (const found old = shard_.peek(now, hash, key)) {
     value.self = old->value().self;

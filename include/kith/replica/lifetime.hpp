@@ -32,6 +32,10 @@ struct lifetime {
   duration took{};
 };
 
+/// What it adds to the charge of an entry.
+inline constexpr std::uint64_t lifetime_bytes = 32;
+static_assert(sizeof(lifetime) <= lifetime_bytes);
+
 /// The instant `ttl` from now; never, when it is absent or beyond all times.
 [[nodiscard]] inline time_point expiry_after(time_point now, const std::optional<duration>& ttl) {
   if (!ttl || *ttl >= never - now) return never;
@@ -43,7 +47,7 @@ struct lifetime {
 [[nodiscard]] inline std::optional<duration> jittered(const std::optional<duration>& ttl,
                                                       duration most, std::uint64_t hash,
                                                       const version& at) {
-  if (!ttl || most <= duration::zero()) return ttl;
+  if (!ttl || *ttl <= duration::zero() || most <= duration::zero()) return ttl;
   std::uint64_t state = hash ^ (at.epoch.view.value() << 32) ^ at.seq.value();
   const auto span = static_cast<std::uint64_t>(std::min(most, *ttl).count());
   return *ttl - duration{static_cast<std::int64_t>(splitmix64(state) % span)};

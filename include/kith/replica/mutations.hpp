@@ -55,6 +55,11 @@ struct write_outcome {
       break;
     case wire::ttl_rule::cache_default: break;
   }
+  const wire::mutate& message = write.message;
+  if (!in.settings().ttl && message.rule == wire::ttl_rule::cache_default &&
+      message.ttl > duration::zero()) {
+    return expiry_after(write.now, message.ttl);
+  }
   return in.default_end(write.now, write.hash, write.next);
 }
 

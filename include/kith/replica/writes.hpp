@@ -189,6 +189,10 @@ inline void writes::fill(time_point now, owned_partition& in, const caller& who,
   std::optional<version> taken;
   if (known) {
     std::optional<duration> ttl;
+    const entries& cache = *held_.use_cache(message.cache);
+    const bool told = message.rule == wire::ttl_rule::cache_default &&
+                      message.ttl > duration::zero() && !cache.settings().ttl;
+    if (told && message.kind == wire::mutation::fill) ttl = message.ttl;
     if (message.rule == wire::ttl_rule::given) ttl = std::max(message.ttl, duration::zero());
     if (message.rule == wire::ttl_rule::unlimited) ttl = duration::max();
     load_result result = not_found{ttl};

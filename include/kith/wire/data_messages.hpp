@@ -133,6 +133,8 @@ struct mutate {
   byte_view key;
   byte_view value;
   ttl_rule rule = ttl_rule::cache_default;
+  /// The given one; else the cache's default as the sender knows it, for an owner that does not, or
+  /// zero.
   duration ttl{};
   kith::version expected;
   std::uint64_t ticket = 0;

@@ -102,6 +102,23 @@ TEST_CASE("lifetime: jitter shortens the default time to live and no other") {
   CHECK(o.ask().ttl_left == 30s);
 }
 
+TEST_CASE("lifetime: an owner that never opened the cache has its time to live from the writer") {
+  owner_with o{{}, std::nullopt, false};
+  o.mutate(bert, {.value = as_bytes("x"), .ttl = 5s});
+  CHECK(o.ask().ttl_left == 5s);
+  o.pass(5s);
+  const auto reply = o.ask();
+  CHECK(reply.status == get_status::ticket);
+  o.mutate(anna, {.kind = mutation::fill,
+                  .value = as_bytes("row"),
+                  .ttl = 5s,
+                  .ticket = reply.ticket});
+  CHECK(o.ask().ttl_left == 5s);
+  owner_with opened{{}, 60s};
+  opened.mutate(bert, {.value = as_bytes("x"), .ttl = 5s});
+  CHECK(opened.ask().ttl_left == 60s);
+}
+
 // Refreshes.
 
 TEST_CASE("lifetime: a read of an entry that is to be refreshed gets the old value and one load") {
