@@ -15,16 +15,20 @@
 #include <kith/handle/port.hpp>
 #include <kith/near/near_cache.hpp>
 #include <kith/near/ref.hpp>
+#include <kith/loader.hpp>
 #include <kith/options.hpp>
 #include <kith/store/budget.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -32,6 +36,7 @@
 #include <unordered_map>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace kith::handle {
 
@@ -69,7 +74,8 @@ class cache_state final : public node::cache_hooks {
     binding_->name = std::move(name);
     binding_->max_staleness = options_.near.max_staleness;
     binding_->near_enabled = options_.near.enabled;
-    binding_->has_loader = static_cast<bool>(options_.load);
+    binding_->has_loader = options_.load || options_.load_many;
+    binding_->ttl = options_.ttl;
     // The gates are the member's: the near cache keeps the port alive through this state.
     near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());
   }
@@ -99,6 +105,10 @@ class cache_state final : public node::cache_hooks {
   /// that the get leads.
   error_code take_value(node::outcome& result, ref<Value>& value);
 
+  /// The time to live of one entry by the options' `expiry`, for a call that puts `value` and has
+  /// none of its own. Throws what the user's function does.
+  void set_expiry(node::call& put, const Value& value) const;
+
   /// An entry that was read here is of other types.
   void count_unreadable() { counters_.failed.fetch_add(1, std::memory_order_relaxed); }
 
@@ -110,6 +120,10 @@ class cache_state final : public node::cache_hooks {
     kith::visit_stats(stats(), binding_->name, visit);
   }
   replica::load_result load(byte_view key) noexcept override;
+  std::vector<replica::load_result> load_many(const std::vector<bytes>& keys) noexcept override;
+  [[nodiscard]] std::size_t load_many_max() const override {
+    return options_.load_many ? options_.loading.load_many_max : 0;
+  }
   replica::processor_result process(const replica::run_processor& job) noexcept override;
   near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
 
@@ -122,6 +136,9 @@ class cache_state final : public node::cache_hooks {
   }
   error_code decode_value(node::outcome& result, ref<Value>& value);
   void count_read(const node::outcome& result, bool failed);
+  [[nodiscard]] std::optional<duration> expiry_of(const Key& key, const Value& value) const;
+  [[nodiscard]] std::vector<replica::load_result> rows_of(const std::vector<bytes>& keys) const;
+  [[nodiscard]] replica::load_result encode_loaded(const Key& key, loaded_value<Value> row) const;
 
   std::shared_ptr<port> port_;
   const options_type options_;
@@ -289,7 +306,38 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
 }
 
 template <class Key, class Value>
+std::optional<duration> cache_state<Key, Value>::expiry_of(const Key& key,
+                                                           const Value& value) const {
+  if (!options_.expiry) return std::nullopt;
+  const std::optional<duration> given = options_.expiry(key, value);
+  return given ? std::max(*given, duration{}) : given;
+}
+
+template <class Key, class Value>
+void cache_state<Key, Value>::set_expiry(node::call& put, const Value& value) const {
+  if (!options_.expiry) return;
+  const std::optional<Key> key = kith::decode<Key>(put.key);
+  const std::optional<duration> ttl = key ? expiry_of(*key, value) : std::nullopt;
+  if (!ttl) return;
+  put.rule = wire::ttl_rule::given;
+  put.ttl = *ttl;
+}
+
+template <class Key, class Value>
+replica::load_result cache_state<Key, Value>::encode_loaded(const Key& key,
+                                                            loaded_value<Value> row) const {
+  const std::optional<duration> ttl = row.keep ? row.ttl : duration{};
+  if (!row.value) return replica::not_found{ttl};
+  bytes encoded = kith::encode(*row.value);
+  if (encoded.size() > wire::limits::value_bytes) {
+    return replica::load_failure{"the loaded value is too long"};
+  }
+  return replica::loaded{std::move(encoded), ttl ? ttl : expiry_of(key, *row.value)};
+}
+
+template <class Key, class Value>
 replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
+  if (!options_.load) return std::move(load_many({to_bytes(key)}).front());
   counters_.loads_here.fetch_add(1, std::memory_order_relaxed);
   const time_point began = port_->now();
   replica::load_result result = run_loader(key);
@@ -305,17 +353,51 @@ replica::load_result cache_state<Key, Value>::run_loader(byte_view key) noexcept
   try {
     const std::optional<Key> typed = kith::decode<Key>(key);
     if (!typed) return replica::load_failure{"the key is not of the cache's type"};
-    const std::optional<Value> value = options_.load(*typed);
-    if (!value) return replica::not_found{};
-    bytes encoded = kith::encode(*value);
-    if (encoded.size() > wire::limits::value_bytes) {
-      return replica::load_failure{"the loaded value is too long"};
-    }
-    return replica::loaded{std::move(encoded), std::nullopt};
+    return encode_loaded(*typed, options_.load(*typed));
   } catch (const std::exception& thrown) {
     return replica::load_failure{thrown.what(), std::current_exception()};
   } catch (...) {
     return replica::load_failure{"the loader threw", std::current_exception()};
+  }
+}
+
+/// Found again by their encoded keys: a key type need not be comparable.
+template <class Key, class Value>
+std::vector<replica::load_result> cache_state<Key, Value>::rows_of(
+    const std::vector<bytes>& keys) const {
+  std::vector<Key> typed;
+  std::map<bytes, std::size_t> places;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    std::optional<Key> key = kith::decode<Key>(keys[i]);
+    if (!key) throw std::runtime_error{"a key is not of the cache's type"};
+    typed.push_back(std::move(*key));
+    places.emplace(keys[i], i);
+  }
+  std::vector<replica::load_result> results(keys.size(), replica::not_found{});
+  for (auto& [key, row] : options_.load_many(typed)) {
+    const auto place = places.find(to_bytes(encoded_key<Key>{key}.view()));
+    if (place != places.end()) results[place->second] = encode_loaded(key, std::move(row));
+  }
+  return results;
+}
+
+template <class Key, class Value>
+std::vector<replica::load_result> cache_state<Key, Value>::load_many(
+    const std::vector<bytes>& keys) noexcept {
+  counters_.loads_here.fetch_add(keys.size(), std::memory_order_relaxed);
+  const time_point began = port_->now();
+  const auto all = [&](replica::load_failure failed) {
+    counters_.loads_failed.fetch_add(keys.size(), std::memory_order_relaxed);
+    return std::vector<replica::load_result>(keys.size(), std::move(failed));
+  };
+  try {
+    std::vector<replica::load_result> rows = rows_of(keys);
+    record_time(counters_.load_times, began);
+    return rows;
+  } catch (const std::exception& thrown) {
+    return all({thrown.what(), std::current_exception()});
+  } catch (...) {
+    return all({"the loader threw", std::current_exception()});
   }
 }
 

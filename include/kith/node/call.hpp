@@ -75,6 +75,8 @@ struct cache_binding {
   /// which change nothing else here.
   mutable std::atomic<std::uint64_t> writes{0};
   mutable std::atomic<std::uint64_t> writes_failed{0};
+  /// What the members agreed on, for owners that never opened the cache.
+  std::optional<duration> ttl;
 
   void count_write(bool failed) const {
     (failed ? writes_failed : writes).fetch_add(1, std::memory_order_relaxed);

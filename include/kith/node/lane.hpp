@@ -373,16 +373,18 @@ inline void lane::on_processor_done(time_point now, const replica::processor_tic
 
 inline void lane::on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
                                  outbox& out) {
-  outcome failure;
-  std::optional<bytes> value;
+  router::loaded_here here;
   if (auto* found = std::get_if<replica::loaded>(&loaded)) {
-    value = std::move(found->value);
+    here.value = std::move(found->value);
+    here.ttl = found->ttl;
   } else if (auto* failed = std::get_if<replica::load_failure>(&loaded)) {
-    failure.error = errc::load_failed;
-    failure.detail = std::move(failed->text);
-    failure.thrown = std::move(failed->thrown);
+    here.failure.error = errc::load_failed;
+    here.failure.detail = std::move(failed->text);
+    here.failure.thrown = std::move(failed->thrown);
+  } else {
+    here.ttl = std::get<replica::not_found>(loaded).ttl;
   }
-  router_.on_loaded_here(now, rid, std::move(value), std::move(failure), from_router_);
+  router_.on_loaded_here(now, rid, std::move(here), from_router_);
   run(now, out);
 }
 

@@ -15,6 +15,7 @@
 #include <kith/near/coherence.hpp>
 #include <kith/node/call.hpp>
 #include <kith/node/pending.hpp>
+#include <kith/node/requests.hpp>
 #include <kith/node/router_effect.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/packet.hpp>
@@ -76,8 +77,13 @@ class router {
   /// The get `rid` has to begin again: its leader's result is not for it, or its fill was dropped.
   void on_reissue(time_point now, std::uint64_t rid, outbox& out);
   /// The result of load_here: the value's bytes, or nothing; `failure` names why the loader failed.
-  void on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
-                      outcome&& failure, outbox& out);
+  struct loaded_here {
+    std::optional<bytes> value;
+    /// The loader's own, see replica::loaded.
+    std::optional<duration> ttl;
+    outcome failure;
+  };
+  void on_loaded_here(time_point now, std::uint64_t rid, loaded_here&& loaded, outbox& out);
 
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const { return calls_.next_timeout(); }
@@ -126,6 +132,7 @@ class router {
                     const std::exception_ptr& thrown = nullptr);
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
                                           const wire::get_reply& reply);
+  void load_anew(time_point now, const call& asked, std::uint64_t ticket, outbox& out);
   void drop_fill(store::handle at);
   void distrust(time_point now, const call& what);
   void fell_due(time_point now, store::handle at, outbox& out);
@@ -156,36 +163,7 @@ class router {
   latency_histogram write_times_;
 };
 
-[[nodiscard]] wire::get get_message(const call& what, epoch e);
-[[nodiscard]] wire::mutate mutate_message(const pending_call& waiting, epoch e,
-                                          std::uint64_t lowest_unsettled);
-
 // --- implementation ---
-
-inline wire::get get_message(const call& what, epoch e) {
-  return {e, what.cache->current_id(), what.key, what.near, what.load,
-          what.depth};
-}
-
-inline wire::mutate mutate_message(const pending_call& waiting, epoch e,
-                                   std::uint64_t lowest_unsettled) {
-  const call& what = waiting.what;
-  wire::mutate message;
-  message.epoch = e;
-  message.operation = waiting.operation;
-  message.lowest_unsettled = lowest_unsettled;
-  message.kind = what.mutation;
-  message.cache = what.cache->current_id();
-  message.key = what.key;
-  message.value = what.value;
-  message.rule = what.rule;
-  message.ttl = what.ttl;
-  message.expected = what.expected;
-  message.ticket = what.ticket;
-  message.processor = as_bytes(what.processor);
-  message.depth = what.depth;
-  return message;
-}
 
 template <class Visit>
 void router::visit_request(std::uint64_t rid, Visit&& visit) {

@@ -35,6 +35,8 @@ struct router_counters {
   std::uint64_t held_back = 0;
   std::uint64_t late_replies = 0;
   std::uint64_t ticket_loads = 0;
+  /// Of those, the ones for which nobody waited.
+  std::uint64_t ticket_refreshes = 0;
 };
 
 /// The key is owned by this member: hand the request `rid` to the replica.

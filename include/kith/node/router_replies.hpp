@@ -7,6 +7,7 @@
 #include <kith/node/call.hpp>
 #include <kith/node/pending.hpp>
 #include <kith/node/router.hpp>
+#include <kith/replica/load.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <cstdint>
@@ -25,7 +26,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   if (known) note_epoch(from, calls_[at].what.partition, reply.epoch, out);
   const auto said = known ? judge(now, from, at, reply) : near::reply_verdict::retry;
   if (said == near::reply_verdict::retry) {
-    if (reply.status == wire::get_status::ticket) out.push_back(unused_ticket{from, reply.ticket});
+    if (reply.ticket != 0) out.push_back(unused_ticket{from, reply.ticket});
     if (known) try_later(now, at);
     return;
   }
@@ -46,7 +47,33 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
     // From the send time: never later than the owner's own end of the entry.
     if (reply.ttl_left) result.expires = waiting.asked_at + *reply.ttl_left;
   }
+  if (reply.ticket != 0 && result.yes) load_anew(now, waiting.what, reply.ticket, out);
   finish(at, std::move(result), out);
+}
+
+/// The owner has no loader, and the value that it answered is to be loaded anew: by a call that
+/// nobody waits for.
+inline void router::load_anew(time_point now, const call& asked, std::uint64_t ticket,
+                              outbox& out) {
+  const member_id owner = route_of(asked.partition).owner;
+  if (calls_.full()) return out.push_back(unused_ticket{owner, ticket});
+  ++counters_.ticket_loads;
+  ++counters_.ticket_refreshes;
+  call again;
+  again.cache = asked.cache;
+  again.partition = asked.partition;
+  again.key_hash = asked.key_hash;
+  again.key = asked.key;
+  again.timeout = asked.timeout;
+  again.deadline = now + asked.timeout;
+  again.ticket = ticket;
+  const store::handle at = calls_.add(now, std::move(again));
+  const std::uint64_t rid = calls_.renumber(at);
+  calls_[at].state = wait_for::answer;
+  calls_[at].asked = owner;
+  calls_.set_alarm(at, never);
+  const call& what = calls_[at].what;
+  out.push_back(load_here{rid, what.cache->current_id(), what.key, what.depth});
 }
 
 /// What the near side says of an answer. It ends the fill, unless the value is to be installed.
@@ -92,8 +119,9 @@ inline void router::not_answered(time_point now, store::handle at, const wire::g
                           waiting.what.depth});
 }
 
-inline void router::on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
-                                   outcome&& failure, outbox& out) {
+inline void router::on_loaded_here(time_point now, std::uint64_t rid, loaded_here&& loaded,
+                                   outbox& out) {
+  std::optional<bytes>& value = loaded.value;
   const store::handle at = calls_.find(rid);
   if (at == store::no_handle) return;
   call told;
@@ -107,9 +135,18 @@ inline void router::on_loaded_here(time_point now, std::uint64_t rid, std::optio
   told.ticket = asked.ticket;
   told.mutation = value ? wire::mutation::fill : wire::mutation::fill_absent;
   if (value) told.value = *value;
+  if (loaded.failure.error) {
+    // An empty value says that there is no such row: a failure has words.
+    const std::string words = replica::printable(loaded.failure.detail);
+    told.value = to_bytes(as_bytes(words.empty() ? "the loader failed" : words));
+  }
+  if (loaded.ttl) {
+    told.rule = wire::ttl_rule::given;
+    told.ttl = *loaded.ttl;
+  }
 
   // The caller has its answer; the owner is told by a call that nobody waits for.
-  outcome result = std::move(failure);
+  outcome result = std::move(loaded.failure);
   result.yes = value.has_value();
   if (value) result.value = std::move(*value);
   result.tier = tier::loaded;
