@@ -102,6 +102,7 @@ class entries {
   struct idle_end {
     std::uint64_t hash = 0;
     bytes key;
+    time_point when;
   };
   [[nodiscard]] std::vector<idle_end> take_idle_ends() { return std::exchange(idle_ends_, {}); }
 
@@ -247,7 +248,8 @@ inline void entries::begin_life(time_point now, store::handle at, time_point end
 
 inline void entries::note_idle_end(shard::entry_type& gone, store::handle at) {
   if (!tracks_ || !settings_.life.idle) return;
-  if (gone.expires() < lives_[at].ends) idle_ends_.push_back({gone.hash(), gone.key()});
+  if (gone.expires() >= lives_[at].ends) return;
+  idle_ends_.push_back({gone.hash(), gone.key(), gone.expires()});
 }
 
 inline bool entries::forget(time_point now, std::uint64_t hash, byte_view key) {
@@ -268,7 +270,7 @@ inline void entries::expire(time_point now, std::size_t work) {
 
 inline time_point entries::next_timeout() const {
   // An insertion may have ended some.
-  if (!idle_ends_.empty()) return time_point::min();
+  if (!idle_ends_.empty()) return idle_ends_.front().when;
   const time_point next = shard_.next_timeout().value_or(never);
   return absent_ ? std::min(next, absent_->next_timeout()) : next;
 }

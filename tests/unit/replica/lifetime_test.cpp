@@ -319,6 +319,22 @@ TEST_CASE("lifetime: an entry that nobody uses ends and that is a mutation") {
   CHECK(o.value().empty());
 }
 
+TEST_CASE("lifetime: an idle end that a write comes upon is told at the next turn") {
+  owner_with o{{.idle = 10s}, std::nullopt};
+  o.put(bert, "x");
+  o.now += 11s;
+  o.machine.set_coordinator_freshness(o.now);
+  o.put(bert, "y");
+  CHECK(o.counted().idle_ends == 0);
+  // A time that a driver can count with, not the oldest of all.
+  CHECK(o.machine.next_timeout() >= o.now - 11s);
+  CHECK(o.machine.next_timeout() <= o.now);
+  o.pass(0s);
+  CHECK(o.counted().idle_ends == 1);
+  CHECK(o.value() == "y");
+  CHECK(o.machine.next_timeout() > o.now);
+}
+
 TEST_CASE("lifetime: a near copy under idle expiry lives at most half of it") {
   owner_with o{{.idle = 10s}};
   o.put(bert, "x");
