@@ -48,10 +48,6 @@ struct lifetime_options {
 class lifetime_clients {
  public:
   lifetime_clients(cluster& on, checker& judge, std::uint64_t seed, lifetime_options options);
-  /// The cluster may end later, and answer then what is still asked.
-  ~lifetime_clients() { *alive_ = false; }
-  lifetime_clients(const lifetime_clients&) = delete;
-  lifetime_clients& operator=(const lifetime_clients&) = delete;
 
   /// Opens the cache at members that run and have it not, and starts a client of each.
   void start_missing();
@@ -100,7 +96,6 @@ class lifetime_clients {
   std::uint64_t started_ = 0;
   std::uint64_t answered_ = 0;
   bool stopped_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::vector<violation> violations_;
 };
 
@@ -238,9 +233,8 @@ inline void lifetime_clients::read(std::size_t member, std::shared_ptr<client> w
                              loading.stale_if_error.value_or(duration{}));
   if (how.max_age) beyond = std::min(beyond, *how.max_age);
   with->rows.async_get(key, how,
-                       [this, alive = alive_, member, with, op, beyond](
-                           error_code code, ref<std::int64_t> found) mutable {
-                         if (!*alive) return;
+                       [this, member, with, op, beyond](error_code code,
+                                                        ref<std::int64_t> found) mutable {
                          op.yes = static_cast<bool>(found);
                          op.version = found.version();
                          op.value = found ? *found : 0;
@@ -255,9 +249,7 @@ inline void lifetime_clients::write(std::size_t member, std::shared_ptr<client> 
                                     std::uint32_t key, bool present) {
   record op = begin(operation_kind::erase, member, *with, key);
   const std::int64_t row = change(key, present);
-  with->rows.async_erase(key, [this, alive = alive_, member, with, op, row](error_code code,
-                                                                            version at) mutable {
-    if (!*alive) return;
+  with->rows.async_erase(key, [this, member, with, op, row](error_code code, version at) mutable {
     op.version = at;
     end(op, code);
     checker_.wrote_row(op, row);

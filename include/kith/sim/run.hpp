@@ -332,6 +332,8 @@ inline run_report run_seed(const run_options& options) {
   }
   members.on_end_of_life({});
   take_results(report, {members, clients, lifetimes, judge, each, faults});
+  // What had no answer gets one, while those who asked live.
+  members.stop();
   return report;
 }
 
