@@ -181,8 +181,8 @@ inline bool judge::take_operation(std::istream& in, operation op) {
 }
 
 inline void judge::fail(const std::string& rule, const operation& op, const std::string& more) {
-  const auto ms = [this](kith::time_point t) {
-    return std::to_string(std::chrono::floor<std::chrono::milliseconds>(t - began_).count());
+  const auto ms = [](kith::time_point t) {
+    return std::to_string(t.time_since_epoch() / std::chrono::milliseconds{1});
   };
   violations_.push_back(rule + ": key " + std::to_string(op.key) + " member " +
                         std::to_string(op.member) + " invoked " + ms(op.invoked) +
@@ -203,6 +203,14 @@ inline void judge::decide() {
 }
 
 inline void judge::gather() {
+  // From here on times are those of the run.
+  const kith::duration before = began_.time_since_epoch();
+  for (operation& op : operations_) {
+    op.invoked -= before;
+    op.answered -= before;
+    op.bound -= before;
+  }
+  for (auto& [when, key, value] : invoked_) when -= before;
   std::ranges::sort(operations_, {}, &operation::answered);
   std::map<std::uint32_t, std::vector<kith::time_point>> known;
   for (const operation& op : operations_) {
