@@ -3,6 +3,7 @@
 
 // IWYU pragma: begin_exports
 #include <kith/cache.hpp>
+#include <kith/causal_token.hpp>
 #include <kith/codec.hpp>
 #include <kith/codec_boost.hpp>
 #include <kith/discovery.hpp>

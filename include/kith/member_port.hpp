@@ -75,6 +75,9 @@ class member_port final : public handle::port {
   void submit_many(std::vector<node::call>&& calls) override {
     runtime_->submit_many(std::move(calls));
   }
+  void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) override {
+    runtime_->cancel(p, cancel_id, how);
+  }
   void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) override {
     runtime_->settle(p, rid, draft);
   }

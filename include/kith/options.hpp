@@ -4,6 +4,7 @@
 // never 0.
 #pragma once
 
+#include <kith/causal_token.hpp>
 #include <kith/core/endpoint.hpp>
 #include <kith/core/log.hpp>
 #include <kith/core/time.hpp>
@@ -100,6 +101,10 @@ struct get_options {
   kith::read read = kith::read::near;
   /// No near hit older than this; absent: the cache's `near.max_staleness`.
   std::optional<duration> max_age = std::nullopt;
+  /// Nothing older than the write that this names (cache::token). A near hit that may be older is
+  /// passed over for the owner. errc::lost_write where the write was lost with its owner;
+  /// errc::invalid_argument where the token is of another cache or partition than the key's.
+  std::optional<causal_token> after = std::nullopt;
   /// As in call_options.
   std::optional<duration> timeout = std::nullopt;
 };

@@ -3,6 +3,7 @@
 // the blocking and the async form alike.
 #pragma once
 
+#include <kith/causal_token.hpp>
 #include <kith/codec.hpp>
 #include <kith/core/mutex.hpp>
 #include <kith/error.hpp>
@@ -58,6 +59,7 @@ class cache_state final : public node::cache_hooks {
       : port_{std::move(to)},
         options_{std::move(options)},
         binding_{std::make_shared<node::cache_binding>()} {
+    name_hash_ = stable_hash(as_bytes(name));
     binding_->name = std::move(name);
     binding_->max_staleness = options_.near.max_staleness;
     binding_->near_enabled = options_.near.enabled;
@@ -70,10 +72,18 @@ class cache_state final : public node::cache_hooks {
   [[nodiscard]] const near::near_cache<Key, Value>& near_cache() const { return *near_; }
   [[nodiscard]] read_counters& counters() { return counters_; }
 
-  /// The near cache's answer, if it may be served. Throws as timeout_of.
+  /// The near cache's answer, if it may be served. Throws as timeout_of and version_after.
   template <class Lookup>
   [[nodiscard]] ref<Value> find_near(const encoded_key<Key>& key, const Lookup& lookup,
                                      const get_options& how);
+
+  [[nodiscard]] causal_token token(std::uint64_t key_hash, const version& at) const {
+    return {name_hash_, partition_of(key_hash), at};
+  }
+  /// What a read of the key has to have seen. Throws kith::error(invalid_argument) for a token of
+  /// another cache or partition.
+  [[nodiscard]] version version_after(const std::optional<causal_token>& given,
+                                      std::uint64_t key_hash) const;
 
   /// How long a call may take. Throws kith::error(invalid_argument) unless that is positive.
   [[nodiscard]] duration timeout_of(const std::optional<duration>& given) const;
@@ -105,6 +115,7 @@ class cache_state final : public node::cache_hooks {
 
   std::shared_ptr<port> port_;
   const options_type options_;
+  std::uint64_t name_hash_ = 0;
   std::shared_ptr<node::cache_binding> binding_;
   std::optional<near::near_cache<Key, Value>> near_;
   read_counters counters_;
@@ -123,16 +134,21 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
                                               const get_options& how) {
   // Wrong is wrong, also where a hit takes no time.
   static_cast<void>(timeout_of(how.timeout));
+  const version after = how.after ? version_after(how.after, key.hash()) : version{};
   if (!options_.near.enabled || how.read == kith::read::owner) return {};
   const time_point now = port_->now();
   const duration max_age = how.max_age.value_or(options_.near.max_staleness);
   const time_point known = port_->gates().permit_for(partition_of(key.hash())).fresh;
+  const auto look = [&](const auto& as) {
+    return after == version{} ? near_->find(key.hash(), as, now, max_age)
+                              : near_->find_after(key.hash(), as, now, max_age, after);
+  };
   ref<Value> found;
   if constexpr (std::is_arithmetic_v<Key>) {
     // A literal is an int: it must not be compared with a key of another sign.
-    found = near_->find(key.hash(), static_cast<Key>(lookup), now, max_age);
+    found = look(static_cast<Key>(lookup));
   } else {
-    found = near_->find(key.hash(), lookup, now, max_age);
+    found = look(lookup);
   }
   if (!found) return found;
   const std::int64_t age = (now - known).count();
@@ -141,6 +157,19 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
          !counters_.oldest_near_ns.compare_exchange_weak(oldest, age, std::memory_order_relaxed)) {
   }
   return found;
+}
+
+template <class Key, class Value>
+version cache_state<Key, Value>::version_after(const std::optional<causal_token>& given,
+                                               std::uint64_t key_hash) const {
+  if (!given) return {};
+  if (given->cache != name_hash_) {
+    throw error{errc::invalid_argument, "after: the token is of another cache"};
+  }
+  if (given->partition != partition_of(key_hash)) {
+    throw error{errc::invalid_argument, "after: the token is of another partition than the key"};
+  }
+  return given->version;
 }
 
 template <class Key, class Value>
@@ -174,6 +203,7 @@ node::call cache_state<Key, Value>::make_get(const encoded_key<Key>& key,
   // Any member may ask for the load: the owner runs its own loader or hands out a ticket.
   what.load = binding_->has_loader;
   what.max_age = how.max_age;
+  what.after = version_after(how.after, key.hash());
   return what;
 }
 

@@ -42,6 +42,9 @@ class port {
   /// The same for many: what goes to one owner goes in one frame.
   virtual void submit_many(std::vector<node::call>&& calls) = 0;
 
+  /// Ends a call that waits, with operation_aborted; what is over stays as it was. Any thread.
+  virtual void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) = 0;
+
   /// Ends the fill number `rid`. The lane checks its token once more; if it still holds and there
   /// is a draft, the draft enters the near cache and the followers get it, else they ask again.
   virtual void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) = 0;

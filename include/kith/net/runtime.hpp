@@ -101,6 +101,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void submit(node::call&& what);
   /// What goes from one lane to one owner goes in one frame.
   void submit_many(std::vector<node::call>&& calls);
+  void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how);
   void settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft);
 
   [[nodiscard]] bool closed() const {
@@ -189,6 +190,10 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   template <class Done>
   void post_load(cache_id cache, bytes&& key, std::uint32_t depth, const Done& done);
   void carry(lane_slot& in, node::load_here&& one);
+  /// Runs the cache's processor on a worker, then `done` with what it gave.
+  template <class Done>
+  void post_processor(replica::run_processor&& job, const Done& done);
+  void carry(lane_slot& in, node::process_here&& one);
   void carry(lane_slot& in, replica::run_load&& one);
   void carry(lane_slot& in, replica::run_processor&& one);
   [[nodiscard]] std::shared_ptr<node::cache_hooks> hooks_of(cache_id id)

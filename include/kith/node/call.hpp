@@ -77,6 +77,9 @@ struct cache_binding {
   }
 };
 
+/// Whether a call may be cancelled that may have had an effect already.
+enum class cancelling : std::uint8_t { always, without_effect };
+
 /// scan: not asked of an owner, and answered at once.
 enum class call_kind : std::uint8_t { get, mutate, count, scan };
 
@@ -109,6 +112,8 @@ struct call {
   duration timeout{};
   time_point deadline = never;
   completion* done = nullptr;
+  /// By which it may be cancelled; 0: it may not. No two calls of a process have the same.
+  std::uint64_t cancel_id = 0;
   /// How many loaders, each waiting for the next, wait for this call.
   std::uint32_t depth = 0;
 
@@ -116,6 +121,8 @@ struct call {
   bool near = false;
   bool load = false;
   std::optional<duration> max_age;
+  /// What the answer must have seen; the oldest version asks for nothing.
+  kith::version after;
 
   // mutate
   wire::mutation mutation = wire::mutation::put;

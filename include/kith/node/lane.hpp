@@ -36,7 +36,7 @@ struct lane_options {
   router_options router;
 };
 
-using lane_effect = std::variant<wire::send, complete, load_here, replica::run_load,
+using lane_effect = std::variant<wire::send, complete, load_here, process_here, replica::run_load,
                                  replica::run_processor, pull_view>;
 
 /// What the lane thinks of a message.
@@ -57,6 +57,12 @@ class lane {
   lane& operator=(const lane&) = delete;
 
   void submit(time_point now, call&& what, outbox& out);
+
+  /// See router::cancel.
+  void cancel(time_point now, std::uint64_t cancel_id, cancelling how, outbox& out) {
+    router_.cancel(now, cancel_id, how, from_router_);
+    run(now, out);
+  }
 
   /// A message of the lane's partitions, or about the lane. `sid` is the session it came by.
   [[nodiscard]] verdict on_message(time_point now, const member_id& from, std::uint32_t sid,
@@ -83,6 +89,12 @@ class lane {
                          replica::processor_result&& result, outbox& out);
   void on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
                       outbox& out);
+  void on_processed_here(time_point now, std::uint64_t rid, replica::processor_result&& result,
+                         outbox& out) {
+    replica_->set_coordinator_freshness(gates_.coordinator());
+    router_.on_processed_here(now, rid, std::move(result), from_router_);
+    run(now, out);
+  }
 
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const;
@@ -106,6 +118,7 @@ class lane {
   void carry(time_point now, ask_here&& one, outbox& out);
   void carry(time_point now, complete&& one, outbox& out);
   void carry(time_point now, load_here&& one, outbox& out);
+  void carry(time_point, process_here&& one, outbox& out) { out.push_back(std::move(one)); }
   void carry(time_point now, pull_view&& one, outbox& out);
   void carry(time_point now, replica::answer_get&& one, outbox& out);
   void carry(time_point now, replica::answer_mutate&& one, outbox& out);

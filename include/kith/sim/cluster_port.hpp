@@ -45,6 +45,9 @@ class cluster::member_port final : public handle::port {
     if (!closed_) return host_->submit_many(std::move(calls));
     for (node::call& one : calls) refuse(std::move(one));
   }
+  void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) override {
+    if (!closed_) host_->cancel(p, cancel_id, how);
+  }
   void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) override {
     if (!closed_) host_->settle(p, rid, std::move(draft));
   }
