@@ -24,6 +24,7 @@
 
 #include <kith/causal_token.hpp>
 #include <kith/codec.hpp>
+#include <kith/events.hpp>
 #include <kith/handle/cache_state.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
@@ -70,6 +71,8 @@ struct read_stats {
   std::uint64_t failed = 0;
   /// Loads that ran in this process, for whichever member asked.
   std::uint64_t loads_here = 0;
+  /// Exceptions that left listeners.
+  std::uint64_t listener_failures = 0;
   /// No near hit was older than this.
   duration oldest_near_hit{};
   std::uint64_t near_entries = 0;
@@ -400,6 +403,18 @@ class cache {
   /// There is no async form: nothing is waited for, and `see` needs a thread of the caller's.
   template <std::invocable<const Key&, const Value&, const version&> Visitor>
   std::uint64_t for_each_local(Visitor&& see) const;
+
+  /// Calls `listener.changed` for each change of an entry of the cache that this member owns, as
+  /// the owner: for all of a cache's changes, every member listens. See events.hpp for where it
+  /// runs. A key's changes are told in their order, each at least once while this member stays the
+  /// owner, unless the queue was full. `listener.missed` is told when that was so, and when a
+  /// partition has come to this member from another owner, who had listeners of its own.
+  ///
+  /// Throws kith::error(invalid_argument): no `changed`, a queue of 0. No message. Cost: each
+  /// change copies its key, and its value if that is wanted, once a listener; nothing without one.
+  [[nodiscard]] subscription listen_local(entry_listener<Key, Value> listener) const {
+    return state_->listen(std::move(listener), state_);
+  }
 
   /// This member's own counters; no message.
   [[nodiscard]] read_stats stats() const;

@@ -8,6 +8,7 @@
 #include <kith/codec_boost.hpp>
 #include <kith/discovery.hpp>
 #include <kith/error.hpp>
+#include <kith/events.hpp>
 #include <kith/loader.hpp>
 #include <kith/member.hpp>
 #include <kith/options.hpp>

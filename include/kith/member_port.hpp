@@ -107,6 +107,10 @@ class member_port final : public handle::port {
     return std::make_unique<loader_waiter>(std::move(job));
   }
 
+  bool post_job(std::function<void()> job) override {
+    return !runtime_->closed() && runtime_->workers().post(std::move(job));
+  }
+  void report(const log_record& record) override { runtime_->write_log(record); }
   boost::asio::any_io_executor executor() override {
     return runtime_->handler_executor();
   }

@@ -37,6 +37,7 @@ read_stats cache<Key, Value>::stats() const {
   stats.absent = read(counted.absent);
   stats.failed = read(counted.failed);
   stats.loads_here = read(counted.loads_here);
+  stats.listener_failures = read(counted.listener_failures);
   stats.oldest_near_hit = duration{read(counted.oldest_near_ns)};
   stats.near_entries = state_->near_cache().size();
   stats.near_bytes = state_->near_cache().bytes();

@@ -7,6 +7,8 @@
 #include <kith/codec.hpp>
 #include <kith/core/mutex.hpp>
 #include <kith/error.hpp>
+#include <kith/events.hpp>
+#include <kith/handle/change_listeners.hpp>
 #include <kith/handle/entry.hpp>
 #include <kith/handle/operation.hpp>
 #include <kith/handle/port.hpp>
@@ -39,6 +41,7 @@ struct read_counters {
   std::atomic<std::uint64_t> failed{0};
   /// Loads that ran in this process, for whomever.
   std::atomic<std::uint64_t> loads_here{0};
+  std::atomic<std::uint64_t> listener_failures{0};
   /// The highest age bound of a near hit: now minus the freshness it was served under. Hits read
   /// it, and hardly ever write: what the others write must not be on its line.
   alignas(64) std::atomic<std::int64_t> oldest_near_ns{0};
@@ -107,6 +110,11 @@ class cache_state final : public node::cache_hooks {
 
   replica::load_result load(byte_view key) noexcept override;
   replica::processor_result process(const replica::run_processor& job) noexcept override;
+  /// See cache::listen_local. `self` is this.
+  [[nodiscard]] subscription listen(entry_listener<Key, Value> listener,
+                                    const std::shared_ptr<cache_state>& self);
+  void note_change(const replica::change_notice& what) override { listeners_.note(what); }
+  void tell_listeners() override { listeners_.tell(*port_); }
   near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
 
  private:
@@ -119,6 +127,7 @@ class cache_state final : public node::cache_hooks {
   std::shared_ptr<node::cache_binding> binding_;
   std::optional<near::near_cache<Key, Value>> near_;
   read_counters counters_;
+  change_listeners listeners_{binding_->watched};
 
   mutable mutex processors_mutex_;
   std::unordered_map<std::string, processor> processors_ KITH_GUARDED_BY(processors_mutex_);
@@ -275,6 +284,39 @@ replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
   } catch (...) {
     return replica::load_failure{"the loader threw", std::current_exception()};
   }
+}
+
+template <class Key, class Value>
+subscription cache_state<Key, Value>::listen(entry_listener<Key, Value> listener,
+                                             const std::shared_ptr<cache_state>& self) {
+  if (!listener.changed) throw error{errc::invalid_argument, "changed: there is no function"};
+  if (listener.queue_max == 0) throw error{errc::invalid_argument, "queue_max: must be above 0"};
+  change_listeners::queue::options made;
+  made.events_max = listener.queue_max;
+  // A ring through listeners_, which ends with the subscription.
+  made.tell = [self, told = listener](const replica::change_notice& what) {
+    if (!what.what) {
+      if (told.missed) told.missed({0, what.partition});
+      return;
+    }
+    std::optional<Key> key = kith::decode<Key>(what.key);
+    std::optional<Value> value;
+    if (what.value && told.values) value = kith::decode<Value>(*what.value);
+    if (!key || (what.value && told.values && !value)) return self->count_unreadable();
+    told.changed({*what.what, std::move(*key), what.version, std::move(value)});
+  };
+  made.tell_lost = [missed = listener.missed](std::uint64_t count) {
+    if (missed) missed({count, std::nullopt});
+  };
+  made.failed = [self](const std::string& why) {
+    self->counters_.listener_failures.fetch_add(1, std::memory_order_relaxed);
+    self->port_->report({log_level::error,
+                         "listener threw",
+                         {{"cache", self->binding_->name}, {"what", why}}});
+  };
+  const auto added = std::make_shared<change_listeners::queue>(std::move(made));
+  listeners_.add(added, listener.values ? replica::watching::values : replica::watching::keys);
+  return subscription{[self, added] { self->listeners_.remove(added); }};
 }
 
 template <class Key, class Value>

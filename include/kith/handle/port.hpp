@@ -3,6 +3,7 @@
 #pragma once
 
 #include <kith/core/ids.hpp>
+#include <kith/core/log.hpp>
 #include <kith/core/time.hpp>
 #include <kith/near/cell.hpp>
 #include <kith/near/gates.hpp>
@@ -59,6 +60,10 @@ class port {
   /// A waiter for the calling thread. Throws kith::error(would_deadlock) on a thread that has to
   /// serve the call, and kith::error(closed) after a fork.
   virtual std::unique_ptr<waiter> make_waiter() = 0;
+
+  /// Runs `job`, which does not throw, where it may block. False: it will not run.
+  virtual bool post_job(std::function<void()> job) = 0;
+  virtual void report(const log_record& record) = 0;
 
   /// Where handlers run that name no executor.
   [[nodiscard]] virtual boost::asio::any_io_executor executor() = 0;

@@ -19,8 +19,10 @@
 #include <kith/core/assert.hpp>
 #include <kith/core/hash_map.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/core/listener_queue.hpp>
 #include <kith/core/mutex.hpp>
 #include <kith/error.hpp>
+#include <kith/events.hpp>
 #include <kith/net/alarm.hpp>
 #include <kith/net/clock.hpp>
 #include <kith/net/fork_mark.hpp>
@@ -30,6 +32,7 @@
 #include <kith/net/listener.hpp>
 #include <kith/net/log_sink.hpp>
 #include <kith/net/runtime_options.hpp>
+#include <kith/net/told_view.hpp>
 #include <kith/net/worker_pool.hpp>
 #include <kith/node/batching.hpp>
 #include <kith/node/call.hpp>
@@ -122,6 +125,12 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   [[nodiscard]] const runtime_counters& counters() const { return counters_; }
   /// Null before the first view.
   [[nodiscard]] std::shared_ptr<const cluster::view> view() const KITH_EXCLUDES(view_mutex_);
+  /// Tells `listener` of the views that are installed from now on, until it is closed and removed.
+  void add_view_listener(std::shared_ptr<listener_queue<view_event>> listener)
+      KITH_EXCLUDES(view_mutex_);
+  void remove_view_listener(const std::shared_ptr<listener_queue<view_event>>& listener)
+      KITH_EXCLUDES(view_mutex_);
+  void write_log(const log_record& record) { log_.write(record); }
   /// Visits each lane with its lock held: `visit(const node::lane&)`.
   template <class Visit>
   void for_each_lane(Visit&& visit);
@@ -194,6 +203,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   template <class Done>
   void post_processor(replica::run_processor&& job, const Done& done);
   void carry(lane_slot& in, node::process_here&& one);
+  void note_changes(node::lane::outbox& effects);
+  void carry(lane_slot&, replica::change_notice&& one);
   void carry(lane_slot& in, replica::run_load&& one);
   void carry(lane_slot& in, replica::run_processor&& one);
   [[nodiscard]] std::shared_ptr<node::cache_hooks> hooks_of(cache_id id)
@@ -230,6 +241,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(cluster::dial&& one) { links_.dial(one.where); }
   void carry(cluster::close&& one);
   void carry(node::install_view&& one);
+  void tell_view(const cluster::view& installed);
   void carry(node::open_in_lanes&& one);
   void carry(node::reset_lanes&& one);
   void carry(node::open_answered&& one);
@@ -264,6 +276,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   std::multimap<std::string, std::shared_ptr<open_wait>> opens_;
   std::promise<void> left_;
   bool has_left_ = false;
+  /// What view listeners were told last.
+  told_view told_;
 
   // Of whoever made it.
   bool started_ = false;
@@ -272,11 +286,14 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_ KITH_GUARDED_BY(hooks_mutex_);
   mutable kith::mutex view_mutex_;
   std::shared_ptr<const cluster::view> view_ KITH_GUARDED_BY(view_mutex_);
+  std::vector<std::shared_ptr<listener_queue<view_event>>> view_listeners_
+      KITH_GUARDED_BY(view_mutex_);
 };
 
 }  // namespace kith::net
 
 #include <kith/net/runtime_control.hpp>
+#include <kith/net/runtime_events.hpp>
 #include <kith/net/runtime_lanes.hpp>
 #include <kith/net/runtime_life.hpp>
 #include <kith/net/runtime_requests.hpp>

@@ -48,6 +48,7 @@ bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) 
     input(in.machine, now(), effects);
     std::vector<wire::send> sends = take_sends(effects);
     note_answers(in, sends);
+    note_changes(effects);
     if (join == joining::yes) sends = node::batched(std::move(sends));
     push_sends(in, std::move(sends), later != nullptr ? *later : written);
     next = in.machine.next_timeout();

@@ -9,6 +9,7 @@
 #include <kith/error.hpp>
 #include <kith/near/cell.hpp>
 #include <kith/options.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/store/handle.hpp>
 #include <kith/wire/data_messages.hpp>
 
@@ -71,6 +72,9 @@ struct cache_binding {
   duration max_staleness{};
   bool near_enabled = true;
   bool has_loader = false;
+  /// What listeners of this member want to hear of what it owns.
+  std::shared_ptr<replica::watch_level> watched =
+      std::make_shared<replica::watch_level>(replica::watching::nothing);
 
   [[nodiscard]] cache_id current_id() const {
     return static_cast<cache_id>(id.load(std::memory_order_acquire));

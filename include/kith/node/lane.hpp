@@ -37,7 +37,7 @@ struct lane_options {
 };
 
 using lane_effect = std::variant<wire::send, complete, load_here, process_here, replica::run_load,
-                                 replica::run_processor, pull_view>;
+                                 replica::run_processor, replica::change_notice, pull_view>;
 
 /// What the lane thinks of a message.
 enum class verdict : std::uint8_t {
@@ -422,6 +422,7 @@ inline void lane::run(time_point now, outbox& out) {
     carry_all(from_near_);
     carry_all(from_router_);
   }
+  for (replica::change_notice& one : replica_->take_notices()) out.push_back(std::move(one));
 }
 
 // What goes out.

@@ -238,6 +238,7 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
     return std::nullopt;
   }
   if (busy_key* running = held_.busy.find(done.at.cache, done.at.key)) running->outrun = true;
+  cache->note(entry_change::loaded, done.at.hash, done.at.key, taken, &brought->value);
   held_.commit(now, in, view_of(done.at), out);
   ++held_.counters.loads_stored;
   return taken;

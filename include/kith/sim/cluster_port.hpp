@@ -62,6 +62,12 @@ class cluster::member_port final : public handle::port {
     if (closed_) throw error{errc::closed};
     return std::make_unique<pump>(*cluster_);
   }
+  bool post_job(std::function<void()> job) override {
+    if (closed_) return false;
+    cluster_->time().after(duration{}, std::move(job));
+    return true;
+  }
+  void report(const log_record&) override {}
   boost::asio::any_io_executor executor() override { return cluster_->handlers_.get_executor(); }
   time_point now() const override { return host_->now(); }
   near::gates& gates() override { return host_->gates(); }

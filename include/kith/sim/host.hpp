@@ -213,6 +213,7 @@ class host final : public endpoint_events {
   template <class Done>
   void process_later(node::lane& in, replica::run_processor&& job, Done done);
   void carry(node::lane& in, node::process_here&& one);
+  void carry(node::lane& in, replica::change_notice&& one);
   void carry(node::lane& in, replica::run_load&& one);
   void carry(node::lane& in, replica::run_processor&& one);
   void carry(node::lane&, node::pull_view&& one);

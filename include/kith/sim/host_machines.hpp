@@ -365,6 +365,13 @@ inline void host::carry(node::lane& in, node::load_here&& one) {
   });
 }
 
+inline void host::carry(node::lane&, replica::change_notice&& one) {
+  const auto hooks = hooks_of(one.cache);
+  if (hooks == nullptr) return;
+  hooks->note_change(one);
+  hooks->tell_listeners();
+}
+
 /// The loader reads at the start and its result arrives later: what the races are about.
 inline void host::carry(node::lane& in, replica::run_load&& one) {
   const auto hooks = hooks_of(one.cache);

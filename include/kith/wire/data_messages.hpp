@@ -54,7 +54,7 @@ struct get {
   /// How many loaders, each waiting for the next, wait for this read.
   std::uint32_t depth = 0;
   /// Answer with nothing older; the oldest version asks for nothing.
-  kith::version after;
+  kith::version after = {};
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
