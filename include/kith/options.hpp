@@ -144,8 +144,8 @@ struct member_options {
   std::string zone = {};
   /// Threads that serve the network.
   std::uint32_t io_threads = 1;
-  /// Threads that run loaders and processors. While loaders wait for what they `get`, there are up
-  /// to 64 more.
+  /// Threads that run loaders, processors and listeners. While some wait for what they `get`, there
+  /// are up to 64 more.
   std::uint32_t loader_threads = 4;
   /// Calls of this member that may wait at a time; one more fails with errc::overloaded.
   std::uint32_t max_pending = 65536;

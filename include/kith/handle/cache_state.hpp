@@ -149,8 +149,9 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
   const duration max_age = how.max_age.value_or(options_.near.max_staleness);
   const time_point known = port_->gates().permit_for(partition_of(key.hash())).fresh;
   const auto look = [&](const auto& as) {
-    return after == version{} ? near_->find(key.hash(), as, now, max_age)
-                              : near_->find_after(key.hash(), as, now, max_age, after);
+    return how.after && after != version{}
+               ? near_->find_after(key.hash(), as, now, max_age, after)
+               : near_->find(key.hash(), as, now, max_age);
   };
   ref<Value> found;
   if constexpr (std::is_arithmetic_v<Key>) {

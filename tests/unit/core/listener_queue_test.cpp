@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using kith::listener_queue;
@@ -59,6 +60,23 @@ TEST_CASE("listener_queue: from the first event that finds no room all are count
   CHECK(h.said == std::vector<std::string>{"0", "1", "lost 3", "5"});
 }
 
+TEST_CASE("listener_queue: nothing is told past a hole before the hole is") {
+  std::vector<int> told;
+  listener_queue<int>* self = nullptr;
+  listener_queue<int>::options made;
+  made.tell = [&](int event) {
+    told.push_back(event);
+    if (event == 0) self->push(3, 1);  // there is room again
+  };
+  made.tell_lost = [&](std::uint64_t count) { told.push_back(-static_cast<int>(count)); };
+  made.events_max = 2;
+  listener_queue<int> queue{std::move(made)};
+  self = &queue;
+  for (int i = 0; i < 3; ++i) queue.push(i, 1);
+  queue.run();
+  CHECK(told == std::vector<int>{0, 1, -2});
+}
+
 TEST_CASE("listener_queue: bytes are bounded too and one event may be larger than that") {
   heard h{10, 100};
   h.queue->push(0, 1000);
@@ -102,6 +120,11 @@ TEST_CASE("listener_queue: nothing is told after the end, which waits for the li
     queue.close();
     CHECK(told == 1);
   }};
+  // An event waits, so that only the end can say that there is nothing to begin.
+  while (queue.begin()) {
+    queue.abandon();
+    std::this_thread::yield();
+  }
   leave = true;
   closer.join();
   runner.join();

@@ -153,6 +153,7 @@ TEST_CASE("fallback: an unknown processor runs here between a read and a conditi
   CHECK(as_text(put.value) == "new");
   CHECK(put.rule == wire::ttl_rule::keep);
   CHECK(put.operation > first);
+  CHECK(put.lowest_unsettled == put.operation);  // the owner may forget the invoke
   caller.answer(wire::mutate_status::applied, 8);
   const node::outcome told = caller.end();
   CHECK_FALSE(told.error);
