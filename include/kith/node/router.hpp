@@ -84,13 +84,18 @@ struct process_here {
   std::uint64_t rid = 0;
   replica::run_processor run;
 };
+/// Nobody has a use for this ticket: `owner`, perhaps this member, is told.
+struct unused_ticket {
+  member_id owner;
+  std::uint64_t ticket = 0;
+};
 /// Somebody spoke of a newer view.
 struct pull_view {
   member_id from;
 };
 
 using router_effect =
-    std::variant<wire::send, ask_here, complete, load_here, process_here, pull_view>;
+    std::variant<wire::send, ask_here, complete, load_here, process_here, unused_ticket, pull_view>;
 
 class router {
  public:
@@ -455,6 +460,9 @@ inline void router::cancel(time_point now, std::uint64_t cancel_id, cancelling h
   if (maybe_applied && how == cancelling::without_effect) return;
   ++counters_.cancelled;
   drop_fill(at);
+  if (waiting.what.ticket != 0 && waiting.what.kind == call_kind::get) {
+    out.push_back(unused_ticket{waiting.asked, waiting.what.ticket});
+  }
   if (maybe_applied) distrust(now, waiting.what);
   outcome result;
   result.error = operation_aborted();

@@ -21,11 +21,15 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
                                  const wire::get_reply& reply, outbox& out,
                                  const std::exception_ptr& thrown) {
   const store::handle at = answered(from, rid);
-  if (at == store::no_handle) return;
-  pending_call& waiting = calls_[at];
-  note_epoch(from, waiting.what.partition, reply.epoch, out);
-  const near::reply_verdict said = judge(now, from, at, reply);
-  if (said == near::reply_verdict::retry) return try_later(now, at);
+  const bool known = at != store::no_handle;
+  if (known) note_epoch(from, calls_[at].what.partition, reply.epoch, out);
+  const auto said = known ? judge(now, from, at, reply) : near::reply_verdict::retry;
+  if (said == near::reply_verdict::retry) {
+    if (reply.status == wire::get_status::ticket) out.push_back(unused_ticket{from, reply.ticket});
+    if (known) try_later(now, at);
+    return;
+  }
+  const pending_call& waiting = calls_[at];
   if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
     return not_answered(now, at, reply, out, thrown);
   }

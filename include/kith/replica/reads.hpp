@@ -33,6 +33,9 @@ class reads {
   bool on_count(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
                 const wire::count& message, outbox& out);
 
+  /// Who got the ticket has no use for it.
+  void on_return_ticket(time_point now, const member_id& from, const wire::return_ticket& message,
+                        outbox& out);
   void on_load_done(time_point now, const load_ticket& ticket, load_result result, outbox& out);
   /// Ends a load that was taken out of the table. Returns the version under which its result was
   /// stored, if it was.
@@ -312,6 +315,19 @@ inline void reads::pass_on(time_point now, const load& revoked, outbox& out) {
   std::vector<reader> asked;
   for (const load_waiter& waiter : revoked.waiters) asked.push_back(waiter.who);
   serve_anew(now, revoked, asked, out);
+}
+
+// Without it, callers that gave up long ago would get the ticket one after the other, each for as
+// long as a ticket lasts.
+inline void reads::on_return_ticket(time_point now, const member_id& from,
+                                    const wire::return_ticket& message, outbox& out) {
+  const load* given = held_.loads.find(message.ticket);
+  if (given == nullptr || !given->ticket || given->holder != from) {
+    ++held_.counters.loads_orphaned;
+    return;
+  }
+  ++held_.counters.tickets_returned;
+  pass_on(now, *held_.loads.take(message.ticket), out);
 }
 
 inline void reads::on_epoch_end(const owned_partition& ended, outbox& out) {

@@ -96,6 +96,10 @@ class replica {
                 const wire::count& message, outbox& out) {
     return reads_.on_count(now, from, rid, partition, message, out);
   }
+  void on_return_ticket(time_point now, const member_id& from, const wire::return_ticket& message,
+                        outbox& out) {
+    reads_.on_return_ticket(now, from, message, out);
+  }
 
   bool on_invalidate_ack(time_point now, const member_id& from, std::uint32_t sid,
                          partition_id partition, const wire::invalidate_ack& message, outbox& out);

@@ -115,6 +115,7 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("tokens_lost", [](const lane& l) { return l.owned().counters().tokens_lost; });
   sum("operations_deduplicated",
       [](const lane& l) { return l.owned().counters().retries_answered; });
+  sum("tickets_returned", [](const lane& l) { return l.owned().counters().tickets_returned; });
   sum("stale_operations", [](const lane& l) { return l.owned().counters().stale_operations; });
   sum("processors_run", [](const lane& l) { return l.owned().counters().processors_run; });
   sum("processors_failed", [](const lane& l) { return l.owned().counters().processors_failed; });
@@ -170,6 +171,8 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
   }
   if (random.below(8) == 0) of.lane.near.fills_max = 1;
   if (random.below(8) == 0) of.lane.replica.operations_kept = 1;
+  // The others own partitions of caches that they never opened: their callers load, by ticket.
+  if (random.below(8) == 0) work.members_most = (of.members + 1) / 2;
 }
 
 inline void work_under_faults(cluster& members, workload& clients, fault_injector& faults,

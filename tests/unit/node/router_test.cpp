@@ -42,14 +42,17 @@ struct waiting_caller {
   }
   /// The owner's answer to the last request.
   void answer(wire::mutate_status status) {
+    wire::mutate_reply reply;
+    reply.status = status;
+    reply.epoch = epoch{view_number{1}};
+    machine.on_mutate_reply(now, other, last_request(), reply, out);
+  }
+  [[nodiscard]] std::uint64_t last_request() const {
     std::uint64_t rid = 0;
     for (const node::router_effect& effect : out) {
       if (const auto* sent = std::get_if<wire::send>(&effect)) rid = sent->message.rid;
     }
-    wire::mutate_reply reply;
-    reply.status = status;
-    reply.epoch = epoch{view_number{1}};
-    machine.on_mutate_reply(now, other, rid, reply, out);
+    return rid;
   }
   void lose_and_ask_again() {
     machine.on_session(now, other, out);
@@ -181,4 +184,22 @@ TEST_CASE("router: a newer view is asked of another member, never of this one") 
   };
   CHECK(pulls(other) == 1);
   CHECK(pulls(self) == 0);
+}
+
+TEST_CASE("router: a ticket for a read that is over goes back to its owner") {
+  waiting_caller caller;
+  caller.own(other, 1);
+  caller.submit(node::call_kind::get);
+  const std::uint64_t rid = caller.last_request();
+  CHECK(caller.end() == errc::timed_out);
+  caller.out.clear();
+  wire::get_reply given;
+  given.status = wire::get_status::ticket;
+  given.epoch = epoch{view_number{1}};
+  given.ticket = 77;
+  caller.machine.on_get_reply(caller.now, other, rid, given, caller.out);
+  REQUIRE(caller.out.size() == 1);
+  const auto& back = std::get<node::unused_ticket>(caller.out[0]);
+  CHECK(back.owner == other);
+  CHECK(back.ticket == 77);
 }
