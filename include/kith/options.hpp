@@ -4,6 +4,7 @@
 // never 0.
 #pragma once
 
+#include <kith/causal_token.hpp>
 #include <kith/core/endpoint.hpp>
 #include <kith/core/log.hpp>
 #include <kith/core/time.hpp>
@@ -101,6 +102,10 @@ struct get_options {
   kith::read read = kith::read::near;
   /// No near hit older than this; absent: the cache's `near.max_staleness`.
   std::optional<duration> max_age = std::nullopt;
+  /// Nothing older than the write that this names (cache::token). A near hit that may be older is
+  /// passed over for the owner. errc::lost_write where the write was lost with its owner;
+  /// errc::invalid_argument where the token is of another cache or partition than the key's.
+  std::optional<causal_token> after = std::nullopt;
   /// As in call_options.
   std::optional<duration> timeout = std::nullopt;
 };
@@ -168,8 +173,8 @@ struct member_options {
   std::string zone = {};
   /// Threads that serve the network.
   std::uint32_t io_threads = 1;
-  /// Threads that run loaders and processors. While loaders wait for what they `get`, there are up
-  /// to 64 more.
+  /// Threads that run loaders, processors and listeners. While some wait for what they `get`, there
+  /// are up to 64 more.
   std::uint32_t loader_threads = 4;
   /// Calls of this member that may wait at a time; one more fails with errc::overloaded.
   std::uint32_t max_pending = 65536;

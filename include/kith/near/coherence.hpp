@@ -220,7 +220,8 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
   KITH_ASSERT(read.partition == partition_of(read.hash));
   const std::size_t slot = lane_.slot_of(read.partition);
   const std::uint32_t generation = lane_.gate_array.generation(read.partition);
-  fill* const under_way = lane_.fills.find_joinable(read, generation);
+  fill* const under_way =
+      read.may_follow ? lane_.fills.find_joinable(read, generation) : nullptr;
   if (under_way != nullptr && may_join(now, read, *under_way)) {
     under_way->followers.push_back(read.rid);
     ++lane_.counters.joins;
@@ -330,12 +331,16 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
 }
 
 /// No value: the owner refused, or the loader failed. Who would only ask the same again shares the
-/// failure; where the caller has to route anew or to load itself, everyone does.
+/// failure; where the caller has to route anew or to load itself, everyone does, and what is wrong
+/// with the leader's token is its own affair.
 inline reply_verdict coherence::on_failure(fill& failed, const wire::get_reply& reply,
                                            outbox& out) {
   using wire::get_status;
   const bool again = reply.status == get_status::wrong_epoch || reply.status == get_status::retry;
-  if (!again && reply.status != get_status::ticket) {
+  const bool of_leader = reply.status == get_status::ticket ||
+                         reply.status == get_status::lost_write ||
+                         reply.status == get_status::unknown_version;
+  if (!again && !of_leader) {
     for (const std::uint64_t waiter : failed.followers) {
       out.push_back(refuse{waiter, reply.status, to_bytes(reply.value)});
     }

@@ -47,16 +47,20 @@ class near_cache final : public cell_store {
   template <class Key>
   [[nodiscard]] ref<V> find(std::uint64_t hash, const Key& key, time_point now,
                             duration max_age) const {
-    guard::record* const reader = guard::of_this_thread();
-    if (reader == nullptr) return {};
-    guard_slot& slot = reader->choose();
-    const auto matches = [&](const cell& seen) {
+    return find_if(hash, now, max_age, [&](const cell& seen) {
       return seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
-    };
-    const cell* seen = find_cell(hash, matches, now, max_age, *reader, slot);
-    if (seen == nullptr) return {};
-    return ref_access::announced<V>(static_cast<const entry&>(*seen), slot,
-                                    &slot != &reader->passing);
+    });
+  }
+
+  /// The same for a reader that must see what was written up to `after`: of that epoch, and not
+  /// older. An entry of a later epoch says nothing of whether the write was lost.
+  template <class Key>
+  [[nodiscard]] ref<V> find_after(std::uint64_t hash, const Key& key, time_point now,
+                                  duration max_age, const kith::version& after) const {
+    return find_if(hash, now, max_age, [&](const cell& seen) {
+      const bool covers = seen.version >= after && seen.version.epoch == after.epoch;
+      return covers && seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
+    });
   }
 
   /// What is kept of the key, whether it may be served or not; not counted as a look-up.
@@ -80,6 +84,18 @@ class near_cache final : public cell_store {
 
  private:
   using entry = entry_cell<K, V>;
+
+  template <class Matches>
+  [[nodiscard]] ref<V> find_if(std::uint64_t hash, time_point now, duration max_age,
+                               Matches&& matches) const {
+    guard::record* const reader = guard::of_this_thread();
+    if (reader == nullptr) return {};
+    guard_slot& slot = reader->choose();
+    const cell* seen = find_cell(hash, matches, now, max_age, *reader, slot);
+    if (seen == nullptr) return {};
+    return ref_access::announced<V>(static_cast<const entry&>(*seen), slot,
+                                    &slot != &reader->passing);
+  }
 };
 
 }  // namespace kith::near

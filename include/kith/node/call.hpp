@@ -9,6 +9,7 @@
 #include <kith/error.hpp>
 #include <kith/near/cell.hpp>
 #include <kith/options.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/store/handle.hpp>
 #include <kith/wire/data_messages.hpp>
 
@@ -75,6 +76,9 @@ struct cache_binding {
   /// which change nothing else here.
   mutable std::atomic<std::uint64_t> writes{0};
   mutable std::atomic<std::uint64_t> writes_failed{0};
+  /// What listeners of this member want to hear of what it owns.
+  std::shared_ptr<replica::watch_level> watched =
+      std::make_shared<replica::watch_level>(replica::watching::nothing);
 
   void count_write(bool failed) const {
     (failed ? writes_failed : writes).fetch_add(1, std::memory_order_relaxed);
@@ -83,6 +87,9 @@ struct cache_binding {
     return static_cast<cache_id>(id.load(std::memory_order_acquire));
   }
 };
+
+/// Whether a call may be cancelled that may have had an effect already.
+enum class cancelling : std::uint8_t { always, without_effect };
 
 /// scan: not asked of an owner, and answered at once.
 enum class call_kind : std::uint8_t { get, mutate, count, scan };
@@ -116,6 +123,8 @@ struct call {
   duration timeout{};
   time_point deadline = never;
   completion* done = nullptr;
+  /// By which it may be cancelled; 0: it may not. No two calls of a process have the same.
+  std::uint64_t cancel_id = 0;
   /// How many loaders, each waiting for the next, wait for this call.
   std::uint32_t depth = 0;
 
@@ -123,6 +132,8 @@ struct call {
   bool near = false;
   bool load = false;
   std::optional<duration> max_age;
+  /// What the answer must have seen; the oldest version asks for nothing.
+  kith::version after;
 
   // mutate
   wire::mutation mutation = wire::mutation::put;

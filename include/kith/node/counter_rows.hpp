@@ -112,6 +112,8 @@ inline constexpr counter_row<owner_side> owner_rows[] = {
      "wrong_epoch"},
     {&owner_side::not_fresh, {}, {}, {}, "not_fresh"},
     {&owner_side::strangers, {}, {}, {}, "stranger"},
+    {&owner_side::tokens_lost, {}, {}, {}, "token_lost"},
+    {&owner_side::tokens_early, {}, {}, {}, "token_early"},
     {&owner_side::sequence_exhausted, {}, {}, {}, "sequence_exhausted"},
     {&owner_side::overloaded, {}, {}, {}, "overloaded"},
     {&owner_side::epochs_ended,
@@ -182,6 +184,7 @@ inline constexpr counter_row<router_counters> call_rows[] = {
     {&router_counters::calls, "calls", "Calls that were not near hits.", {}, {}},
     {&router_counters::retries, "call_retries", "Calls asked again.", {}, {}},
     {&router_counters::timed_out, "calls_failed", "Calls that failed here.", "reason", "timed_out"},
+    {&router_counters::cancelled, {}, {}, {}, "cancelled"},
     {&router_counters::overloaded, {}, {}, {}, "overloaded"},
     {&router_counters::held_back,
      "calls_held_back",
@@ -190,6 +193,9 @@ inline constexpr counter_row<router_counters> call_rows[] = {
      {}},
     {&router_counters::late_replies, "late_replies", "Answers after their call had ended.", {}, {}},
     {&router_counters::ticket_loads, "ticket_loads", "Loads run here for the owner.", {}, {}},
+    {&router_counters::fallbacks, "processor_fallbacks",
+     "Processors run here because their owner does not know them.", "step", "run"},
+    {&router_counters::fallbacks_exhausted, {}, {}, {}, "given_up"},
 };
 static_assert(describes_all(call_rows));
 

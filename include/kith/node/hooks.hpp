@@ -7,6 +7,7 @@
 #include <kith/core/time.hpp>
 #include <kith/near/table.hpp>
 #include <kith/node/call.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/stats.hpp>
 
@@ -26,6 +27,11 @@ class cache_hooks {
   virtual void visit_stats(const metric_visitor& visit) const = 0;
   virtual replica::load_result load(byte_view key) noexcept = 0;
   virtual replica::processor_result process(const replica::run_processor& job) noexcept = 0;
+  /// Queues the change for its listeners. With the lane's lock held, so that they hear of a key's
+  /// changes in their order: it calls nobody.
+  virtual void note_change(const replica::change_notice&) {}
+  /// Has the listeners told of what is queued, elsewhere.
+  virtual void tell_listeners() {}
   /// Null when the cache keeps no near entries.
   virtual near::table* near_table() = 0;
 };

@@ -25,7 +25,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   if (known) note_epoch(from, calls_[at].what.partition, reply.epoch, out);
   const auto said = known ? judge(now, from, at, reply) : near::reply_verdict::retry;
   if (said == near::reply_verdict::retry) {
-    if (reply.status == wire::get_status::ticket) out.push_back(unused_ticket{from, reply.ticket});
+    if (reply.ticket != 0) out.push_back(unused_ticket{from, reply.ticket});
     if (known) try_later(now, at);
     return;
   }
@@ -33,6 +33,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
     return not_answered(now, at, reply, out, thrown);
   }
+  if (waiting.instead != nullptr) return process_here(at, reply, out);
   note_time(now, from, at, read_times_);
   outcome result;
   result.yes = reply.status == wire::get_status::hit;
@@ -82,6 +83,9 @@ inline void router::not_answered(time_point now, store::handle at, const wire::g
       return finish(at, std::move(failure), out);
     }
     case wire::get_status::overloaded: return finish(at, errc::overloaded, out);
+    case wire::get_status::lost_write: return finish(at, errc::lost_write, out);
+    case wire::get_status::unknown_version:
+      return finish(at, errc::invalid_argument, out, "after: the token names no write that was");
     case wire::get_status::ticket: break;
     case wire::get_status::hit:
     case wire::get_status::absent: return;
@@ -137,6 +141,9 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
       distrust(now, what);
       return finish(at, errc::timed_out, out);
     case wire::mutate_status::unknown_processor:
+      if (calls_[at].unanswered == 0 && what.mutation == wire::mutation::invoke) {
+        return fall_back(now, at, out);
+      }
       return refused(now, at, errc::unknown_processor, std::move(detail), out);
     case wire::mutate_status::processor_failed:
       return finish(at, errc::processor_failed, out, std::move(detail));
@@ -155,11 +162,13 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
       near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
     }
   }
+  const auto& instead = calls_[at].instead;
+  if (instead != nullptr && !applied) return fall_back(now, at, out);
   note_time(now, from, at, write_times_);
   outcome result;
   result.yes = applied;
   result.version = reply.version;
-  result.value = to_bytes(reply.result);
+  result.value = instead != nullptr ? std::move(instead->result) : to_bytes(reply.result);
   finish(at, std::move(result), out);
 }
 

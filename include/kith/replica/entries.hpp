@@ -8,12 +8,14 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/store/budget.hpp>
 #include <kith/store/handle.hpp>
 #include <kith/store/shard.hpp>
 #include <kith/store/sieve.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -65,6 +67,22 @@ class entries {
   void touch(store::handle at, kith::version now_at, time_point expires);
   void erase(store::handle at) { shard_.erase(at, unlinker{this}); }
 
+  /// Changes are noted in `to` while somebody watches the cache.
+  void report_to(std::vector<change_notice>& to) { notices_ = &to; }
+  [[nodiscard]] watching watched() const {
+    if (notices_ == nullptr || settings_.watched == nullptr) return watching::nothing;
+    return settings_.watched->load(std::memory_order_relaxed);
+  }
+  void note(entry_change what, std::uint64_t hash, byte_view key, const kith::version& at,
+            const bytes* value = nullptr);
+  /// All entries of the partition are about to be removed by the change `at`.
+  void note_clear(std::size_t slot, const kith::version& at);
+  /// The partition is this owner's from now on.
+  void note_arrival(partition_id partition) {
+    if (watched() == watching::nothing) return;
+    notices_->push_back({settings_.id, partition, std::nullopt, {}, {}, std::nullopt});
+  }
+
   /// Removes all entries of a partition. Returns how many there were.
   std::size_t drop(std::size_t slot);
   /// Expired ones that were not removed yet included.
@@ -105,6 +123,7 @@ class entries {
   struct unlinker {
     entries* of;
     void operator()(shard::entry_type& gone, store::removal cause) const {
+      of->note_departure(gone, cause);
       const store::handle at = gone.value().self;
       // An entry that the policy does not want leaves before it is in a list.
       if (cause != store::removal::replaced && at != store::no_handle) of->unlink(gone.hash(), at);
@@ -112,6 +131,15 @@ class entries {
   };
   void add(store::handle at, std::uint64_t hash);
   void unlink(std::uint64_t hash, store::handle at);
+  /// Of an entry that leaves by itself; who erases one notes that with the version of the change.
+  void note_departure(const shard::entry_type& gone, store::removal cause) {
+    const bool expired = cause == store::removal::expired;
+    if (!expired && cause != store::removal::evicted) return;
+    note(expired ? entry_change::expired : entry_change::evicted, gone.hash(), gone.key(),
+         gone.value().version);
+  }
+
+  std::vector<change_notice>* notices_ = nullptr;
   cache_settings settings_;
   std::uint32_t lanes_;
   shard shard_;
@@ -175,6 +203,21 @@ inline void entries::touch(store::handle at, kith::version now_at, time_point ex
   shard_[at].value().version = now_at;
   shard_.set_expires(at, expires);
   shard_.access(at);
+}
+
+inline void entries::note(entry_change what, std::uint64_t hash, byte_view key,
+                          const kith::version& at, const bytes* value) {
+  const watching level = watched();
+  if (level == watching::nothing) return;
+  notices_->push_back({settings_.id, partition_of(hash), what, to_bytes(key), at, std::nullopt});
+  if (value != nullptr && level == watching::values) notices_->back().value = *value;
+}
+
+inline void entries::note_clear(std::size_t slot, const kith::version& at) {
+  if (watched() == watching::nothing) return;
+  for (store::handle h = lists_[slot].first; h != store::no_handle; h = links_[h].next) {
+    note(entry_change::erased, shard_[h].hash(), shard_[h].key(), at);
+  }
 }
 
 inline std::size_t entries::drop(std::size_t slot) {

@@ -9,6 +9,7 @@
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/audience.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/replica/counters.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/replica/entries.hpp>
@@ -60,6 +61,8 @@ class holdings {
   /// Declared before what is charged to it.
   std::size_t pending_write_bytes = 0;
   busy_table busy;
+  /// For listeners in this process, since the driver took them last.
+  std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
   time_point coordinator_fresh = time_point::min();
   /// The installed view, and its members, sorted.
@@ -171,6 +174,7 @@ inline entries* holdings::find_cache(cache_id id) const {
 
 inline entries* holdings::add_cache(const cache_settings& settings) {
   caches_.push_back(std::make_unique<entries>(settings, options));
+  caches_.back()->report_to(notices);
   return cache_index_[settings.id] = caches_.back().get();
 }
 
@@ -185,10 +189,16 @@ inline entries* holdings::use_cache(cache_id id) {
 }
 
 inline void holdings::open_cache(const cache_settings& settings) {
-  if (entries* known = find_cache(settings.id)) {
+  entries* known = find_cache(settings.id);
+  const bool again = known != nullptr && known->settings().watched != nullptr;
+  if (known != nullptr) {
     known->configure(settings);
   } else {
-    add_cache(settings);
+    known = add_cache(settings);
+  }
+  // Listeners may have come with it from another identity of this member.
+  for (const owned_partition& each : partitions_) {
+    if (each.owned && !again) known->note_arrival(each.id);
   }
 }
 

@@ -117,6 +117,19 @@ struct write_outcome {
   return done;
 }
 
+/// Tells listeners of a write that was applied. An erase of what was absent changed no entry.
+inline void note_write(const key_write& write, const write_outcome& done, entries& in) {
+  if (!done.changed || in.watched() == watching::nothing) return;
+  const wire::mutate& message = write.message;
+  if (const entries::found now = in.peek(write.now, write.hash, message.key)) {
+    const bool touched = message.kind == wire::mutation::touch;
+    in.note(touched ? entry_change::touched : entry_change::put, write.hash, message.key,
+            write.next, &now->value().value);
+  } else if (done.answer.existed) {
+    in.note(entry_change::erased, write.hash, message.key, write.next);
+  }
+}
+
 /// Applies put, put_if_absent, compare_and_put, erase, erase_if_version, add or touch.
 [[nodiscard]] inline write_outcome apply_write(const key_write& write, entries& in) {
   const wire::mutate& message = write.message;

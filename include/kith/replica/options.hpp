@@ -5,10 +5,12 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
+#include <kith/replica/change_notice.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -80,6 +82,8 @@ struct cache_settings {
   duration max_staleness = std::chrono::seconds{3};
   /// This member can load absent keys itself.
   bool has_loader = false;
+  /// What this member's listeners want to hear; null: there are none.
+  std::shared_ptr<const watch_level> watched;
 };
 
 }  // namespace kith::replica

@@ -50,6 +50,8 @@ class reads {
   void on_timeout(time_point now, outbox& out);
 
  private:
+  /// Why this owner cannot answer a read that must have seen `after`; absent: it can.
+  std::optional<wire::get_status> behind(const owned_partition& in, const version& after);
   void serve(time_point now, owned_partition& in, const reader& who, const key_view& key,
              bool load_absent, outbox& out);
   void join_load(time_point now, owned_partition& in, const reader& who, const key_view& key,
@@ -80,10 +82,22 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
     case admission::retry: return refuse(*in, who, wire::get_status::retry, out), true;
     case admission::serve: break;
   }
+  if (const auto why = behind(*in, message.after)) return refuse(*in, who, *why, out), true;
   // Before the read: what happens between the two must reach the reader.
   if (who.near) who.sid = held_.audience.subscribe(now, from, in->slot);
   serve(now, *in, who, {message.cache, hash, message.key}, message.load, out);
   return true;
+}
+
+/// An epoch begins with nothing: what was written in an earlier one is lost.
+inline std::optional<wire::get_status> reads::behind(const owned_partition& in,
+                                                     const version& after) {
+  if (after == version{}) return std::nullopt;
+  if (after.epoch < in.epoch) return ++held_.counters.tokens_lost, wire::get_status::lost_write;
+  // Others know of that epoch already: this member will soon.
+  if (after.epoch > in.epoch) return ++held_.counters.tokens_early, wire::get_status::retry;
+  if (after.seq > in.seq) return wire::get_status::unknown_version;
+  return std::nullopt;
 }
 
 inline bool reads::on_count(time_point now, const member_id& from, std::uint64_t rid,
@@ -228,6 +242,7 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
     return std::nullopt;
   }
   if (busy_key* running = held_.busy.find(done.at.cache, done.at.key)) running->outrun = true;
+  cache->note(entry_change::loaded, done.at.hash, done.at.key, taken, &brought->value);
   held_.commit(now, in, view_of(done.at), out);
   ++held_.counters.loads_stored;
   return taken;

@@ -166,14 +166,18 @@ inline void writes::enqueue_or_run(time_point now, owned_partition& in, const me
 inline void writes::run(time_point now, owned_partition& in, const member_id& from,
                         std::uint64_t hash, const wire::mutate& message, outbox& out) {
   entries& cache = *held_.use_cache(message.cache);
-  write_outcome done = apply_write({now, hash, message, in.next()}, cache);
+  const key_write target{now, hash, message, in.next()};
+  write_outcome done = apply_write(target, cache);
+  note_write(target, done, cache);
   if (done.changed) held_.commit(now, in, {message.cache, hash, message.key}, out);
   settle(in, {from, message.operation}, std::move(done.answer), out);
 }
 
 inline void writes::clear(time_point now, owned_partition& in, const caller& who, cache_id cache,
                           outbox& out) {
-  const bool existed = held_.use_cache(cache)->drop(in.slot) > 0;
+  entries& all = *held_.use_cache(cache);
+  all.note_clear(in.slot, in.next());
+  const bool existed = all.drop(in.slot) > 0;
   held_.commit_clear(now, in, cache, out);
   settle(in, who, {wire::mutate_status::applied, in.newest(), existed, {}}, out);
 }
@@ -283,6 +287,7 @@ inline mutation_answer writes::apply_processed(time_point now, owned_partition& 
       outcome.answer.status = wire::mutate_status::applied;
       break;
   }
+  note_write(target, outcome, cache);
   if (outcome.changed) held_.commit(now, in, {message.cache, write.hash, message.key}, out);
   if (outcome.answer.status == wire::mutate_status::applied) {
     outcome.answer.result = std::move(done.result);

@@ -114,6 +114,7 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("owner_hits", [](const lane& l) { return l.owned().counters().hits; });
   sum("owner_not_fresh", [](const lane& l) { return l.owned().counters().not_fresh; });
   sum("wrong_epoch", [](const lane& l) { return l.owned().counters().wrong_epoch; });
+  sum("tokens_lost", [](const lane& l) { return l.owned().counters().tokens_lost; });
   sum("operations_deduplicated",
       [](const lane& l) { return l.owned().counters().retries_answered; });
   sum("tickets_returned", [](const lane& l) { return l.owned().counters().tickets_returned; });
@@ -128,6 +129,7 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("overflows_collapsed",
       [](const lane& l) { return l.owned().counters().overflows_collapsed; });
   sum("late_waiters", [](const lane& l) { return l.owned().counters().late_waiters; });
+  sum("fallbacks", [](const lane& l) { return l.calls().counters().fallbacks; });
   sum("call_retries", [](const lane& l) { return l.calls().counters().retries; });
   sum("calls_timed_out", [](const lane& l) { return l.calls().counters().timed_out; });
   const auto& views = of.control().membership().counters();

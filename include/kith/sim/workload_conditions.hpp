@@ -1,9 +1,8 @@
-// The clients' conditional writes, removals, processors and reads of what is not there
-// (workload.hpp).
+// The clients' conditional writes, removals, processors, reads of what is not there and reads
+// behind causal tokens (workload.hpp).
 #pragma once
 
 #include <kith/codec_boost.hpp>
-#include <kith/handle/entry.hpp>
 #include <kith/sim/workload.hpp>
 
 #include <cstdint>
@@ -164,9 +163,33 @@ inline void workload::read_absent_row(std::size_t member, std::shared_ptr<handle
                        });
 }
 
+/// A read behind the newest write of a key, whichever client's and member's that was.
+inline void workload::read_after(std::size_t member, std::shared_ptr<handles> with) {
+  const auto key = static_cast<std::uint32_t>(behind_.below(options_.keys));
+  const std::optional<causal_token> after = causal_.token_of(key);
+  if (!after) return read(member, with, key);
+  record op = begin(operation_kind::read, member, *with, key);
+  with->registers.async_get(
+      key, {.after = after},
+      [this, member, with, op, after](error_code code, ref<std::int64_t> found) mutable {
+        op.yes = static_cast<bool>(found);
+        op.version = found.version();
+        op.value = found ? *found : 0;
+        end(op, code);
+        register_values_.told(op);
+        checker_.check(op);
+        host& reader = cluster_.host(member);
+        const bool same = reader.running() && reader.control().self() == op.as;
+        causal_.told(op, *after, code,
+                     same ? checker_.epoch_at(member, op.key) : std::nullopt);
+        later(member, with);
+      });
+}
+
 /// An addition by a processor: its sums and those of add are of one sequence.
 inline void workload::invoke(std::size_t member, std::shared_ptr<handles> with,
                              std::uint32_t key) {
+  if (!knows_addition(member)) return add(member, with, key);
   record op = begin(operation_kind::add, member, *with, key);
   checker_.invoked_add(key);
   const std::optional<epoch> before = checker_.epoch_at(member, key);

@@ -33,9 +33,13 @@ enum class get_status : std::uint8_t {
   overloaded,
   /// The owner has no loader: the caller runs its own and sends the result as a fill.
   ticket,
+  /// `after` is of an epoch whose writes this owner does not have.
+  lost_write,
+  /// `after` is of this epoch, and no write of it had that version yet.
+  unknown_version,
 };
 template <>
-inline constexpr get_status last_enumerator<get_status> = get_status::ticket;
+inline constexpr get_status last_enumerator<get_status> = get_status::unknown_version;
 
 struct get {
   static constexpr opcode code = opcode::get;
@@ -49,11 +53,13 @@ struct get {
   bool load = false;
   /// How many loaders, each waiting for the next, wait for this read.
   std::uint32_t depth = 0;
+  /// Answer with nothing older; the oldest version asks for nothing.
+  kith::version after = {};
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.epoch, self.cache, capped(self.key, limits::key_bytes), self.near, self.load,
-          self.depth);
+          self.depth, self.after);
   }
 };
 

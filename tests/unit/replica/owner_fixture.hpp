@@ -50,6 +50,7 @@ inline replica_options options_of_home() {
 struct asked {
   bool near = false;
   bool load = false;
+  version after = {};
 };
 struct change {
   /// 0: the next one.
@@ -97,6 +98,7 @@ struct owner {
     wire::get message;
     message.near = want.near;
     message.load = want.load;
+    message.after = want.after;
     message.epoch = term;
     message.cache = books;
     message.key = as_bytes(k);
