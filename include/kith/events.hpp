@@ -26,9 +26,10 @@ enum class entry_change : std::uint8_t {
   loaded,
   /// It has another time to live.
   touched,
-  /// By erase, erase_if_version, a processor or clear.
+  /// By erase, erase_if_version, a processor or clear, or by a refresh that found no such row.
   erased,
-  /// Its time was over. Told when it is removed, which is a little later.
+  /// Its time was over. Told when it is removed: a little later, or where values may be answered
+  /// beyond their end (loading_options), when that is over too.
   expired,
   /// It made room for others.
   evicted,

@@ -73,6 +73,31 @@ struct near_options {
   static constexpr duration least_staleness = std::chrono::seconds{2};
 };
 
+/// How loaded entries are renewed, and what is answered meanwhile or instead. All of it happens at
+/// the owner of a key, by the owner's options. Absent: off. See docs/loading.md.
+struct loading_options {
+  /// How long the owner remembers that the loader found nothing.
+  std::optional<duration> negative_ttl = std::nullopt;
+  /// The first read of an entry that was written so long ago gets the old value, and starts one
+  /// load in the cluster that replaces it. Below the time to live, or there is nothing to refresh.
+  std::optional<duration> refresh_after = std::nullopt;
+  /// For so long after its end a value is answered at once, while it is loaded anew.
+  std::optional<duration> stale_while_revalidate = std::nullopt;
+  /// For so long after its end a value is answered if loading it anew fails.
+  std::optional<duration> stale_if_error = std::nullopt;
+  /// A read that waited so long for a load gets the value whose time is over, if there is one that
+  /// the two above allow. The load goes on.
+  std::optional<duration> soft_timeout = std::nullopt;
+  /// A read that waited so long gets errc::load_failed, unless there is a value as above. The load
+  /// goes on. Absent: 30 seconds, and then nobody believes in the load any more.
+  std::optional<duration> hard_timeout = std::nullopt;
+  /// Reads near the end of an entry refresh it at random, the more likely the longer its load took:
+  /// 1 is the best guess, more is earlier (XFetch's beta). Above 0, at most 16.
+  std::optional<double> early_refresh = std::nullopt;
+  /// Keys that one call of `load_many` gets at most. At least 1.
+  std::uint32_t load_many_max = 256;
+};
+
 template <class Key, class Value>
 struct cache_options {
   near_options near = {};
@@ -83,8 +108,21 @@ struct cache_options {
   int backups = 0;
   /// How long an entry lives after it was put; absent: until it is evicted or erased.
   std::optional<duration> ttl = std::nullopt;
+  /// Entries live up to this much shorter than `ttl`, each by its own part, so that what was
+  /// written together does not end together. Not above `ttl`.
+  std::optional<duration> ttl_jitter = std::nullopt;
+  /// An entry ends when nobody read or wrote it for so long. Reads count at its owner, so a near
+  /// copy lives at most half as long.
+  std::optional<duration> idle = std::nullopt;
+  /// How long one entry lives, from its key and its value, where it is put or loaded without a time
+  /// to live of its own; absent: `ttl`. Runs at the member that puts or loads.
+  std::function<std::optional<duration>(const Key&, const Value&)> expiry = {};
   /// Runs at the owner for an absent key, once in the cluster for all who ask meanwhile.
   loader<Key, Value> load = {};
+  /// The same for many keys: what a get_many finds absent at one owner goes to one call. It loads
+  /// single keys too where there is no `load`.
+  bulk_loader<Key, Value> load_many = {};
+  loading_options loading = {};
   /// A number that grows whenever the stored form of Key or Value changes.
   std::uint32_t schema = 0;
   /// How long a call may take, retries included.
@@ -100,7 +138,8 @@ struct call_options {
 
 struct get_options {
   kith::read read = kith::read::near;
-  /// No near hit older than this; absent: the cache's `near.max_staleness`.
+  /// No near hit older than this, and no value so long after its end (loading_options); absent: the
+  /// cache's `near.max_staleness`, and what its owner allows.
   std::optional<duration> max_age = std::nullopt;
   /// Nothing older than the write that this names (cache::token). A near hit that may be older is
   /// passed over for the owner. errc::lost_write where the write was lost with its owner;

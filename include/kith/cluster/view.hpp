@@ -74,12 +74,16 @@ struct change_plan {
 [[nodiscard]] view make_first_view(view_key key, std::vector<member_record> members);
 
 /// Can one life of a member hold `next` after `mine`? Within a line of views no partition's epoch
-/// ever falls; where one does, `next` is of a cluster that this life was never in.
+/// ever falls, and a cache keeps its number, by which this life knows it; where it is otherwise,
+/// `next` is of a cluster that this life was never in.
 [[nodiscard]] inline bool may_follow(const view& mine, const view& next) {
   for (std::size_t p = 0; p < partition_count; ++p) {
     if (next.rows[p].epoch < mine.rows[p].epoch) return false;
   }
-  return true;
+  return std::ranges::all_of(mine.caches, [&](const cache_record& cache) {
+    const cache_record* known = next.find_cache(cache.name);
+    return known != nullptr && known->id == cache.id;
+  });
 }
 
 // --- implementation ---

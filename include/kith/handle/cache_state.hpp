@@ -16,6 +16,7 @@
 #include <kith/handle/explanation.hpp>
 #include <kith/handle/operation.hpp>
 #include <kith/handle/port.hpp>
+#include <kith/loader.hpp>
 #include <kith/near/near_cache.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
@@ -23,6 +24,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -34,7 +36,7 @@
 #include <typeindex>
 #include <unordered_map>
 #include <utility>
-#include <variant>
+#include <vector>
 
 namespace kith::handle {
 
@@ -75,7 +77,8 @@ class cache_state final : public node::cache_hooks {
     binding_->name = std::move(name);
     binding_->max_staleness = options_.near.max_staleness;
     binding_->near_enabled = options_.near.enabled;
-    binding_->has_loader = static_cast<bool>(options_.load);
+    binding_->has_loader = options_.load || options_.load_many;
+    binding_->ttl = options_.ttl;
     // The gates are the member's: the near cache keeps the port alive through this state.
     near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());
   }
@@ -113,6 +116,10 @@ class cache_state final : public node::cache_hooks {
   /// that the get leads.
   error_code take_value(node::outcome& result, ref<Value>& value);
 
+  /// The time to live of one entry by the options' `expiry`, for a call that puts `value` and has
+  /// none of its own. Throws what the user's function does.
+  void set_expiry(node::call& put, const Value& value) const;
+
   /// An entry that was read here is of other types.
   void count_unreadable() { counters_.failed.fetch_add(1, std::memory_order_relaxed); }
 
@@ -124,6 +131,10 @@ class cache_state final : public node::cache_hooks {
     kith::visit_stats(stats(), binding_->name, visit);
   }
   replica::load_result load(byte_view key) noexcept override;
+  std::vector<replica::load_result> load_many(const std::vector<bytes>& keys) noexcept override;
+  [[nodiscard]] std::size_t load_many_max() const override {
+    return options_.load_many ? options_.loading.load_many_max : 0;
+  }
   replica::processor_result process(const replica::run_processor& job) noexcept override;
   /// See cache::listen_local. `self` is this.
   [[nodiscard]] subscription listen(entry_listener<Key, Value> listener,
@@ -141,6 +152,9 @@ class cache_state final : public node::cache_hooks {
   }
   error_code decode_value(node::outcome& result, ref<Value>& value);
   void count_read(const node::outcome& result, bool failed);
+  [[nodiscard]] std::optional<duration> expiry_of(const Key& key, const Value& value) const;
+  [[nodiscard]] std::vector<replica::load_result> rows_of(const std::vector<bytes>& keys) const;
+  [[nodiscard]] replica::load_result encode_loaded(const Key& key, loaded_value<Value> row) const;
 
   std::shared_ptr<port> port_;
   const options_type options_;
@@ -330,37 +344,6 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
 }
 
 template <class Key, class Value>
-replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
-  counters_.loads_here.fetch_add(1, std::memory_order_relaxed);
-  const time_point began = port_->now();
-  replica::load_result result = run_loader(key);
-  record_time(counters_.load_times, began);
-  if (std::holds_alternative<replica::load_failure>(result)) {
-    counters_.loads_failed.fetch_add(1, std::memory_order_relaxed);
-  }
-  return result;
-}
-
-template <class Key, class Value>
-replica::load_result cache_state<Key, Value>::run_loader(byte_view key) noexcept {
-  try {
-    const std::optional<Key> typed = kith::decode<Key>(key);
-    if (!typed) return replica::load_failure{"the key is not of the cache's type"};
-    const std::optional<Value> value = options_.load(*typed);
-    if (!value) return replica::not_found{};
-    bytes encoded = kith::encode(*value);
-    if (encoded.size() > wire::limits::value_bytes) {
-      return replica::load_failure{"the loaded value is too long"};
-    }
-    return replica::loaded{std::move(encoded), std::nullopt};
-  } catch (const std::exception& thrown) {
-    return replica::load_failure{thrown.what(), std::current_exception()};
-  } catch (...) {
-    return replica::load_failure{"the loader threw", std::current_exception()};
-  }
-}
-
-template <class Key, class Value>
 subscription cache_state<Key, Value>::listen(entry_listener<Key, Value> listener,
                                              const std::shared_ptr<cache_state>& self) {
   if (!listener.changed) throw error{errc::invalid_argument, "changed: there is no function"};
@@ -448,3 +431,5 @@ replica::processor_result cache_state<Key, Value>::run_processor(
 }
 
 }  // namespace kith::handle
+
+#include <kith/handle/cache_loads.hpp>

@@ -41,6 +41,7 @@ template <class Key, class Value>
   what.value = kith::encode(value);
   if (what.value.size() > wire::limits::value_bytes) throw error{errc::too_large, "the value"};
   set_ttl(what, how);
+  if (!how.ttl) state.set_expiry(what, value);
   return what;
 }
 template <class Key, class Value>

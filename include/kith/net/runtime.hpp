@@ -31,6 +31,7 @@
 #include <kith/net/handler_queue.hpp>
 #include <kith/net/io_threads.hpp>
 #include <kith/net/links.hpp>
+#include <kith/net/load_gathering.hpp>
 #include <kith/net/listener.hpp>
 #include <kith/net/log_sink.hpp>
 #include <kith/net/runtime_counters.hpp>
@@ -209,6 +210,9 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
       KITH_EXCLUDES(hooks_mutex_);
   static void refuse(node::call&& what, errc why);
   static touched& read_here();
+  /// The loads that this thread gathers.
+  static load_gathering& loads_here();
+  void post_gathered_loads();
 
   // runtime_requests.hpp: messages of other members' lanes.
   enum class admission : std::uint8_t { now, parked, refused };

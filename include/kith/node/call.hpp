@@ -79,6 +79,8 @@ struct cache_binding {
   /// What listeners of this member want to hear of what it owns.
   std::shared_ptr<replica::watch_level> watched =
       std::make_shared<replica::watch_level>(replica::watching::nothing);
+  /// What the members agreed on, for owners that never opened the cache.
+  std::optional<duration> ttl;
 
   void count_write(bool failed) const {
     (failed ? writes_failed : writes).fetch_add(1, std::memory_order_relaxed);

@@ -386,16 +386,7 @@ inline void lane::on_processor_done(time_point now, const replica::processor_tic
 
 inline void lane::on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
                                  outbox& out) {
-  outcome failure;
-  std::optional<bytes> value;
-  if (auto* found = std::get_if<replica::loaded>(&loaded)) {
-    value = std::move(found->value);
-  } else if (auto* failed = std::get_if<replica::load_failure>(&loaded)) {
-    failure.error = errc::load_failed;
-    failure.detail = std::move(failed->text);
-    failure.thrown = std::move(failed->thrown);
-  }
-  router_.on_loaded_here(now, rid, std::move(value), std::move(failure), from_router_);
+  router_.on_loaded_here(now, rid, std::move(loaded), from_router_);
   run(now, out);
 }
 

@@ -80,10 +80,9 @@ class router {
   void on_refused(time_point now, near::refuse&& refused, outbox& out);
   /// The get `rid` has to begin again: its leader's result is not for it, or its fill was dropped.
   void on_reissue(time_point now, std::uint64_t rid, outbox& out);
-  /// The result of load_here: the value's bytes, or nothing; `failure` names why the loader failed.
-  void on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
-                      outcome&& failure, outbox& out);
-
+  /// The result of load_here.
+  void on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
+                      outbox& out);
   /// The result of process_here.
   void on_processed_here(time_point now, std::uint64_t rid, replica::processor_result&& result,
                          outbox& out);
@@ -135,6 +134,7 @@ class router {
                     const std::exception_ptr& thrown = nullptr);
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
                                           const wire::get_reply& reply);
+  void load_anew(time_point now, const call& asked, std::uint64_t ticket, outbox& out);
   void drop_fill(store::handle at);
   void fall_back(time_point now, store::handle at, outbox& out);
   void process_here(store::handle at, const wire::get_reply& reply, outbox& out);

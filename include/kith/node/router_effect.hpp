@@ -40,6 +40,8 @@ struct router_counters {
   std::uint64_t held_back = 0;
   std::uint64_t late_replies = 0;
   std::uint64_t ticket_loads = 0;
+  /// Of those, the ones for which nobody waited.
+  std::uint64_t ticket_refreshes = 0;
   /// Runs of processors here because their owner did not know them, and calls that gave up.
   std::uint64_t fallbacks = 0;
   std::uint64_t fallbacks_exhausted = 0;

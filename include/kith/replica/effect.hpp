@@ -86,10 +86,13 @@ using outbox = std::vector<effect>;
 /// What a loader brought.
 struct loaded {
   bytes value;
-  /// Absent: the cache's default.
+  /// Absent: the cache's default. Zero: it is answered, and not kept.
   std::optional<duration> ttl;
 };
-struct not_found {};
+struct not_found {
+  /// How long that is remembered; absent: as long as the cache says. Zero: not at all.
+  std::optional<duration> ttl = std::nullopt;
+};
 struct load_failure {
   std::string text;
   /// What the loader threw: for callers in its own process, the others get the text.

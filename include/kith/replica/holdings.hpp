@@ -7,6 +7,8 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/key_events.hpp>
 #include <kith/core/ordinal.hpp>
+#include <kith/core/random.hpp>
+#include <kith/core/stable_hash.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/audience.hpp>
 #include <kith/replica/change_notice.hpp>
@@ -65,6 +67,8 @@ class holdings {
   std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
   time_point coordinator_fresh = time_point::min();
+  /// Of the lane, and from its secret: other members' lanes draw otherwise.
+  random_source random;
   /// The installed view, and its members, sorted.
   std::optional<view_number> view;
   std::vector<member_id> members;
@@ -97,6 +101,8 @@ class holdings {
   /// The mutation with the version of.next() is done: it is numbered, told and remembered by loads.
   void commit(time_point now, owned_partition& of, const key_view& key, outbox& out);
   void commit_clear(time_point now, owned_partition& of, cache_id cache, outbox& out);
+  /// Entries that ended because nobody used them are mutations too: copies of them are dropped.
+  void commit_idle_ends(time_point now, entries& cache, outbox& out);
 
   [[nodiscard]] std::uint64_t next_number() { return ++numbers_; }
 
@@ -114,7 +120,10 @@ class holdings {
 // --- implementation ---
 
 inline holdings::holdings(const member_id& me, const replica_options& chosen)
-    : self{me}, options{chosen}, audience{options, counters} {
+    : self{me},
+      options{chosen},
+      audience{options, counters},
+      random{stable_hash_combine(options.salt, options.lane)} {
   KITH_ASSERT(options.lanes > 0 && partition_count % options.lanes == 0);
   KITH_ASSERT(options.lane < options.lanes);
   partitions_.resize(partition_count / options.lanes);
@@ -214,8 +223,19 @@ inline void holdings::number(time_point now, owned_partition& of, wire::invalida
 inline void holdings::commit(time_point now, owned_partition& of, const key_view& key,
                              outbox& out) {
   loads.outrun(key.cache, key.key);
+  if (entries* known = find_cache(key.cache)) known->forget_absent(now, key.hash, key.key);
   number(now, of, {{}, key.cache, false, key.hash}, out);
   events.record({now, key_event::write_applied, key.cache, of.id, key.hash, of.newest()});
+}
+
+/// No load has to be outrun: the entry was as good as gone before, and no value is older than that.
+inline void holdings::commit_idle_ends(time_point now, entries& cache, outbox& out) {
+  for (const entries::idle_end& gone : cache.take_idle_ends()) {
+    owned_partition& of = *partition(partition_of(gone.hash));
+    if (!of.owned || of.seq >= sequence_max) continue;
+    ++counters.idle_ends;
+    number(now, of, {{}, cache.settings().id, false, gone.hash}, out);
+  }
 }
 
 inline void holdings::commit_clear(time_point now, owned_partition& of, cache_id cache,

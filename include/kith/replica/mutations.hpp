@@ -45,17 +45,20 @@ struct write_outcome {
 
 /// The expiry of an entry that is written under `rule`. `old` is the entry before, if there was
 /// one.
-[[nodiscard]] inline time_point expiry_by(wire::ttl_rule rule, duration given, time_point now,
+[[nodiscard]] inline time_point expiry_by(wire::ttl_rule rule, const key_write& write,
                                           const entries& in, const entries::found& old) {
   switch (rule) {
-    case wire::ttl_rule::given: return expiry_after(now, given);
+    case wire::ttl_rule::given: return expiry_after(write.now, write.message.ttl);
     case wire::ttl_rule::unlimited: return never;
     case wire::ttl_rule::keep:
-      if (old) return old->expires();
+      if (old) return in.life_of(old).ends;
       break;
     case wire::ttl_rule::cache_default: break;
   }
-  return expiry_after(now, in.settings().ttl);
+  // Of the caller's cache, for an owner that never opened it.
+  const duration told = write.message.ttl;
+  if (!in.settings().ttl && told > duration::zero()) return expiry_after(write.now, told);
+  return in.default_end(write.now, write.hash, write.next);
 }
 
 /// A change of an entry that is not a new one keeps what remains of its life, unless the caller
@@ -75,7 +78,7 @@ struct write_outcome {
                                                wire::ttl_rule rule) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
   const bool existed{old};
-  const time_point expires = expiry_by(rule, write.message.ttl, write.now, in, old);
+  const time_point expires = expiry_by(rule, write, in, old);
   if (value.size() > wire::limits::value_bytes ||
       !in.put(write.now, write.hash, write.message.key, {std::move(value), write.next}, expires)) {
     return {{wire::mutate_status::too_large, {}, existed, {}}, false};
@@ -88,7 +91,8 @@ struct write_outcome {
 [[nodiscard]] inline write_outcome erase_value(const key_write& write, entries& in) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
   const bool existed{old};
-  if (old) in.erase(old.at);
+  // What is beyond its end goes too: nothing of the key may be answered any more.
+  in.forget(write.now, write.hash, write.message.key);
   return {{wire::mutate_status::applied, write.next, existed, {}}, true};
 }
 
@@ -96,8 +100,7 @@ struct write_outcome {
 [[nodiscard]] inline write_outcome touch_entry(const key_write& write, entries& in) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
   if (!old) return refused_by(old);
-  in.touch(old.at, write.next,
-           expiry_by(write.message.rule, write.message.ttl, write.now, in, old));
+  in.touch(write.now, old.at, write.next, expiry_by(write.message.rule, write, in, old));
   return {{wire::mutate_status::applied, write.next, true, {}}, true};
 }
 

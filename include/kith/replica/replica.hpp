@@ -281,7 +281,10 @@ inline void replica::on_timeout(time_point now, outbox& out) {
                             out);
   reads_.on_timeout(now, out);
   writes_.on_timeout(now, out);
-  for (const auto& cache : held_.caches()) cache->expire(now, held_.options.expiry_work);
+  for (const auto& cache : held_.caches()) {
+    cache->expire(now, held_.options.expiry_work);
+    held_.commit_idle_ends(now, *cache, out);
+  }
 }
 
 inline time_point replica::next_timeout() const {
@@ -301,9 +304,7 @@ inline std::optional<local_read> replica::try_get(time_point now, partition_id p
   const auto found = known->find(now, hash, key);
   if (!found) return std::nullopt;
   ++held_.counters.hits;
-  local_read result{found->value().version, std::nullopt, found->value().value};
-  if (found->expires() < never) result.ttl_left = found->expires() - now;
-  return result;
+  return local_read{found->value().version, known->ttl_left(now, found), found->value().value};
 }
 
 inline std::optional<holding> replica::peek(time_point now, partition_id partition, cache_id cache,

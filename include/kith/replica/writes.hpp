@@ -15,6 +15,7 @@
 #include <kith/replica/reads.hpp>
 #include <kith/wire/data_messages.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -191,12 +192,16 @@ inline void writes::fill(time_point now, owned_partition& in, const caller& who,
                      waiting->at.cache == message.cache && equal(waiting->at.key, message.key);
   std::optional<version> taken;
   if (known) {
-    load_result result = not_found{};
+    std::optional<duration> ttl;
+    const entries& cache = *held_.use_cache(message.cache);
+    const bool told = message.rule == wire::ttl_rule::cache_default &&
+                      message.ttl > duration::zero() && !cache.settings().ttl;
+    if (told && message.kind == wire::mutation::fill) ttl = message.ttl;
+    if (message.rule == wire::ttl_rule::given) ttl = std::max(message.ttl, duration::zero());
+    if (message.rule == wire::ttl_rule::unlimited) ttl = duration::max();
+    load_result result = not_found{ttl};
     if (message.kind == wire::mutation::fill) {
-      loaded brought{to_bytes(message.value), std::nullopt};
-      if (message.rule == wire::ttl_rule::given) brought.ttl = message.ttl;
-      if (message.rule == wire::ttl_rule::unlimited) brought.ttl = duration::max();
-      result = std::move(brought);
+      result = loaded{to_bytes(message.value), ttl};
     } else if (!message.value.empty()) {
       result = load_failure{std::string{as_text(message.value)}};
     }

@@ -2,9 +2,12 @@
 // have a port.
 #pragma once
 
+#include <kith/core/assert.hpp>
+#include <kith/core/time.hpp>
 #include <kith/handle/state_table.hpp>
 #include <kith/sim/cluster.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -81,18 +84,22 @@ class cluster::member_port final : public handle::port {
   bool closed() const override { return closed_; }
 
  private:
-  /// Lets events happen until it is signalled.
+  /// Lets events happen until it is signalled. Every call ends by its own deadline: one that does
+  /// not is lost, and ends the run here, for it would not end otherwise.
   class pump final : public handle::waiter {
    public:
     explicit pump(cluster& in) : cluster_{in} {}
     void wait() override {
-      while (!signalled_ && cluster_.step()) {
-      }
+      const time_point lost = cluster_.time().now() + lost_after;
+      while (!signalled_ && cluster_.step()) KITH_ASSERT(cluster_.time().now() < lost);
       KITH_ASSERT(signalled_);
     }
     void signal() noexcept override { signalled_ = true; }
 
    private:
+    /// Longer than any call of a simulation and any standstill of its member.
+    static constexpr std::chrono::hours lost_after{1};
+
     cluster& cluster_;
     bool signalled_ = false;
   };

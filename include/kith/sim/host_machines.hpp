@@ -1,6 +1,8 @@
 // A host's machines: life and death, time, and what their effects mean (host.hpp).
 #pragma once
 
+#include <kith/core/assert.hpp>
+#include <kith/core/time.hpp>
 #include <kith/near/cell_store.hpp>
 #include <kith/node/batching.hpp>
 #include <kith/sim/host.hpp>
@@ -125,6 +127,8 @@ inline void host::arm() {
   time_point earliest = control().next_timeout();
   for (const time_point due : lanes_due_) earliest = std::min(earliest, due);
   if (earliest >= armed_for_ || earliest >= never) return;
+  // Before the zero of the host's clock there is nothing: on another clock it would wrap around.
+  KITH_ASSERT(earliest >= time_point{});
   armed_for_ = earliest;
   const time_point when = clock_.first(earliest) + options_.tick_delay();
   time_.at(when, [this, life = life_, earliest] {

@@ -53,13 +53,15 @@ struct get {
   bool load = false;
   /// How many loaders, each waiting for the next, wait for this read.
   std::uint32_t depth = 0;
+  /// How long after its end a value may be answered; absent: as long as the owner keeps it.
+  std::optional<duration> stale_max = std::nullopt;
   /// Answer with nothing older; the oldest version asks for nothing.
   kith::version after = {};
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.epoch, self.cache, capped(self.key, limits::key_bytes), self.near, self.load,
-          self.depth, self.after);
+          self.depth, self.stale_max, self.after);
   }
 };
 
@@ -81,7 +83,8 @@ struct get_reply {
   bool loaded = false;
   /// How long the entry lives from now on; absent: until it is evicted.
   std::optional<duration> ttl_left;
-  /// The generation that a ticket's fill must name.
+  /// The generation that a ticket's fill must name. Beside a value: the caller has its answer, and
+  /// is asked to load the key anew.
   std::uint64_t ticket = 0;
   /// The value; the loader's words where it failed.
   byte_view value;
@@ -105,9 +108,10 @@ enum class mutation : std::uint8_t {
   invoke,
   /// Removes every entry of the cache in the partition; `key` is empty.
   clear,
-  /// The result of a load that ran under a ticket: `expected_ticket` names it.
+  /// The result of a load that ran under a ticket: `ticket` names it. With a time to live of zero
+  /// it is for those who wait, and not kept.
   fill,
-  /// The same for a load that found nothing or failed.
+  /// The same for a load that found nothing, or failed with the words in `value`.
   fill_absent,
   /// Gives the entry, if there is one, a new time to live; its value stays.
   touch,
@@ -135,6 +139,8 @@ struct mutate {
   byte_view key;
   byte_view value;
   ttl_rule rule = ttl_rule::cache_default;
+  /// The given one; else the cache's default as the sender knows it, for an owner that does not, or
+  /// zero.
   duration ttl{};
   kith::version expected;
   std::uint64_t ticket = 0;

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+
 using namespace kith;
 using namespace kith::cluster;
 
@@ -54,6 +56,29 @@ TEST_CASE("view: a partition whose owner changes gets a new epoch, the others ke
   }
   CHECK(moved == change.rows.size());
   CHECK(moved <= partition_count / 3 + 1);
+}
+
+TEST_CASE("view: none follows in which an epoch falls or a cache has another number or none") {
+  const view mine = make_change(three(), {{view_number{2}, 9},
+                                          {},
+                                          {},
+                                          {{cache_id{1}, "books", {}}, {cache_id{2}, "tags", {}}}})
+                        .second;
+  const view later =
+      make_change(mine, {{view_number{3}, 9}, {}, {member(4)}, {{cache_id{3}, "users", {}}}})
+          .second;
+  CHECK(may_follow(mine, later));
+  const auto follows = [&](auto&& change) {
+    wire::view_body body = later;
+    change(body);
+    const auto other = make_view(body);
+    REQUIRE(other.has_value());
+    return may_follow(mine, *other);
+  };
+  CHECK(follows([](wire::view_body&) {}));
+  CHECK_FALSE(follows([](wire::view_body& b) { b.rows[0].epoch = {view_number{}, 9}; }));
+  CHECK_FALSE(follows([](wire::view_body& b) { std::swap(b.caches[0].id, b.caches[1].id); }));
+  CHECK_FALSE(follows([](wire::view_body& b) { b.caches.erase(b.caches.begin()); }));
 }
 
 TEST_CASE("view: a change that does not fit gives no view") {

@@ -30,6 +30,7 @@ const epoch term{view_number{1}};
 struct invoker {
   invoker() {
     binding->name = "words";
+    binding->ttl = 7s;
     binding->id.store(1);
     own(other, 1);
     node::call what;
@@ -152,6 +153,8 @@ TEST_CASE("fallback: an unknown processor runs here between a read and a conditi
   CHECK(put.expected == version{term, sequence{7}});
   CHECK(as_text(put.value) == "new");
   CHECK(put.rule == wire::ttl_rule::keep);
+  // The owner may never have opened the cache.
+  CHECK(put.ttl == 7s);
   CHECK(put.operation > first);
   CHECK(put.lowest_unsettled == put.operation);  // the owner may forget the invoke
   caller.answer(wire::mutate_status::applied, 8);

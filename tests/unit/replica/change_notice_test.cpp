@@ -16,12 +16,14 @@ namespace {
 using lines = std::vector<std::string>;
 
 struct watched_owner : owner {
-  explicit watched_owner(watching level = watching::values, std::uint64_t bytes = 4 << 20) {
+  explicit watched_owner(watching level = watching::values, std::uint64_t bytes = 4 << 20,
+                         const lifetime_settings& life = {}) {
     cache_settings settings;
     settings.id = books;
     settings.max_bytes = bytes;
     settings.has_loader = true;
     settings.watched = watched;
+    settings.life = life;
     machine.open_cache(settings);
     watched->store(level);
   }
@@ -108,6 +110,46 @@ TEST_CASE("change: entries that leave by themselves are told with their last ver
       told, [](const std::string& line) { return line.starts_with("evicted"); });
   CHECK(evicted > 0);
   CHECK(told.size() == 20 + static_cast<std::size_t>(evicted));
+}
+
+TEST_CASE("change: a value beyond its end has expired when nothing may be answered any more") {
+  const lifetime_settings life{.stale_if_error = 60s};
+  const change brief{.value = as_bytes("x"), .rule = wire::ttl_rule::given, .ttl = 1s};
+  watched_owner o{watching::values, 4 << 20, life};
+  o.mutate(anna, brief);
+  o.pass(2s);
+  CHECK(o.told() == lines{"put key 1 x"});
+  o.erase(anna);
+  CHECK(o.told() == lines{"expired key 1"});
+  o.mutate(anna, brief);
+  o.pass(2s);
+  o.put(anna, "y");
+  CHECK(o.told() == lines{"put key 3 x", "put key 4 y"});
+  o.mutate(anna, brief);
+  for (int i = 0; i < 64; ++i) o.pass(1s);
+  CHECK(o.told() == lines{"put key 5 x", "expired key 5"});
+}
+
+TEST_CASE("change: a refresh is told as a load and one whose row is gone as an erase") {
+  watched_owner o{watching::values, 4 << 20, {.refresh_after = 1s, .stale_if_error = 60s}};
+  o.put(anna, "old");
+  o.pass(2s);
+  o.load(anna);
+  o.machine.on_load_done(o.now, o.effects<run_load>().at(0).ticket, loaded{to_bytes("row"), 5s},
+                         o.out);
+  CHECK(o.told() == lines{"put key 1 old", "loaded key 2 row"});
+  o.clear();
+  o.pass(2s);
+  o.load(anna);
+  o.machine.on_load_done(o.now, o.effects<run_load>().at(0).ticket, not_found{}, o.out);
+  CHECK(o.told() == lines{"erased key 3"});
+
+  o.mutate(anna, {.value = as_bytes("x"), .rule = wire::ttl_rule::given, .ttl = 1s});
+  o.pass(2s);
+  o.clear();
+  o.load(anna);
+  o.machine.on_load_done(o.now, o.effects<run_load>().at(0).ticket, not_found{}, o.out);
+  CHECK(o.told() == lines{"put key 4 x", "expired key 4"});
 }
 
 TEST_CASE("change: a clear erases each entry with its own version") {
