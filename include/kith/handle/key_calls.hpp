@@ -10,8 +10,11 @@
 #include <kith/options.hpp>
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <typeindex>
 #include <utility>
+#include <vector>
 
 namespace kith::handle {
 
@@ -32,6 +35,21 @@ inline void set_ttl(node::call& what, const put_options& how) {
   what.ttl = *how.ttl;
 }
 
+[[nodiscard]] inline wire::tag tag_of(std::string_view name) {
+  if (name.empty() || name.size() > wire::limits::name_bytes) {
+    throw error{errc::invalid_argument, "tag: must have 1 to 128 bytes"};
+  }
+  return {stable_hash(as_bytes(name))};
+}
+
+/// The entry that `what` puts has these tags.
+inline void set_tags(node::call& what, const std::vector<std::string>& names) {
+  if (names.size() > wire::limits::tags) {
+    throw error{errc::invalid_argument, "tags: at most 16"};
+  }
+  for (const std::string& name : names) what.tags.push_back(tag_of(name));
+}
+
 /// put, put_if_absent, and with an expected version compare_and_put.
 template <class Key, class Value>
 [[nodiscard]] node::call put_call(const cache_state<Key, Value>& state, wire::mutation kind,
@@ -41,6 +59,7 @@ template <class Key, class Value>
   what.value = kith::encode(value);
   if (what.value.size() > wire::limits::value_bytes) throw error{errc::too_large, "the value"};
   set_ttl(what, how);
+  set_tags(what, how.tags);
   return what;
 }
 template <class Key, class Value>
@@ -55,6 +74,9 @@ template <class Key, class Value>
 template <class Key, class Value>
 [[nodiscard]] node::call touch_call(const cache_state<Key, Value>& state,
                                     const encoded_key<Key>& key, const put_options& how) {
+  if (!how.tags.empty()) {
+    throw error{errc::invalid_argument, "tags: touch leaves an entry its tags"};
+  }
   node::call what = state.make_mutation(wire::mutation::touch, key, how.timeout);
   set_ttl(what, how);
   return what;

@@ -216,6 +216,7 @@ inline wire::mutate mutate_message(const pending_call& waiting, epoch e,
   message.ticket = what.ticket;
   message.processor = as_bytes(what.processor);
   message.depth = what.depth;
+  message.tags = what.tags;
   return message;
 }
 

@@ -9,15 +9,18 @@
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/options.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/store/budget.hpp>
 #include <kith/store/handle.hpp>
 #include <kith/store/shard.hpp>
 #include <kith/store/sieve.hpp>
+#include <kith/store/tag_ends.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -29,6 +32,8 @@ struct stored {
   kith::version version;
   /// Where the entry is; no_handle until it has its place in the partition's list.
   store::handle self = store::no_handle;
+  /// Absent, and no more than a word, for the many that have none.
+  std::unique_ptr<const entry_tags> tags = nullptr;
 };
 
 /// The instant `ttl` from now; never, when it is absent or beyond all times.
@@ -50,24 +55,29 @@ class entries {
 
   /// For a reader: counts as a use.
   [[nodiscard]] found find(time_point now, std::uint64_t hash, byte_view key) {
-    return shard_.find(now, hash, key);
+    return living(shard_.find(now, hash, key));
   }
   [[nodiscard]] found peek(time_point now, std::uint64_t hash, byte_view key) {
-    return shard_.peek(now, hash, key);
+    return living(shard_.peek(now, hash, key));
   }
   [[nodiscard]] shard::found_const peek(time_point now, std::uint64_t hash, byte_view key) const {
-    return shard_.peek(now, hash, key);
+    const shard::found_const seen = shard_.peek(now, hash, key);
+    return seen && ended(seen->value()) ? shard::found_const{} : seen;
   }
 
-  /// False when the entry is larger than all the cache may hold: nothing was done.
-  bool put(time_point now, std::uint64_t hash, byte_view key, stored value, time_point expires);
+  /// False when the entry is larger than all the cache may hold: nothing was done. The entry has
+  /// `tags`; value.tags is set here.
+  bool put(time_point now, std::uint64_t hash, byte_view key, stored value, time_point expires,
+           std::span<const std::uint64_t> tags = {});
   /// The entry has another version and another end; it counts as used.
   void touch(store::handle at, kith::version now_at, time_point expires);
   void erase(store::handle at) { shard_.erase(at, unlinker{this}); }
 
   /// Removes all entries of a partition. Returns how many there were.
   std::size_t drop(std::size_t slot);
-  /// Expired ones that were not removed yet included.
+  /// Removes all entries that have the tag, those of the lane's other partitions too. O(1).
+  void end_tag(std::uint64_t tag) { tag_ends_.end(tag); }
+  /// Expired ones and those of ended tags that were not removed yet included.
   [[nodiscard]] std::size_t size(std::size_t slot) const { return lists_[slot].size; }
 
   /// `visit(byte_view key, const stored&)` for the entries in `slots_max` slots from `from` on,
@@ -77,7 +87,9 @@ class entries {
   [[nodiscard]] store::handle scan(time_point now, store::handle from, std::uint32_t slots_max,
                                    Visit&& visit) const {
     return shard_.scan(from, slots_max, [&](store::handle, const shard::entry_type& seen) {
-      if (!seen.expired(now)) visit(byte_view{seen.key()}, seen.value());
+      if (!seen.expired(now) && !ended(seen.value())) {
+        visit(byte_view{seen.key()}, seen.value());
+      }
     });
   }
 
@@ -108,11 +120,17 @@ class entries {
       if (cause != store::removal::replaced && at != store::no_handle) of->unlink(gone.hash(), at);
     }
   };
+  [[nodiscard]] bool ended(const stored& seen) const {
+    return seen.tags && tag_ends_.ended_since(seen.tags->tags, seen.tags->since);
+  }
+  /// Nothing, and the entry is removed, when a tag of it was ended.
+  [[nodiscard]] found living(found seen);
   void add(store::handle at, std::uint64_t hash);
   void unlink(std::uint64_t hash, store::handle at);
   cache_settings settings_;
   std::uint32_t lanes_;
   shard shard_;
+  store::tag_ends tag_ends_;
   /// Invariant: each entry of the shard is in the list of its partition.
   store::handle_map<link> links_;
   std::vector<list> lists_;
@@ -125,6 +143,7 @@ inline entries::entries(const cache_settings& settings, const replica_options& o
       lanes_{options.lanes},
       shard_{{settings.max_bytes, settings.max_entries, options.salt},
              std::make_unique<store::sieve>()},
+      tag_ends_{options.tags_kept},
       lists_(partition_count / options.lanes) {}
 
 inline void entries::configure(const cache_settings& settings) {
@@ -151,9 +170,20 @@ inline void entries::unlink(std::uint64_t hash, store::handle at) {
   --of.size;
 }
 
+inline auto entries::living(found seen) -> found {
+  if (!seen || !ended(seen->value())) return seen;
+  erase(seen.at);
+  return {};
+}
+
 inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stored value,
-                         time_point expires) {
-  const store::terms granted{store::charge_of({key.size(), value.value.size()}), expires};
+                         time_point expires, std::span<const std::uint64_t> tags) {
+  const store::terms granted{
+      store::charge_of({key.size(), value.value.size()}) + charge_of_tags(tags.size()), expires};
+  if (!tags.empty()) {
+    value.tags = std::make_unique<const entry_tags>(
+        entry_tags{{tags.begin(), tags.end()}, tag_ends_.count()});
+  }
   if (const found old = shard_.peek(now, hash, key)) {
     value.self = old->value().self;
     return shard_.assign(now, old.at, std::move(value), granted, unlinker{this}).outcome !=

@@ -91,7 +91,9 @@ class holdings {
 
   /// The mutation with the version of.next() is done: it is numbered, told and remembered by loads.
   void commit(time_point now, owned_partition& of, const key_view& key, outbox& out);
-  void commit_clear(time_point now, owned_partition& of, cache_id cache, outbox& out);
+  /// The same of a mutation of all entries of the cache, or of those with a tag, of hash `hash`.
+  void commit_many(time_point now, owned_partition& of, cache_id cache, wire::scope which,
+                   std::uint64_t hash, outbox& out);
 
   [[nodiscard]] std::uint64_t next_number() { return ++numbers_; }
 
@@ -202,16 +204,17 @@ inline void holdings::number(time_point now, owned_partition& of, wire::invalida
 inline void holdings::commit(time_point now, owned_partition& of, const key_view& key,
                              outbox& out) {
   loads.outrun(key.cache, key.key);
-  number(now, of, {{}, key.cache, false, key.hash}, out);
+  number(now, of, {{}, key.cache, wire::scope::key, key.hash}, out);
 }
 
-inline void holdings::commit_clear(time_point now, owned_partition& of, cache_id cache,
-                                   outbox& out) {
+/// Which tags a load will bring, and a processor's entry had, is not known here: all are outrun.
+inline void holdings::commit_many(time_point now, owned_partition& of, cache_id cache,
+                                  wire::scope which, std::uint64_t hash, outbox& out) {
   loads.outrun_all(of.id, cache);
   busy.for_each([&](busy_key& running) {
     if (running.at.partition == of.id && running.at.cache == cache) running.outrun = true;
   });
-  number(now, of, {{}, cache, true, 0}, out);
+  number(now, of, {{}, cache, which, hash}, out);
 }
 
 }  // namespace kith::replica

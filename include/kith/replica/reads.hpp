@@ -9,6 +9,7 @@
 #include <kith/replica/effect.hpp>
 #include <kith/replica/holdings.hpp>
 #include <kith/replica/load.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <algorithm>
@@ -117,6 +118,7 @@ inline void reads::serve(time_point now, owned_partition& in, const reader& who,
     return reply(in, who, answer, {}, out);
   }
   answer.version = found->value().version;
+  answer.tags = wire_tags(found->value().tags.get());
   if (found->expires() < never) answer.ttl_left = found->expires() - now;
   reply(in, who, answer, found->value().value, out);
 }
