@@ -71,6 +71,7 @@ TOP = {
     "fwd.hpp": "umbrella",
     "member.hpp": "facade",
     "member_port.hpp": "facade",
+    "member_stats.hpp": "facade",
     "prometheus.hpp": "facade",
     "cache.hpp": "cache",
     "codec_boost.hpp": "codec_boost",

@@ -64,7 +64,9 @@ def write_table(rows):
 
 
 def compiler():
-    chosen = os.environ.get("CXX", "g++").split()
+    # clang builds the simulator without optimisation in half the time of g++.
+    default = "clang++-19" if shutil.which("clang++-19") else "g++"
+    chosen = os.environ.get("CXX", default).split()
     return [*(["ccache"] if shutil.which("ccache") else []), *chosen]
 
 

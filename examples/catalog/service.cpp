@@ -85,7 +85,7 @@ void service::find(const std::string& name, const asio::any_io_executor& strand,
   const std::lock_guard lock{replica_->starting};
   const std::uint64_t before = replica_->packages.stats().near_hits;
   replica_->packages.async_get(name, asio::bind_executor(strand, std::move(finish)));
-  const kith::read_stats after = replica_->packages.stats();
+  const kith::cache_stats after = replica_->packages.stats();
   *near = after.near_hits != before;
   raise_to(counted_.oldest_near_ns, static_cast<std::uint64_t>(after.oldest_near_hit.count()));
 }

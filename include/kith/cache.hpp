@@ -18,8 +18,10 @@
 
 #include <kith/codec.hpp>
 #include <kith/handle/cache_state.hpp>
+#include <kith/handle/cache_stats.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
+#include <kith/stats.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -51,23 +53,6 @@ struct compared_put {
   /// The oldest version expects an absent key.
   version expected;
   Value value;
-};
-
-/// How this member's reads of one cache were answered since it was opened.
-struct read_stats {
-  std::uint64_t near_hits = 0;
-  /// Answered by the owner, which may be this member.
-  std::uint64_t owner_hits = 0;
-  /// Answered by a load that ran for this read, or that it shared.
-  std::uint64_t loaded = 0;
-  std::uint64_t absent = 0;
-  std::uint64_t failed = 0;
-  /// Loads that ran in this process, for whichever member asked.
-  std::uint64_t loads_here = 0;
-  /// No near hit was older than this.
-  duration oldest_near_hit{};
-  std::uint64_t near_entries = 0;
-  std::uint64_t near_bytes = 0;
 };
 
 template <class Key, class Value>
@@ -429,8 +414,21 @@ class cache {
   template <std::invocable<const Key&, const Value&, const version&> Visitor>
   std::uint64_t for_each_local(Visitor&& see) const;
 
-  /// This member's own counters; no message.
-  [[nodiscard]] read_stats stats() const;
+  /// What this member has counted of the cache and holds of it. No message.
+  ///
+  /// Cost: a few microseconds; the lanes' locks and the near cache's are held for a moment each.
+  [[nodiscard]] cache_stats stats() const { return state_->stats(); }
+  /// Calls `visit` once for each metric of it; see docs/operations.md.
+  void visit_stats(const metric_visitor& visit) const { state_->visit_stats(visit); }
+
+  /// What this member knows of the key: its partition and owner, the entry in the near cache, and
+  /// where this member owns it, the stored version and who may keep it too; the last events of the
+  /// key here. For people who ask why a read answered what it did; to_string() writes it in lines.
+  /// No message. The key's lane is locked for some microseconds.
+  template <key_like<Key> Lookup>
+  [[nodiscard]] explanation explain(const Lookup& key) const {
+    return state_->explain(encoded_key<Key>{key}, key);
+  }
 
   /// A handle to the cache `name` of the member behind `to`; see member::cache.
   static cache open(std::shared_ptr<handle::port> to, const std::string& name,

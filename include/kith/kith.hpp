@@ -9,6 +9,9 @@
 #include <kith/error.hpp>
 #include <kith/loader.hpp>
 #include <kith/member.hpp>
+#include <kith/member_stats.hpp>
 #include <kith/options.hpp>
+#include <kith/prometheus.hpp>
+#include <kith/stats.hpp>
 #include <kith/version.hpp>
 // IWYU pragma: end_exports

@@ -104,6 +104,13 @@ class member_port final : public handle::port {
     return std::make_unique<loader_waiter>(std::move(job));
   }
 
+  void read_lane(std::uint32_t index,
+                 const std::function<void(const node::lane&)>& visit) const override {
+    runtime_->read_lane(index, visit);
+  }
+  std::shared_ptr<const cluster::view> view() const override {
+    return runtime_->in_child() ? nullptr : runtime_->view();
+  }
   boost::asio::any_io_executor executor() override {
     return runtime_->handler_executor();
   }

@@ -33,9 +33,13 @@ TEST_CASE("outbox: control before data, data in order, large values last") {
   box.push(packet_of(opcode::invalidate, 3));
   box.push(packet_of(opcode::heartbeat, 4));
   box.push(packet_of(opcode::get_reply, 5));
+  CHECK(box.waiting_messages() == 5);
   kith::bytes written;
+  CHECK(box.gather(&cutter, written));
+  CHECK(box.waiting_messages() == 1);  // a part of the large one has left
   while (box.gather(&cutter, written)) {
   }
+  CHECK(box.waiting_messages() == 0);
   kith::wire::splitter receiver{1};
   CHECK(arrivals(receiver, written) == std::vector<std::uint64_t>{4, 2, 3, 5, 1});
   CHECK(box.empty());

@@ -197,6 +197,7 @@ int main(int argc, char** argv) {
     for (std::size_t i = 0; i < report.violations.size() && i < 10; ++i) {
       std::printf("  VIOLATION %s\n", report.violations[i].what.c_str());
     }
+    if (!report.explained.empty()) std::printf("  EXPLAINED\n%s", report.explained.c_str());
     std::printf("  replay: %s --seeds %" PRIu64 ":%" PRIu64 "%s\n", argv[0], seed, seed,
                 chosen.replay.c_str());
     std::fflush(stdout);

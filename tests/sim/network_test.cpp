@@ -163,12 +163,14 @@ TEST_CASE("network: of two overlapping losses, clogs and slow readers the end of
   CHECK(clogged.second.bytes_in == 3);
 
   pair slow;
-  slow.net.slow_reader(1, 2s);
-  slow.net.slow_reader(1, 3s);
-  slow.net.slow_reader(1, -3s);
+  slow.net.slow_reader(1, 2s, 10s);
+  slow.net.slow_reader(1, 3s, 1s);
+  slow.run();
   slow.net.send(slow.first.dialled, 0, bytes(3));
   slow.run();
   CHECK(slow.second.bytes_in == 0);
+  slow.time.run_until(slow.time.now() + 1500ms);
+  CHECK(slow.second.bytes_in == 3);
   CHECK(slow.net.counters().slow_chunks == 1);
 }
 
@@ -186,4 +188,14 @@ TEST_CASE("network: chunks of a heavy-tailed link are late, in order, and no lat
   light.net.options().heavy_links_per_mille = 0;
   for (int i = 0; i < 100; ++i) light.net.send(light.first.dialled, 0, bytes(1));
   CHECK(light.net.counters().tail_chunks == 0);
+}
+
+TEST_CASE("network: what gathered before a slow reader is read when it is slow no more") {
+  pair slow;
+  slow.net.slow_reader(1, 1s, 2s);
+  slow.net.send(slow.first.dialled, 0, bytes(100'000));
+  slow.run();
+  CHECK(slow.second.bytes_in == 0);
+  slow.time.run_until(slow.time.now() + 1500ms);
+  CHECK(slow.second.bytes_in == 100'000);
 }

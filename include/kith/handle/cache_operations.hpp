@@ -5,7 +5,6 @@
 #include <kith/cache.hpp>
 #include <kith/handle/open_cache.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -24,23 +23,6 @@ template <class Key, class Value>
 template <class Processor>
 void cache<Key, Value>::register_processor(const std::string& name) const {
   state_->register_processor(name, typeid(Processor), handle::run_processor<Key, Value, Processor>);
-}
-
-template <class Key, class Value>
-read_stats cache<Key, Value>::stats() const {
-  const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
-  const handle::read_counters& counted = state_->counters();
-  read_stats stats;
-  stats.near_hits = state_->near_cache().lookups().hits();
-  stats.owner_hits = read(counted.owner);
-  stats.loaded = read(counted.loaded);
-  stats.absent = read(counted.absent);
-  stats.failed = read(counted.failed);
-  stats.loads_here = read(counted.loads_here);
-  stats.oldest_near_hit = duration{read(counted.oldest_near_ns)};
-  stats.near_entries = state_->near_cache().size();
-  stats.near_bytes = state_->near_cache().bytes();
-  return stats;
 }
 
 }  // namespace kith

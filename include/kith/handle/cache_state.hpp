@@ -4,9 +4,13 @@
 #pragma once
 
 #include <kith/codec.hpp>
+#include <kith/core/histogram.hpp>
 #include <kith/core/mutex.hpp>
+#include <kith/core/time.hpp>
 #include <kith/error.hpp>
+#include <kith/handle/cache_stats.hpp>
 #include <kith/handle/entry.hpp>
+#include <kith/handle/explanation.hpp>
 #include <kith/handle/operation.hpp>
 #include <kith/handle/port.hpp>
 #include <kith/near/near_cache.hpp>
@@ -15,6 +19,7 @@
 #include <kith/replica/tags.hpp>
 #include <kith/store/budget.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -27,6 +32,7 @@
 #include <typeindex>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 
 namespace kith::handle {
 
@@ -39,9 +45,11 @@ struct read_counters {
   std::atomic<std::uint64_t> failed{0};
   /// Loads that ran in this process, for whomever.
   std::atomic<std::uint64_t> loads_here{0};
-  /// The highest age bound of a near hit: now minus the freshness it was served under. Hits read
-  /// it, and hardly ever write: what the others write must not be on its line.
-  alignas(64) std::atomic<std::int64_t> oldest_near_ns{0};
+  /// Of those that ended.
+  std::atomic<std::uint64_t> loads_failed{0};
+  single_writer_histogram<latency_scale> load_times;
+  /// Of processors that ran in this process.
+  single_writer_histogram<latency_scale> processor_times;
 };
 
 template <class Key, class Value>
@@ -69,7 +77,10 @@ class cache_state final : public node::cache_hooks {
 
   [[nodiscard]] const std::shared_ptr<node::cache_binding>& binding() const { return binding_; }
   [[nodiscard]] const near::near_cache<Key, Value>& near_cache() const { return *near_; }
-  [[nodiscard]] read_counters& counters() { return counters_; }
+  /// Takes each lane's lock and the near cache's for a moment.
+  [[nodiscard]] cache_stats stats() const;
+  template <class Lookup>
+  [[nodiscard]] explanation explain(const encoded_key<Key>& key, const Lookup& lookup) const;
 
   /// The near cache's answer, if it may be served. Throws as timeout_of.
   template <class Lookup>
@@ -96,11 +107,20 @@ class cache_state final : public node::cache_hooks {
   /// Throws kith::error(unknown_processor) for a type that was not registered here.
   [[nodiscard]] std::string processor_name(std::type_index type) const;
 
+  void visit_stats(const metric_visitor& visit) const override {
+    kith::visit_stats(stats(), binding_->name, visit);
+  }
   replica::load_result load(byte_view key) noexcept override;
   replica::processor_result process(const replica::run_processor& job) noexcept override;
   near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
 
  private:
+  replica::load_result run_loader(byte_view key) noexcept;
+  replica::processor_result run_processor(const replica::run_processor& job) noexcept;
+  void record_time(single_writer_histogram<latency_scale>& in, time_point since) const {
+    const auto took = std::max<duration::rep>((port_->now() - since).count(), 0);
+    in.record_shared(static_cast<std::uint64_t>(took));
+  }
   error_code decode_value(node::outcome& result, ref<Value>& value);
   void count_read(const node::outcome& result, bool failed);
 
@@ -127,21 +147,62 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
   if (!options_.near.enabled || how.read == kith::read::owner) return {};
   const time_point now = port_->now();
   const duration max_age = how.max_age.value_or(options_.near.max_staleness);
-  const time_point known = port_->gates().permit_for(partition_of(key.hash())).fresh;
-  ref<Value> found;
   if constexpr (std::is_arithmetic_v<Key>) {
     // A literal is an int: it must not be compared with a key of another sign.
-    found = near_->find(key.hash(), static_cast<Key>(lookup), now, max_age);
+    return near_->find(key.hash(), static_cast<Key>(lookup), now, max_age);
   } else {
-    found = near_->find(key.hash(), lookup, now, max_age);
+    return near_->find(key.hash(), lookup, now, max_age);
   }
-  if (!found) return found;
-  const std::int64_t age = (now - known).count();
-  std::int64_t oldest = counters_.oldest_near_ns.load(std::memory_order_relaxed);
-  while (age > oldest &&
-         !counters_.oldest_near_ns.compare_exchange_weak(oldest, age, std::memory_order_relaxed)) {
+}
+
+template <class Key, class Value>
+template <class Lookup>
+explanation cache_state<Key, Value>::explain(const encoded_key<Key>& key,
+                                             const Lookup& lookup) const {
+  std::optional<near::cell_store::sight> seen;
+  if constexpr (std::is_arithmetic_v<Key>) {
+    seen = near_->look(key.hash(), static_cast<Key>(lookup));
+  } else {
+    seen = near_->look(key.hash(), lookup);
   }
-  return found;
+  return explain_key(*port_, {binding_->current_id(), key.hash(), key.view()}, seen);
+}
+
+template <class Key, class Value>
+cache_stats cache_state<Key, Value>::stats() const {
+  const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
+  cache_stats now;
+  now.owner_hits = read(counters_.owner);
+  now.loaded = read(counters_.loaded);
+  now.absent = read(counters_.absent);
+  now.failed = read(counters_.failed);
+  now.loads_here = read(counters_.loads_here);
+  now.loads_failed = read(counters_.loads_failed);
+  counters_.load_times.add_to(now.load_times);
+  counters_.processor_times.add_to(now.processor_times);
+  now.writes = read(binding_->writes);
+  now.writes_failed = read(binding_->writes_failed);
+  const near::lookup_counters& lookups = near_->lookups();
+  now.near_ages = lookups.ages();
+  now.near_hits = now.near_ages.count();
+  now.oldest_near_hit = lookups.oldest();
+  now.near_absent = read(lookups.absent);
+  now.near_not_fresh = read(lookups.not_fresh);
+  now.near_suspect = read(lookups.suspect);
+  now.near_expired = read(lookups.expired);
+  now.near_entries = near_->size();
+  now.near_bytes = near_->bytes();
+  now.near_store = near_->engine_counters();
+  for (std::uint32_t lane = 0; lane < node::lane_count; ++lane) {
+    port_->read_lane(lane, [&](const node::lane& of) {
+      const replica::entries* owned = of.owned().cache(binding_->current_id());
+      if (owned == nullptr) return;
+      now.owned_entries += owned->size();
+      now.owned_bytes += owned->bytes_held();
+      add_counters(now.owned_store, owned->counters(), node::owned_store_rows);
+    });
+  }
+  return now;
 }
 
 template <class Key, class Value>
@@ -232,6 +293,17 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
 template <class Key, class Value>
 replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
   counters_.loads_here.fetch_add(1, std::memory_order_relaxed);
+  const time_point began = port_->now();
+  replica::load_result result = run_loader(key);
+  record_time(counters_.load_times, began);
+  if (std::holds_alternative<replica::load_failure>(result)) {
+    counters_.loads_failed.fetch_add(1, std::memory_order_relaxed);
+  }
+  return result;
+}
+
+template <class Key, class Value>
+replica::load_result cache_state<Key, Value>::run_loader(byte_view key) noexcept {
   try {
     const std::optional<Key> typed = kith::decode<Key>(key);
     if (!typed) return replica::load_failure{"the key is not of the cache's type"};
@@ -270,6 +342,15 @@ std::string cache_state<Key, Value>::processor_name(std::type_index type) const 
 
 template <class Key, class Value>
 replica::processor_result cache_state<Key, Value>::process(
+    const replica::run_processor& job) noexcept {
+  const time_point began = port_->now();
+  replica::processor_result result = run_processor(job);
+  record_time(counters_.processor_times, began);
+  return result;
+}
+
+template <class Key, class Value>
+replica::processor_result cache_state<Key, Value>::run_processor(
     const replica::run_processor& job) noexcept {
   try {
     processor run;

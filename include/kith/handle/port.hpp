@@ -2,12 +2,14 @@
 // virtual time (sim/). The one place where the typed face and the machines meet.
 #pragma once
 
+#include <kith/cluster/view.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/time.hpp>
 #include <kith/near/cell.hpp>
 #include <kith/near/gates.hpp>
 #include <kith/node/call.hpp>
 #include <kith/node/hooks.hpp>
+#include <kith/node/lane.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -52,6 +54,14 @@ class port {
       const std::string& name, std::type_index types,
       const std::function<std::shared_ptr<void>()>& make) = 0;
   virtual void end_opening(const std::string& name, bool agreed) = 0;
+
+  /// Shows lane `index` of node::lane_count with its lock held, if the member may still be asked.
+  /// `visit` is to be brief: calls wait meanwhile.
+  virtual void read_lane(std::uint32_t index,
+                         const std::function<void(const node::lane&)>& visit) const = 0;
+
+  /// Who owns what, as this member knows; null before the first view.
+  [[nodiscard]] virtual std::shared_ptr<const cluster::view> view() const = 0;
 
   /// A waiter for the calling thread. Throws kith::error(would_deadlock) on a thread that has to
   /// serve the call, and kith::error(closed) after a fork.

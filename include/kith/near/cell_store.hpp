@@ -70,7 +70,19 @@ class cell_store : public table {
   [[nodiscard]] store::counters engine_counters() const;
   [[nodiscard]] const lookup_counters& lookups() const { return lookups_; }
 
+  /// What is kept of a key, whether it may be served or not.
+  struct sight {
+    kith::version version;
+    time_point expires = never;
+    /// Of the present generation: a dead one waits to be reclaimed.
+    bool alive = false;
+  };
+
  protected:
+  /// Leaves no trace; the mutex is held.
+  template <class Matches>
+  [[nodiscard]] std::optional<sight> look_for(std::uint64_t hash, Matches&& matches) const;
+
   /// A cell that is visible, announced in `slot`; nullptr, with the reason counted, where there is
   /// none that may be served. Any thread, no lock.
   template <class Matches>
@@ -337,6 +349,16 @@ inline store::counters cell_store::engine_counters() const {
 }
 
 template <class Matches>
+std::optional<cell_store::sight> cell_store::look_for(std::uint64_t hash, Matches&& matches) const {
+  std::optional<sight> found;
+  const mutex_lock held{mutex_};
+  index_.for_each(hash, [&](const cell& seen) {
+    if (matches(seen)) found = {seen.version, seen.place.expires, visible(seen)};
+  });
+  return found;
+}
+
+template <class Matches>
 const cell* cell_store::find_cell(std::uint64_t hash, Matches&& matches, time_point now,
                                   duration max_age, guard::record& reader, guard_slot& slot) const {
   const partition_id p = partition_of(hash);
@@ -356,7 +378,7 @@ const cell* cell_store::find_cell(std::uint64_t hash, Matches&& matches, time_po
   const bool alive = visible(*seen);
   if (alive && now < seen->place.expires) {
     seen->mark_read();
-    lookups_.count_hit(reader.number);
+    lookups_.count_hit(reader.number, now - allowed.fresh);
     return seen;
   }
   guard::clear(slot);

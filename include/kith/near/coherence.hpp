@@ -146,6 +146,11 @@ class coherence {
     return std::min(lane_.next_beat, lane_.next_sweep);
   }
 
+  /// Remembers for who asks later what happened to the key.
+  void note(time_point now, key_event what, cache_id cache, std::uint64_t hash, version at) {
+    lane_.events.record({now, what, cache, partition_of(hash), hash, at});
+  }
+  [[nodiscard]] const key_events& events() const { return lane_.events; }
   [[nodiscard]] const coherence_counters& counters() const { return lane_.counters; }
   /// For tests and checkers.
   [[nodiscard]] const reader_stream& stream(partition_id p) const {
@@ -225,6 +230,7 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
   if (under_way != nullptr && may_join(now, read, *under_way)) {
     under_way->followers.push_back(read.rid);
     ++lane_.counters.joins;
+    note(now, key_event::fill_joined, read.cache, read.hash, {});
     return begin_result::joined;
   }
   if (lane_.fills.size() >= lane_.options.fills_max) {
@@ -244,6 +250,7 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
   lane_.fills.add(slot, std::move(led));
   freshness_.expect_entries(now, slot);
   ++lane_.counters.fills;
+  note(now, key_event::fill_begun, read.cache, read.hash, {});
   return begin_result::lead;
 }
 
@@ -322,6 +329,7 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
   if (!reply.cacheable) ++lane_.counters.refused_not_cacheable;
   const bool keep = reply.cacheable && may_install(*f);
   if (keep && reply.status == wire::get_status::hit) return reply_verdict::deliver_and_install;
+  if (!keep) note(now, key_event::fill_refused, f->cache, f->hash, f->answer);
   if (keep) serve_followers(*f, {}, out);
   end(*f, out);
   return reply_verdict::deliver;
@@ -387,6 +395,8 @@ inline bool coherence::install(time_point now, std::uint64_t rid, const counted_
   } else if (kept != nullptr) {
     kept->erase_older(f->hash, f->answer);
   }
+  note(now, stored ? key_event::fill_kept : key_event::fill_refused, f->cache, f->hash,
+       draft->version);
   if (current) serve_followers(*f, draft, out);
   end(*f, out);
   return stored;

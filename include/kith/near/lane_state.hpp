@@ -6,6 +6,7 @@
 
 #include <kith/core/assert.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/core/key_events.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/near/counters.hpp>
@@ -149,6 +150,7 @@ class lane_state {
   std::map<member_id, peer> peers;
   std::map<cache_id, attachment> tables;
   coherence_counters counters;
+  key_events events;
   time_point next_beat = never;
   time_point next_sweep = never;
   time_point next_pull = never_heard;
@@ -171,7 +173,9 @@ inline void lane_state::flush(time_point now, std::size_t slot) {
   const bool had = gate_array.entries(partition_at(slot)) > 0;
   gate_array.flush(partition_at(slot));
   ++counters.generation_flushes;
-  if (had) expect_dead(now);
+  if (!had) return;
+  expect_dead(now);
+  events.record({now, key_event::near_flushed, {}, partition_at(slot), {}, {}});
 }
 
 inline void lane_state::poison(fill& one, version at, coherence_counters& counted) {
@@ -193,6 +197,7 @@ inline void lane_state::clear(time_point now, std::size_t slot, cache_id cache, 
   }
   poison_cache(slot, cache, at);
   ++counters.clears_applied;
+  events.record({now, key_event::near_cleared, cache, partition_at(slot), {}, at});
 }
 
 /// The tags of what is under way are not known yet: none of it may be installed.
@@ -204,6 +209,7 @@ inline void lane_state::end_tag(time_point now, std::size_t slot, cache_id cache
   }
   poison_cache(slot, cache, at);
   ++counters.tags_ended;
+  events.record({now, key_event::near_tag_ended, cache, partition_at(slot), {}, at});
 }
 
 inline void lane_state::poison_cache(std::size_t slot, cache_id cache, version at) {

@@ -102,7 +102,11 @@ inline void listener::apply(time_point now, std::size_t slot, stream_number firs
   for (const wire::invalidation& one : entries.subspan(known)) {
     const version at{s.epoch, one.seq};
     switch (one.scope) {
-      case wire::scope::key: lane_.invalidate(one.cache, one.hash, at); break;
+      case wire::scope::key:
+        lane_.invalidate(one.cache, one.hash, at);
+        lane_.events.record({now, key_event::invalidated, one.cache, lane_.partition_at(slot),
+                             one.hash, at});
+        break;
       case wire::scope::cache: lane_.clear(now, slot, one.cache, at); break;
       case wire::scope::tag: lane_.end_tag(now, slot, one.cache, one.hash, at); break;
     }

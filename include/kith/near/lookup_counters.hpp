@@ -1,7 +1,14 @@
 // How near look-ups ended. A hit must not write a line that other readers write, so hits are
 // counted in cells, one a thread; what ends in a request to the owner can afford a shared counter.
+//
+// A hit is counted by its age bound: now minus the freshness under which it was served. So the
+// counts of the histogram are the number of hits too, and a hit costs one of them.
 #pragma once
 
+#include <kith/core/histogram.hpp>
+#include <kith/core/time.hpp>
+
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -12,19 +19,37 @@ namespace kith::near {
 class lookup_counters {
  public:
   /// `reader` is the number of the thread's guard record, which no other thread has meanwhile.
-  void count_hit(std::uint32_t reader) {
+  /// `age` is below 0 where the owner was heard of after the reader took the time.
+  void count_hit(std::uint32_t reader, duration age) {
+    const auto bound = static_cast<std::uint64_t>(std::max<duration::rep>(age.count(), 0));
     if (reader + 1 < own_cells) {
-      std::atomic<std::uint64_t>& mine = hits_[reader].value;
-      mine.store(mine.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      cell& mine = cells_[reader];
+      mine.ages.record(bound);
+      if (bound > mine.oldest.load(std::memory_order_relaxed)) {
+        mine.oldest.store(bound, std::memory_order_relaxed);
+      }
     } else {
-      hits_[own_cells - 1].value.fetch_add(1, std::memory_order_relaxed);
+      count_shared(bound);
     }
   }
 
   [[nodiscard]] std::uint64_t hits() const {
     std::uint64_t sum = 0;
-    for (const cell& one : hits_) sum += one.value.load(std::memory_order_relaxed);
+    for (const cell& one : cells_) sum += one.ages.count();
     return sum;
+  }
+  [[nodiscard]] age_histogram ages() const {
+    age_histogram sum;
+    for (const cell& one : cells_) one.ages.add_to(sum);
+    return sum;
+  }
+  /// No hit was older.
+  [[nodiscard]] duration oldest() const {
+    std::uint64_t most = 0;
+    for (const cell& one : cells_) {
+      most = std::max(most, one.oldest.load(std::memory_order_relaxed));
+    }
+    return duration{static_cast<duration::rep>(most)};
   }
 
   /// No entry that is alive.
@@ -39,12 +64,22 @@ class lookup_counters {
 
  private:
   struct alignas(64) cell {
-    std::atomic<std::uint64_t> value{0};
+    single_writer_histogram<age_scale> ages;
+    std::atomic<std::uint64_t> oldest{0};
   };
-  /// Threads with higher numbers share the last one.
+  /// Threads with higher numbers share the last one. 20 KB in all.
   static constexpr std::size_t own_cells = 32;
 
-  std::array<cell, own_cells> hits_{};
+  void count_shared(std::uint64_t bound) {
+    cell& all = cells_[own_cells - 1];
+    all.ages.record_shared(bound);
+    std::uint64_t seen = all.oldest.load(std::memory_order_relaxed);
+    while (bound > seen &&
+           !all.oldest.compare_exchange_weak(seen, bound, std::memory_order_relaxed)) {
+    }
+  }
+
+  std::array<cell, own_cells> cells_{};
 };
 
 }  // namespace kith::near

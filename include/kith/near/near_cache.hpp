@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -60,6 +61,13 @@ class near_cache final : public cell_store {
     if (seen == nullptr) return {};
     return ref_access::announced<V>(static_cast<const entry&>(*seen), slot,
                                     &slot != &reader->passing);
+  }
+
+  /// What is kept of the key, whether it may be served or not; not counted as a look-up.
+  template <class Key>
+  [[nodiscard]] std::optional<sight> look(std::uint64_t hash, const Key& key) const {
+    return look_for(hash,
+                    [&](const cell& seen) { return static_cast<const entry&>(seen).key == key; });
   }
 
   /// A value that is ready for its callers and for install(). Any thread.

@@ -90,6 +90,16 @@ class connection : public std::enable_shared_from_this<connection> {
 
   /// True while requests of this peer should be refused: it does not read what it asked for.
   [[nodiscard]] bool congested() const { return congested_.load(std::memory_order_relaxed); }
+  struct traffic {
+    std::uint64_t sent_bytes = 0;
+    std::uint64_t received_bytes = 0;
+    /// Waits to be written.
+    std::uint64_t queue_bytes = 0;
+    std::uint64_t queue_messages = 0;
+    /// Requests of the peer that are not answered yet.
+    std::uint64_t unanswered = 0;
+  };
+  [[nodiscard]] traffic traffic_now() KITH_EXCLUDES(mutex_);
   /// What this peer asked and waits for.
   [[nodiscard]] kith::net::intake& intake() { return intake_; }
   [[nodiscard]] const connection_options& options() const { return options_; }
@@ -180,6 +190,9 @@ class connection : public std::enable_shared_from_this<connection> {
   progress progress_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> congested_{false};
+  /// Written by the active writer, and by the holder of the read token.
+  std::atomic<std::uint64_t> sent_bytes_{0};
+  std::atomic<std::uint64_t> received_bytes_{0};
 };
 
 // --- implementation ---
@@ -248,6 +261,17 @@ inline connection::pushed connection::push(wire::packet&& packet) {
   }
   close(close_reason::overflow);
   return pushed::gone;
+}
+
+inline connection::traffic connection::traffic_now() {
+  traffic now;
+  now.sent_bytes = sent_bytes_.load(std::memory_order_relaxed);
+  now.received_bytes = received_bytes_.load(std::memory_order_relaxed);
+  now.unanswered = intake_.requests();
+  const mutex_lock lock{mutex_};
+  now.queue_bytes = outbox_.waiting_bytes();
+  now.queue_messages = outbox_.waiting_messages();
+  return now;
 }
 
 inline bool connection::has_room() {
@@ -322,6 +346,7 @@ inline connection::after_write connection::write_batches(writer expected) {
     lock.lock();
     if (sent >= 0) {
       written_ += static_cast<std::size_t>(sent);
+      sent_bytes_.fetch_add(static_cast<std::uint64_t>(sent), std::memory_order_relaxed);
     } else if (error == EAGAIN || error == EWOULDBLOCK) {
       writer_ = writer::parked;
       return after_write::wait;

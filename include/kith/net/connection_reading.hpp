@@ -60,6 +60,7 @@ inline connection::read_result connection::receive() {
     }
     result = read_result::something;
     const auto received = static_cast<std::size_t>(got);
+    received_bytes_.fetch_add(received, std::memory_order_relaxed);
     session_.on_bytes({buffer.data(), received}, now());
     if (!opened_) advance_handshake();
     hand_out();

@@ -74,6 +74,10 @@ class link_table {
       KITH_EXCLUDES(mutex_);
   [[nodiscard]] std::vector<member_id> linked() const KITH_EXCLUDES(mutex_);
 
+  /// The links, and where their peers listen: what is not known is where the connection comes from.
+  [[nodiscard]] std::vector<std::pair<endpoint, std::shared_ptr<connection>>> links() const
+      KITH_EXCLUDES(mutex_);
+
   /// Of the home thread: packets of `peer` take `link` from now on. Returns those that waited: they
   /// leave after what the machines say first on a new session.
   [[nodiscard]] std::vector<wire::packet> set_link(const member_id& peer,
@@ -187,6 +191,15 @@ inline std::vector<member_id> link_table::linked() const {
   std::vector<member_id> found;
   for (const auto& [id, each] : peers_) {
     if (each.link) found.push_back(id);
+  }
+  return found;
+}
+
+inline std::vector<std::pair<endpoint, std::shared_ptr<connection>>> link_table::links() const {
+  const mutex_lock lock{mutex_};
+  std::vector<std::pair<endpoint, std::shared_ptr<connection>>> found;
+  for (const auto& [id, each] : peers_) {
+    if (each.link) found.emplace_back(each.where.value_or(each.link->remote()), each.link);
   }
   return found;
 }

@@ -19,7 +19,7 @@
 
 namespace kith::net {
 
-/// Lines a second about errors of peers; the others are counted.
+/// Lines a second about errors of peers; the others are counted, and their number is told.
 inline constexpr std::uint32_t peer_lines_a_second = 10;
 
 /// `text` as it may be logged: bounded, in quotes where it is not one plain word.
@@ -61,12 +61,13 @@ class log_sink {
     }
   }
 
-  /// The same for what a peer caused, within peer_lines_a_second.
+  /// The same for what a peer caused, within peer_lines_a_second and one line more that says how
+  /// many were left out.
   void write_about_peer(log_record record) noexcept {
-    const std::int64_t second =
-        std::chrono::duration_cast<std::chrono::seconds>(now().time_since_epoch()).count();
+    const std::int64_t second = second_now();
     if (second_.exchange(second, std::memory_order_relaxed) != second) {
       lines_.store(0, std::memory_order_relaxed);
+      tell_left_out();
     }
     if (lines_.fetch_add(1, std::memory_order_relaxed) < peer_lines_a_second) {
       write(record);
@@ -75,15 +76,42 @@ class log_sink {
     }
   }
 
+  /// To be called now and then: after lines were left out the next one may be long in coming.
+  void tick() noexcept {
+    if (second_now() != second_.load(std::memory_order_relaxed)) tell_left_out();
+  }
+  /// Writes how many lines were left out since that was told last, if any were: who reads the log
+  /// is to know that there was more. Comes by itself once a second while peers make lines.
+  void tell_left_out() noexcept {
+    const std::uint64_t all = left_out();
+    std::uint64_t told = told_.load(std::memory_order_relaxed);
+    while (told < all) {
+      if (!told_.compare_exchange_weak(told, all, std::memory_order_relaxed)) continue;
+      return write_count(all - told);
+    }
+  }
+
   [[nodiscard]] std::uint64_t left_out() const {
     return left_out_.load(std::memory_order_relaxed);
   }
 
  private:
+  static std::int64_t second_now() {
+    return std::chrono::duration_cast<std::chrono::seconds>(now().time_since_epoch()).count();
+  }
+  void write_count(std::uint64_t lines) const noexcept {
+    try {
+      write({log_level::warning, "lines left out", {{"lines", std::to_string(lines)}}});
+    } catch (...) {
+    }
+  }
+
   const callback user_;
   std::atomic<std::int64_t> second_{0};
   std::atomic<std::uint32_t> lines_{0};
   std::atomic<std::uint64_t> left_out_{0};
+  /// Of those.
+  std::atomic<std::uint64_t> told_{0};
 };
 
 }  // namespace kith::net

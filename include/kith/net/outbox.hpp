@@ -60,6 +60,10 @@ class outbox {
 
   [[nodiscard]] bool empty() const { return raw_.empty() && bytes_ == 0; }
   [[nodiscard]] std::size_t waiting_bytes() const { return bytes_; }
+  /// Those of which a part has left included.
+  [[nodiscard]] std::size_t waiting_messages() const {
+    return control_.size() + small_.size() + long_.size() + begun_.size();
+  }
   [[nodiscard]] bool congested() const { return answer_bytes() > limits_.soft_bytes; }
   /// False: the request is to wait until has_request_slack().
   [[nodiscard]] bool takes_request() const { return request_bytes_ < limits_.request_bytes; }

@@ -6,6 +6,7 @@
 //             was emitted; it is written after, and completions and jobs run after.
 //   control   on the home thread, which is its strand. What others want of it is posted there.
 //   loaders   on the worker pool, with no lock.
+//   discovery asks where others may be, on threads of its own (discovery.hpp).
 //   handlers  of async calls that name no executor: on the home thread, by way of handler_queue.
 //
 // Locks: lane, then a connection's outbox. hooks_mutex_ and view_mutex_ are leaves.
@@ -23,12 +24,14 @@
 #include <kith/error.hpp>
 #include <kith/net/alarm.hpp>
 #include <kith/net/clock.hpp>
+#include <kith/net/discovery.hpp>
 #include <kith/net/fork_mark.hpp>
 #include <kith/net/handler_queue.hpp>
 #include <kith/net/io_threads.hpp>
 #include <kith/net/links.hpp>
 #include <kith/net/listener.hpp>
 #include <kith/net/log_sink.hpp>
+#include <kith/net/runtime_counters.hpp>
 #include <kith/net/runtime_options.hpp>
 #include <kith/net/worker_pool.hpp>
 #include <kith/node/batching.hpp>
@@ -52,26 +55,6 @@
 
 namespace kith::net {
 
-/// What the driver counted beside its machines.
-struct runtime_counters {
-  std::atomic<std::uint64_t> messages{0};
-  std::atomic<std::uint64_t> malformed{0};
-  std::atomic<std::uint64_t> violations{0};
-  /// Requests of peers that do not read, put aside until they do.
-  std::atomic<std::uint64_t> parked{0};
-  /// Requests of peers with too many unanswered ones, told to come again.
-  std::atomic<std::uint64_t> refused_in_flight{0};
-  std::atomic<std::uint64_t> links_up{0};
-  std::atomic<std::uint64_t> links_down{0};
-  /// Of those: a message that did not go on, one above its cap, no memory to put one together, a
-  /// peer that did not read.
-  std::atomic<std::uint64_t> closed_stalled{0};
-  std::atomic<std::uint64_t> closed_too_long{0};
-  std::atomic<std::uint64_t> closed_no_memory{0};
-  std::atomic<std::uint64_t> closed_overflow{0};
-  std::atomic<std::uint64_t> dials_failed{0};
-  std::atomic<std::uint64_t> jobs_refused{0};
-};
 
 /// Bytes of values that one drive of a lane takes from a caller of many, about (1 MiB).
 inline constexpr std::size_t drive_bytes = std::size_t{1} << 20;
@@ -119,14 +102,27 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   [[nodiscard]] near::gates& gates() { return gates_; }
   [[nodiscard]] const endpoint& local() const { return listener_->local(); }
   [[nodiscard]] const runtime_counters& counters() const { return counters_; }
+  [[nodiscard]] const discovery_counters& discovery_counted() const {
+    return discovery_->counters();
+  }
   /// Null before the first view.
   [[nodiscard]] std::shared_ptr<const cluster::view> view() const KITH_EXCLUDES(view_mutex_);
   /// Visits each lane with its lock held: `visit(const node::lane&)`.
   template <class Visit>
   void for_each_lane(Visit&& visit);
+  /// The same for one of them.
+  template <class Visit>
+  void read_lane(std::uint32_t index, Visit&& visit);
   /// The same for control, on its thread. Blocks; not from a serving thread, nor after stop().
   template <class Visit>
   void with_control(Visit&& visit);
+  /// The caches that are open.
+  [[nodiscard]] std::vector<std::shared_ptr<node::cache_hooks>> caches() const
+      KITH_EXCLUDES(hooks_mutex_);
+  /// What control counted until its last input; no waiting for its thread.
+  [[nodiscard]] cluster::membership_counters membership_counters() const KITH_EXCLUDES(view_mutex_);
+  [[nodiscard]] const link_table& peers() const { return links_.table(); }
+  [[nodiscard]] const log_sink& log() const { return log_; }
 
   // Of the links.
   void on_link_up(const member_id& peer, std::uint32_t sid,
@@ -229,7 +225,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(node::reset_lanes&& one);
   void carry(node::open_answered&& one);
   void carry(cluster::left&&);
-  void carry(log_record&& one) { log_.write(one); }
+  void carry(log_record&& one) { log_.write_about_peer(std::move(one)); }
   void fail_opens();
 
   // Constant after construction. Threads before all that they carry: sockets end before contexts.
@@ -240,6 +236,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   io_threads threads_;
   const std::shared_ptr<handler_queue> handlers_;
   std::shared_ptr<listener> listener_;
+  const std::shared_ptr<discovery> discovery_;
   const cluster::membership_options membership_;
   std::vector<std::unique_ptr<lane_slot>> lanes_;
 
@@ -263,10 +260,11 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   // Of whoever made it.
   bool started_ = false;
 
-  kith::mutex hooks_mutex_;
+  mutable kith::mutex hooks_mutex_;
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_ KITH_GUARDED_BY(hooks_mutex_);
   mutable kith::mutex view_mutex_;
   std::shared_ptr<const cluster::view> view_ KITH_GUARDED_BY(view_mutex_);
+  cluster::membership_counters membership_counters_ KITH_GUARDED_BY(view_mutex_);
 };
 
 }  // namespace kith::net

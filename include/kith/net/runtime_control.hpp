@@ -26,6 +26,10 @@ void runtime::turn(Input&& input) {
     std::visit([this](auto& one) { this->carry(std::move(one)); }, effect);
   }
   control_written_.flush();
+  {
+    const mutex_lock lock{view_mutex_};
+    membership_counters_ = control_.membership().counters();
+  }
   in_control_ = false;
   control_wake_->arm(control_.next_timeout());
 }
@@ -36,6 +40,7 @@ inline void runtime::on_control_due() {
     links_.report_contacts([&](const member_id& peer) { machine.on_contact(now, peer); });
     machine.on_timeout(now, out);
   });
+  log_.tick();  // a heartbeat passes here at the latest
 }
 
 // The links' news.
@@ -153,6 +158,11 @@ inline void runtime::carry(node::install_view&& one) {
 inline std::shared_ptr<const cluster::view> runtime::view() const {
   const mutex_lock lock{view_mutex_};
   return view_;
+}
+
+inline cluster::membership_counters runtime::membership_counters() const {
+  const mutex_lock lock{view_mutex_};
+  return membership_counters_;
 }
 
 inline void runtime::carry(node::open_in_lanes&& one) {

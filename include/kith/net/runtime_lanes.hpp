@@ -172,10 +172,15 @@ inline void runtime::settle(partition_id p, std::uint64_t rid, const near::count
 
 template <class Visit>
 void runtime::for_each_lane(Visit&& visit) {
-  for (const auto& each : lanes_) {
-    const mutex_lock lock{each->mutex};
-    visit(std::as_const(each->machine));
-  }
+  for (std::uint32_t index = 0; index < node::lane_count; ++index) read_lane(index, visit);
+}
+
+template <class Visit>
+void runtime::read_lane(std::uint32_t index, Visit&& visit) {
+  if (in_child()) return;
+  lane_slot& in = *lanes_[index];
+  const mutex_lock lock{in.mutex};
+  visit(std::as_const(in.machine));
 }
 
 // Messages.
@@ -215,6 +220,13 @@ inline void runtime::carry(lane_slot&, node::pull_view&& one) {
       machine.on_newer_view(now, from, out);
     });
   });
+}
+
+inline std::vector<std::shared_ptr<node::cache_hooks>> runtime::caches() const {
+  std::vector<std::shared_ptr<node::cache_hooks>> open;
+  const mutex_lock lock{hooks_mutex_};
+  for (const auto& [id, hooks] : hooks_) open.push_back(hooks);
+  return open;
 }
 
 template <class Done>

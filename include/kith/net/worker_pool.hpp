@@ -42,6 +42,9 @@ struct worker_limits {
   std::size_t substitutes = 64;
   /// Jobs in a row of which each waits for the next.
   std::uint32_t depth = 64;
+  /// What the threads are called, and which option an error about them names.
+  const char* thread_name = "kith-load-";
+  const char* field = "workers";
 };
 
 class worker_pool {
@@ -69,6 +72,18 @@ class worker_pool {
   /// For the job that runs on the calling thread. Null: as many jobs wait as may, or one more would
   /// be too deep.
   [[nodiscard]] std::unique_ptr<waiting_job> try_wait();
+
+  struct occupancy {
+    /// Jobs without a thread yet.
+    std::uint64_t waiting = 0;
+    std::uint64_t running = 0;
+    /// Of those that run: wait for what another job has to do, or may at any moment.
+    std::uint64_t blocked = 0;
+  };
+  [[nodiscard]] occupancy held() const {
+    const mutex_lock lock{shared_->mutex};
+    return {shared_->jobs.size(), shared_->running_jobs, shared_->waiting_jobs};
+  }
 
   /// Drops what waits and gives what runs `grace` to end. Returns the number of jobs that did not:
   /// their threads are left to themselves, with nothing but what the job itself holds.
@@ -126,7 +141,7 @@ inline worker_pool::worker_pool(const worker_limits& limits)
   for (std::size_t i = 0; i < limits.threads; ++i) {
     try {
       threads_.emplace_back([with = shared_, i] {
-        name_this_thread("kith-load-" + std::to_string(i));
+        name_this_thread(with->limits.thread_name + std::to_string(i));
         work(*with);
       });
     } catch (const std::system_error& why) {
@@ -136,7 +151,7 @@ inline worker_pool::worker_pool(const worker_limits& limits)
       }
       // They have no job yet: they end at once.
       stop(std::chrono::hours{1});
-      throw error{errc::overloaded, not_started("workers", i, limits.threads, why)};
+      throw error{errc::overloaded, not_started(limits.field, i, limits.threads, why)};
     }
   }
 }

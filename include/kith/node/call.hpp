@@ -73,7 +73,14 @@ struct cache_binding {
   duration max_staleness{};
   bool near_enabled = true;
   bool has_loader = false;
+  /// This member's writes of single keys that ended: well, and with an error. Counted by calls,
+  /// which change nothing else here.
+  mutable std::atomic<std::uint64_t> writes{0};
+  mutable std::atomic<std::uint64_t> writes_failed{0};
 
+  void count_write(bool failed) const {
+    (failed ? writes_failed : writes).fetch_add(1, std::memory_order_relaxed);
+  }
   [[nodiscard]] cache_id current_id() const {
     return static_cast<cache_id>(id.load(std::memory_order_acquire));
   }

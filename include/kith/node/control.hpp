@@ -61,6 +61,8 @@ class control {
 
   void start(time_point now, outbox& out);
   void leave(time_point now, outbox& out);
+  void on_candidates(time_point now, std::vector<endpoint> candidates, cluster::discovered extent,
+                     outbox& out);
   /// Lets go the typed sides of all caches, which hold the driver. Nothing but the end may follow.
   void forget_caches() { caches_.clear(); }
 
@@ -132,6 +134,12 @@ inline void control::start(time_point now, outbox& out) {
 
 inline void control::leave(time_point now, outbox& out) {
   membership_.leave(now, effects_);
+  translate(now, out);
+}
+
+inline void control::on_candidates(time_point now, std::vector<endpoint> candidates,
+                                   cluster::discovered extent, outbox& out) {
+  membership_.set_candidates(now, std::move(candidates), extent, effects_);
   translate(now, out);
 }
 

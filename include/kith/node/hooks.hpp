@@ -8,6 +8,7 @@
 #include <kith/near/table.hpp>
 #include <kith/node/call.hpp>
 #include <kith/replica/effect.hpp>
+#include <kith/stats.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,8 @@ namespace kith::node {
 class cache_hooks {
  public:
   virtual ~cache_hooks() = default;
+  /// What this member counted of the cache. Any thread, no lock held.
+  virtual void visit_stats(const metric_visitor& visit) const = 0;
   virtual replica::load_result load(byte_view key) noexcept = 0;
   virtual replica::processor_result process(const replica::run_processor& job) noexcept = 0;
   /// Null when the cache keeps no near entries.

@@ -106,6 +106,7 @@ class lane {
   void carry(time_point now, ask_here&& one, outbox& out);
   void carry(time_point now, complete&& one, outbox& out);
   void carry(time_point now, load_here&& one, outbox& out);
+  void carry(time_point now, unused_ticket&& one, outbox& out);
   void carry(time_point now, pull_view&& one, outbox& out);
   void carry(time_point now, replica::answer_get&& one, outbox& out);
   void carry(time_point now, replica::answer_mutate&& one, outbox& out);
@@ -195,6 +196,10 @@ inline verdict lane::on_data(time_point now, const member_id& from,
     case wire::opcode::count:
       return decoded<wire::count>(frame, [&](const wire::count& m) {
         return replica_->on_count(now, from, rid, p, m, from_replica_);
+      });
+    case wire::opcode::return_ticket:
+      return decoded<wire::return_ticket>(frame, [&](const wire::return_ticket& m) {
+        replica_->on_return_ticket(now, from, m, from_replica_);
       });
     case wire::opcode::get_reply:
       return decoded<wire::get_reply>(frame, [&](const wire::get_reply& m) {
@@ -420,6 +425,12 @@ inline void lane::carry(time_point, complete&& one, outbox& out) {
   if (one.done != nullptr) out.push_back(std::move(one));
 }
 inline void lane::carry(time_point, load_here&& one, outbox& out) { out.push_back(std::move(one)); }
+inline void lane::carry(time_point now, unused_ticket&& one, outbox& out) {
+  const wire::return_ticket message{one.ticket};
+  if (one.owner == self_) return replica_->on_return_ticket(now, self_, message, from_replica_);
+  const auto lowest = static_cast<partition_id>(index_);
+  out.push_back(wire::send{one.owner, wire::make_packet(message, lowest)});
+}
 inline void lane::carry(time_point, replica::run_load&& one, outbox& out) {
   one.ticket.number |= life_ << life_shift;
   out.push_back(std::move(one));

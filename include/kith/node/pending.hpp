@@ -23,6 +23,7 @@ enum class wait_for : std::uint8_t { answer, leader, next_try, room };
 
 struct pending_call {
   call what;
+  time_point submitted_at;
   wait_for state = wait_for::next_try;
   /// Names this try; 0 before the first.
   std::uint64_t rid = 0;
@@ -48,7 +49,7 @@ class pending_calls {
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
-  [[nodiscard]] store::handle add(call&& what);
+  [[nodiscard]] store::handle add(time_point now, call&& what);
   /// Takes the call out for good.
   [[nodiscard]] pending_call take(store::handle at);
   [[nodiscard]] pending_call& operator[](store::handle at) { return slots_[at]; }
@@ -100,11 +101,12 @@ class pending_calls {
 
 // --- implementation ---
 
-inline store::handle pending_calls::add(call&& what) {
+inline store::handle pending_calls::add(time_point now, call&& what) {
   KITH_ASSERT(!full());
   bytes_ += size_of(what);
   pending_call added;
   added.what = std::move(what);
+  added.submitted_at = now;
   const store::handle at = slots_.emplace(std::move(added));
   KITH_ASSERT(store::index_of(at) <= handle_mask);
   return at;

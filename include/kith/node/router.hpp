@@ -8,12 +8,14 @@
 // Who drives it: the lane (lane.hpp), which also carries out `ask` for keys that this member owns.
 #pragma once
 
+#include <kith/core/histogram.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/near/coherence.hpp>
 #include <kith/node/call.hpp>
 #include <kith/node/pending.hpp>
+#include <kith/node/router_effect.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/packet.hpp>
 
@@ -31,51 +33,6 @@
 #include <vector>
 
 namespace kith::node {
-
-struct router_options {
-  /// Calls of the lane that wait at a time; one more fails with errc::overloaded.
-  std::size_t pending_max = 65536;
-  /// Their keys and values, in bytes; beyond it calls fail in the same way (128 MiB).
-  std::size_t pending_bytes = std::size_t{128} << 20;
-  /// Bytes of requests that are made in one turn, about: the driver sees in between how they leave.
-  std::size_t turn_bytes = std::size_t{1} << 20;
-  /// The next try after a refusal or a loss; doubles with each try up to the longest.
-  duration retry_first = std::chrono::milliseconds{2};
-  duration retry_longest = std::chrono::milliseconds{128};
-};
-
-struct router_counters {
-  std::uint64_t calls = 0;
-  std::uint64_t retries = 0;
-  std::uint64_t timed_out = 0;
-  std::uint64_t overloaded = 0;
-  /// Requests that waited because the way to the owner was full.
-  std::uint64_t held_back = 0;
-  std::uint64_t late_replies = 0;
-  std::uint64_t ticket_loads = 0;
-};
-
-/// The key is owned by this member: hand the request `rid` to the replica.
-struct ask_here {
-  std::uint64_t rid = 0;
-};
-struct complete {
-  completion* done = nullptr;
-  outcome result;
-};
-/// This member was asked to run its own loader for the call `rid` (the owner has none).
-struct load_here {
-  std::uint64_t rid = 0;
-  cache_id cache{};
-  bytes key;
-  std::uint32_t depth = 0;
-};
-/// Somebody spoke of a newer view.
-struct pull_view {
-  member_id from;
-};
-
-using router_effect = std::variant<wire::send, ask_here, complete, load_here, pull_view>;
 
 class router {
  public:
@@ -142,6 +99,10 @@ class router {
   [[nodiscard]] std::size_t pending_bytes() const { return calls_.bytes(); }
   [[nodiscard]] const router_options& options() const { return options_; }
   [[nodiscard]] const router_counters& counters() const { return counters_; }
+  /// From the submission of a call to the answer of another member, retries included; not those of
+  /// reads that joined another's, nor of calls that failed.
+  [[nodiscard]] const latency_histogram& read_times() const { return read_times_; }
+  [[nodiscard]] const latency_histogram& write_times() const { return write_times_; }
 
  private:
   struct route {
@@ -156,6 +117,7 @@ class router {
   void send_request(time_point now, store::handle at, outbox& out);
   void try_later(time_point now, store::handle at);
   void finish(store::handle at, outcome&& result, outbox& out);
+  static void complete_call(const call& over, outcome&& result, outbox& out);
   void finish(store::handle at, errc why, outbox& out, std::string detail = {});
   /// An error that says that the call was not carried out; of requests that had no answer it says
   /// nothing.
@@ -168,6 +130,10 @@ class router {
   void distrust(time_point now, const call& what);
   void fell_due(time_point now, store::handle at, outbox& out);
   [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
+  void note_time(time_point now, member_id from, store::handle at, latency_histogram& times) {
+    if (from == self_) return;
+    times.record(static_cast<std::uint64_t>((now - calls_[at].submitted_at).count()));
+  }
   /// This member's own replica hears of a view a moment before the router does.
   void note_epoch(member_id from, partition_id p, epoch told, outbox& out) {
     if (from != self_ && told > route_of(p).epoch) out.push_back(pull_view{from});
@@ -186,6 +152,8 @@ class router {
   /// Of all requests to others so far.
   std::size_t emitted_bytes_ = 0;
   router_counters counters_;
+  latency_histogram read_times_;
+  latency_histogram write_times_;
 };
 
 [[nodiscard]] wire::get get_message(const call& what, epoch e);
@@ -245,10 +213,10 @@ inline void router::submit(time_point now, call&& what, outbox& out) {
     ++counters_.overloaded;
     outcome result;
     result.error = errc::overloaded;
-    out.push_back(complete{what.done, std::move(result)});
+    complete_call(what, std::move(result), out);
     return;
   }
-  const store::handle at = calls_.add(std::move(what));
+  const store::handle at = calls_.add(now, std::move(what));
   if (calls_[at].what.kind == call_kind::mutate) calls_.begin_operation(at);
   try_call(now, at, out);
 }
@@ -364,8 +332,15 @@ inline void router::try_later(time_point now, store::handle at) {
 }
 
 inline void router::finish(store::handle at, outcome&& result, outbox& out) {
-  pending_call over = calls_.take(at);
-  out.push_back(complete{over.what.done, std::move(result)});
+  const pending_call over = calls_.take(at);
+  complete_call(over.what, std::move(result), out);
+}
+
+inline void router::complete_call(const call& over, outcome&& result, outbox& out) {
+  if (over.kind == call_kind::mutate && over.mutation != wire::mutation::clear) {
+    over.cache->count_write(static_cast<bool>(result.error));
+  }
+  out.push_back(complete{over.done, std::move(result)});
 }
 
 inline void router::finish(store::handle at, errc why, outbox& out, std::string detail) {
@@ -446,6 +421,7 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   const call& what = waiting.what;
   drop_fill(at);
   distrust(now, what);
+  near_->note(now, key_event::call_timed_out, what.cache->current_id(), what.key_hash, {});
   // An owner that is gone may have applied what it was sent: no_owner would deny it.
   const bool maybe_applied = what.kind == call_kind::mutate && waiting.unanswered > 0;
   const bool ownerless = route_of(what.partition).owner.nobody();

@@ -21,14 +21,19 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
                                  const wire::get_reply& reply, outbox& out,
                                  const std::exception_ptr& thrown) {
   const store::handle at = answered(from, rid);
-  if (at == store::no_handle) return;
-  pending_call& waiting = calls_[at];
-  note_epoch(from, waiting.what.partition, reply.epoch, out);
-  const near::reply_verdict said = judge(now, from, at, reply);
-  if (said == near::reply_verdict::retry) return try_later(now, at);
+  const bool known = at != store::no_handle;
+  if (known) note_epoch(from, calls_[at].what.partition, reply.epoch, out);
+  const auto said = known ? judge(now, from, at, reply) : near::reply_verdict::retry;
+  if (said == near::reply_verdict::retry) {
+    if (reply.status == wire::get_status::ticket) out.push_back(unused_ticket{from, reply.ticket});
+    if (known) try_later(now, at);
+    return;
+  }
+  const pending_call& waiting = calls_[at];
   if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
     return not_answered(now, at, reply, out, thrown);
   }
+  note_time(now, from, at, read_times_);
   outcome result;
   result.yes = reply.status == wire::get_status::hit;
   result.version = reply.version;
@@ -151,9 +156,12 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
       case wire::mutation::end_tag:
         near_->on_end_tag_reply(now, what.partition, id, what.tags[0].hash, reply.version);
         break;
-      default: near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
+      default:
+        near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
+        near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
     }
   }
+  note_time(now, from, at, write_times_);
   outcome result;
   result.yes = applied;
   result.version = reply.version;

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <kith/core/assert.hpp>
+#include <kith/core/histogram.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
@@ -84,6 +85,8 @@ class audience {
 
   [[nodiscard]] std::uint32_t session_of(const member_id& peer) const;
   [[nodiscard]] bool listens(const member_id& peer, std::size_t slot) const;
+  /// Those who may keep near entries of the partition, sorted; also such as lost their connection.
+  [[nodiscard]] std::vector<member_id> listeners(std::size_t slot) const;
 
   /// What is held now, each where it is most.
   struct occupancy {
@@ -93,6 +96,9 @@ class audience {
     std::size_t waiting = 0;
   };
   [[nodiscard]] occupancy held() const;
+  /// From a write to the last acknowledgement of its invalidation, of one write a partition at a
+  /// time, where nobody began or ceased to listen meanwhile.
+  [[nodiscard]] const latency_histogram& applied_times() const { return applied_times_; }
 
  private:
   struct listener {
@@ -119,6 +125,11 @@ class audience {
     std::size_t waiting = 0;
     time_point due = never;
     time_point idle_at = time_point::min();
+    /// The write whose way is being timed: the log's end behind it, when it was made, and how many
+    /// have not applied it. 0: none is.
+    std::uint64_t timed_end = 0;
+    time_point timed_since{};
+    std::size_t timed_missing = 0;
   };
   struct waiting_batch {
     time_point due;
@@ -137,6 +148,8 @@ class audience {
   /// Every change of a stream goes through here: it keeps the sums in step.
   template <class Change>
   void change(listener& who, channel& of, stream& changed, Change&& apply);
+  void begin_timing(time_point now, channel& of) const;
+  void note_applied(time_point now, channel& of, const stream& by, std::uint64_t acked_before);
   void forget(std::size_t slot);
   void end(listener& who, channel& of, stream& ended);
 
@@ -162,6 +175,7 @@ class audience {
 
   const replica_options options_;
   counters* counters_;
+  latency_histogram applied_times_;
   std::map<member_id, listener> listeners_;
   std::vector<channel> channels_;
   /// Batches that wait, by time; one whose time is not its channel's has left already.
@@ -181,7 +195,9 @@ template <class Change>
 void audience::change(listener& who, channel& of, stream& changed, Change&& apply) {
   const std::uint64_t before = changed.in_flight();
   const listening was = changed.state;
+  const std::uint64_t acked = changed.acked;
   apply(changed);
+  if (was != changed.state || changed.acked < acked) of.timed_missing = 0;
   KITH_ASSERT(who.in_flight >= before);
   const std::uint64_t after = changed.in_flight();
   who.in_flight = who.in_flight - before + after;
@@ -258,6 +274,14 @@ inline bool audience::listens(const member_id& peer, std::size_t slot) const {
   return at != channels_[slot].streams.end() && at->second.state == listening::active;
 }
 
+inline std::vector<member_id> audience::listeners(std::size_t slot) const {
+  std::vector<member_id> found;
+  for (const auto& [id, s] : channels_[slot].streams) {
+    if (s.state != listening::ended) found.push_back(id);
+  }
+  return found;
+}
+
 inline auto audience::held() const -> occupancy {
   occupancy most;
   for (const auto& [id, who] : listeners_) most.in_flight = std::max(most.in_flight, who.in_flight);
@@ -278,6 +302,7 @@ inline void audience::publish(time_point now, std::size_t slot, const wire::inva
   if (c.counting == 0) return;
   c.log.append(entry, options_.log_entries);
   if (c.active == 0) return;
+  begin_timing(now, c);
   ++c.waiting;
   if (c.waiting >= options_.batch_keys || c.unacknowledged == 0 ||
       (c.waiting == 1 && now >= c.idle_at)) {
@@ -286,6 +311,14 @@ inline void audience::publish(time_point now, std::size_t slot, const wire::inva
     c.due = now + options_.batch_delay;
     queue_.push_back({c.due, slot});
   }
+}
+
+/// A new write is timed when the last one has arrived everywhere.
+inline void audience::begin_timing(time_point now, channel& of) const {
+  if (of.timed_missing > 0) return;
+  of.timed_end = of.log.end();
+  of.timed_since = now;
+  of.timed_missing = of.active;
 }
 
 inline void audience::flush_all(time_point now, std::size_t slot, outbox& out) {

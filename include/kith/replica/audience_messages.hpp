@@ -56,7 +56,9 @@ inline bool audience::on_ack(time_point now, const member_id& from, std::uint32_
   if (s == nullptr || message.up_to.value() > s->sent) return violation();
   listener& who = listeners_[from];
   const bool was_stalled = s->stalled();
+  const std::uint64_t acked_before = s->acked;
   change(who, c, *s, [&](stream& a) { a.acked = std::max(a.acked, message.up_to.value()); });
+  note_applied(now, c, *s, acked_before);
   if (message.no_interest && s->state != listening::ended) {
     ++counters_->unsubscriptions;
     end(who, c, *s);
@@ -65,6 +67,16 @@ inline bool audience::on_ack(time_point now, const member_id& from, std::uint32_
   }
   if (c.waiting > 0 && c.unacknowledged == 0) flush_all(now, slot, out);
   return true;
+}
+
+/// Nobody began or ceased to listen since the write was made, or it would not be timed any more: so
+/// each acknowledgement that passes it is one of those that are missing.
+inline void audience::note_applied(time_point now, channel& of, const stream& by,
+                                   std::uint64_t acked_before) {
+  if (of.timed_missing == 0 || by.state != listening::active) return;
+  const std::uint64_t number = by.base + (of.timed_end - by.base_index);
+  if (acked_before >= number || by.acked < number || --of.timed_missing > 0) return;
+  applied_times_.record(static_cast<std::uint64_t>((now - of.timed_since).count()));
 }
 
 inline bool audience::on_replay_request(const member_id& from, std::uint32_t sid, std::size_t slot,

@@ -36,6 +36,8 @@ struct counters {
   std::uint64_t late_waiters = 0;
   std::uint64_t tickets_given = 0;
   std::uint64_t tickets_revoked = 0;
+  /// Given to calls that were over.
+  std::uint64_t tickets_returned = 0;
 
   std::uint64_t processors_run = 0;
   std::uint64_t processors_rerun = 0;

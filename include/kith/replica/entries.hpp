@@ -96,6 +96,8 @@ class entries {
   void expire(time_point now, std::size_t work) { shard_.expire(now, work, unlinker{this}); }
   [[nodiscard]] time_point next_timeout() const { return shard_.next_timeout().value_or(never); }
   [[nodiscard]] const store::counters& counters() const { return shard_.counters(); }
+  /// Of all partitions, expired ones included.
+  [[nodiscard]] std::size_t size() const { return shard_.size(); }
   [[nodiscard]] std::uint64_t bytes_held() const { return shard_.bytes(); }
   [[nodiscard]] std::uint64_t bytes_bound() const { return shard_.bytes_max(); }
 

@@ -5,6 +5,7 @@
 #include <kith/core/assert.hpp>
 #include <kith/core/hash_map.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/core/key_events.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/audience.hpp>
@@ -54,6 +55,7 @@ class holdings {
   const replica_options options;
   replica::counters counters;
   replica::audience audience;
+  key_events events;
   load_table loads;
   /// Declared before what is charged to it.
   std::size_t pending_write_bytes = 0;
@@ -205,6 +207,7 @@ inline void holdings::commit(time_point now, owned_partition& of, const key_view
                              outbox& out) {
   loads.outrun(key.cache, key.key);
   number(now, of, {{}, key.cache, wire::scope::key, key.hash}, out);
+  events.record({now, key_event::write_applied, key.cache, of.id, key.hash, of.newest()});
 }
 
 /// Which tags a load will bring, and a processor's entry had, is not known here: all are outrun.
@@ -215,6 +218,8 @@ inline void holdings::commit_many(time_point now, owned_partition& of, cache_id 
     if (running.at.partition == of.id && running.at.cache == cache) running.outrun = true;
   });
   number(now, of, {{}, cache, which, hash}, out);
+  const auto what = which == wire::scope::tag ? key_event::tag_ended : key_event::cleared;
+  events.record({now, what, cache, of.id, {}, of.newest()});
 }
 
 }  // namespace kith::replica

@@ -34,6 +34,9 @@ class reads {
   bool on_count(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
                 const wire::count& message, outbox& out);
 
+  /// Who got the ticket has no use for it.
+  void on_return_ticket(time_point now, const member_id& from, const wire::return_ticket& message,
+                        outbox& out);
   void on_load_done(time_point now, const load_ticket& ticket, load_result result, outbox& out);
   /// Ends a load that was taken out of the table. Returns the version under which its result was
   /// stored, if it was.
@@ -181,6 +184,7 @@ inline void reads::start_load(time_point now, owned_partition& in, const reader&
   begun.fence = in.newest();
   begun.ticket = cache == nullptr || !cache->settings().has_loader;
   ++held_.counters.loads_started;
+  held_.events.record({now, key_event::load_begun, key.cache, in.id, key.hash, begun.fence});
   if (!begun.ticket) {
     begun.waiters.push_back({who, false});
     out.push_back(run_load{{in.id, begun.number}, key.cache, begun.at.key, begun.fence,
@@ -234,6 +238,7 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
 inline std::optional<version> reads::finish(time_point now, load done, load_result result,
                                             outbox& out) {
   owned_partition& in = *held_.partition(done.at.partition);
+  held_.events.record({now, key_event::load_ended, done.at.cache, in.id, done.at.hash, done.fence});
   if (!held_.serves(now, in, done.at.cache)) {
     ++held_.counters.not_fresh;
     for (const load_waiter& waiter : done.waiters) {
@@ -295,10 +300,22 @@ inline void reads::serve_anew(time_point now, const load& done, const std::vecto
 
 /// Nobody runs the load any more: the next one who waits gets the ticket.
 inline void reads::pass_on(time_point now, const load& revoked, outbox& out) {
-  ++held_.counters.tickets_revoked;
   std::vector<reader> asked;
   for (const load_waiter& waiter : revoked.waiters) asked.push_back(waiter.who);
   serve_anew(now, revoked, asked, out);
+}
+
+// Without it, callers that gave up long ago would get the ticket one after the other, each for as
+// long as a ticket lasts.
+inline void reads::on_return_ticket(time_point now, const member_id& from,
+                                    const wire::return_ticket& message, outbox& out) {
+  const load* given = held_.loads.find(message.ticket);
+  if (given == nullptr || !given->ticket || given->holder != from) {
+    ++held_.counters.loads_orphaned;
+    return;
+  }
+  ++held_.counters.tickets_returned;
+  pass_on(now, *held_.loads.take(message.ticket), out);
 }
 
 inline void reads::on_epoch_end(const owned_partition& ended, outbox& out) {
@@ -316,6 +333,7 @@ inline void reads::on_session(time_point now, const member_id& peer, outbox& out
   for (load& revoked :
        held_.loads.take_if([&](const load& l) { return l.ticket && l.holder == peer; })) {
     std::erase_if(revoked.waiters, [&](const load_waiter& w) { return w.who.from == peer; });
+    ++held_.counters.tickets_revoked;
     pass_on(now, revoked, out);
   }
 }
@@ -326,6 +344,7 @@ inline void reads::on_members(time_point now, outbox& out) {
   });
   for (const load& revoked :
        held_.loads.take_if([&](const load& l) { return l.ticket && held_.stranger(l.holder); })) {
+    ++held_.counters.tickets_revoked;
     pass_on(now, revoked, out);
   }
 }
@@ -333,6 +352,7 @@ inline void reads::on_members(time_point now, outbox& out) {
 inline void reads::on_timeout(time_point now, outbox& out) {
   while (std::optional<load> due = held_.loads.take_due(now)) {
     if (due->ticket) {
+      ++held_.counters.tickets_revoked;
       pass_on(now, *due, out);
     } else {
       ++held_.counters.loads_timed_out;

@@ -35,6 +35,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace kith::replica {
 
@@ -95,6 +96,10 @@ class replica {
                 const wire::count& message, outbox& out) {
     return reads_.on_count(now, from, rid, partition, message, out);
   }
+  void on_return_ticket(time_point now, const member_id& from, const wire::return_ticket& message,
+                        outbox& out) {
+    reads_.on_return_ticket(now, from, message, out);
+  }
 
   bool on_invalidate_ack(time_point now, const member_id& from, std::uint32_t sid,
                          partition_id partition, const wire::invalidate_ack& message, outbox& out);
@@ -135,9 +140,22 @@ class replica {
   }
 
   [[nodiscard]] bool owns(partition_id partition);
-  /// For checkers: leaves no trace. Absent where this member is not the owner.
+  /// Leaves no trace. Absent where this member is not the owner.
   [[nodiscard]] std::optional<holding> peek(time_point now, partition_id partition, cache_id cache,
                                             std::uint64_t hash, byte_view key) const;
+  /// Now; of the lane's partitions, and of what runs for them.
+  [[nodiscard]] std::size_t partitions_owned() const;
+  [[nodiscard]] std::size_t loads() const { return held_.loads.size(); }
+  [[nodiscard]] std::size_t processors() const { return held_.busy.size(); }
+  [[nodiscard]] const latency_histogram& applied_times() const {
+    return held_.audience.applied_times();
+  }
+  /// The members that may keep near entries of the partition.
+  [[nodiscard]] std::vector<member_id> listeners(partition_id partition) const {
+    const owned_partition* in = held_.partition(partition);
+    return in == nullptr ? std::vector<member_id>{} : held_.audience.listeners(in->slot);
+  }
+  [[nodiscard]] const key_events& events() const { return held_.events; }
   /// For checkers: looks at every partition.
   [[nodiscard]] occupancy held() const;
   [[nodiscard]] const replica_options& options() const { return held_.options; }
@@ -315,6 +333,11 @@ inline occupancy replica::held() const {
     }
   }
   return now;
+}
+
+inline std::size_t replica::partitions_owned() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(held_.partitions(), [](const auto& in) { return in.owned; }));
 }
 
 inline bool replica::owns(partition_id partition) {

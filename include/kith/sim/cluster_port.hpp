@@ -59,6 +59,13 @@ class cluster::member_port final : public handle::port {
     if (closed_) throw error{errc::closed};
     return std::make_unique<pump>(*cluster_);
   }
+  void read_lane(std::uint32_t index,
+                 const std::function<void(const node::lane&)>& visit) const override {
+    if (!closed_) visit(*host_->lanes()[index]);
+  }
+  std::shared_ptr<const kith::cluster::view> view() const override {
+    return closed_ ? nullptr : host_->control().membership().current();
+  }
   boost::asio::any_io_executor executor() override { return cluster_->handlers_.get_executor(); }
   time_point now() const override { return host_->now(); }
   near::gates& gates() override { return host_->gates(); }

@@ -410,9 +410,7 @@ inline bool fault_injector::slow_reader() {
   const auto victim = static_cast<host_index>(any_member(fault::slow_reader));
   const duration by = lasting(fault::slow_reader, 1, 200, 1'000);
   const duration length = between(fault::slow_reader, 300, 8'000);
-  cluster_.network().slow_reader(victim, by);
-  cluster_.time().after(length,
-                        [this, victim, by] { cluster_.network().slow_reader(victim, -by); });
+  cluster_.network().slow_reader(victim, by, length);
   return has_traffic(victim);
 }
 

@@ -110,8 +110,8 @@ class network {
   void uncut(host_index from, host_index to);
   // These add up where they overlap: the end of one is not the end of another.
   /// Every chunk to `host` takes this much longer for each kilobyte: a reader that cannot keep up.
-  /// The same, negative, takes it back.
-  void slow_reader(host_index host, duration per_kilobyte) { hosts_[host].drain += per_kilobyte; }
+  /// What has gathered by the end of `length` is read then.
+  void slow_reader(host_index host, duration per_kilobyte, duration length);
   /// Adds to the delay of every chunk from `from` to `to`. The same, negative, takes it back.
   void clog(host_index from, host_index to, duration more) { link(from, to).clog += more; }
   /// Most of what comes to `host` and goes from it is lost, until this was ended (`is` is false) as
@@ -132,6 +132,8 @@ class network {
     bool silent = false;
     int losses = 0;
     duration drain{};
+    /// When the last slow reader of the host ends.
+    time_point drained_at{};
     std::set<std::uint64_t> connections{};  // with an end here that the network still knows
   };
   struct link_state {
@@ -337,7 +339,8 @@ inline void network::transmit(std::uint64_t id, int side, bytes chunk) {
   duration delay = draw_delay() + draw_tail(from, to) + road.clog;
   if (hosts_[to].drain > duration{}) {
     ++counters_.slow_chunks;
-    delay += hosts_[to].drain * static_cast<std::int64_t>(1 + chunk.size() / 1024);
+    const duration slow = hosts_[to].drain * static_cast<std::int64_t>(1 + chunk.size() / 1024);
+    delay = std::max(delay, std::min(delay + slow, hosts_[to].drained_at - time_.now()));
   }
   // Strictly later than what was sent before: events of one instant have no order.
   way.last_arrival = std::max(way.last_arrival + duration{1}, time_.now() + delay);
@@ -365,6 +368,13 @@ inline void network::uncut(host_index from, host_index to) {
     const int side = side_of(found->second, from);
     if (!found->second.pipes[side].backs_off) release(id, side);
   }
+}
+
+inline void network::slow_reader(host_index host, duration per_kilobyte, duration length) {
+  machine& slowed = hosts_[host];
+  slowed.drain += per_kilobyte;
+  slowed.drained_at = std::max(slowed.drained_at, time_.now() + length);
+  time_.after(length, [this, host, per_kilobyte] { hosts_[host].drain -= per_kilobyte; });
 }
 
 inline void network::release(std::uint64_t id, int side) {

@@ -66,6 +66,8 @@ struct run_report {
   network_counters network;
   branch_counts branches;
   std::vector<violation> violations;
+  /// Where a read broke a rule: what members knew of its key then.
+  std::string explained;
 };
 
 [[nodiscard]] run_report run_seed(const run_options& options);
@@ -103,6 +105,7 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("replays", [](const lane& l) { return l.near().counters().replays_applied; });
   sum("replays_too_old", [](const lane& l) { return l.near().counters().too_old; });
   sum("duplicates", [](const lane& l) { return l.near().counters().duplicates; });
+  sum("tags_ended", [](const lane& l) { return l.near().counters().tags_ended; });
   sum("clears_applied", [](const lane& l) { return l.near().counters().clears_applied; });
   sum("bypasses", [](const lane& l) { return l.near().counters().bypasses; });
   sum("disconnects", [](const lane& l) { return l.near().counters().suspicions_by_disconnect; });
@@ -114,6 +117,7 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("wrong_epoch", [](const lane& l) { return l.owned().counters().wrong_epoch; });
   sum("operations_deduplicated",
       [](const lane& l) { return l.owned().counters().retries_answered; });
+  sum("tickets_returned", [](const lane& l) { return l.owned().counters().tickets_returned; });
   sum("stale_operations", [](const lane& l) { return l.owned().counters().stale_operations; });
   sum("processors_run", [](const lane& l) { return l.owned().counters().processors_run; });
   sum("processors_failed", [](const lane& l) { return l.owned().counters().processors_failed; });
@@ -168,6 +172,8 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
   }
   if (random.below(8) == 0) of.lane.near.fills_max = 1;
   if (random.below(8) == 0) of.lane.replica.operations_kept = 1;
+  // The others own partitions of caches that they never opened: their callers load, by ticket.
+  if (random.below(8) == 0) work.members_most = (of.members + 1) / 2;
 }
 
 inline void work_under_faults(cluster& members, workload& clients, fault_injector& faults,
@@ -207,6 +213,32 @@ inline void work_under_faults(cluster& members, workload& clients, fault_injecto
   return wrong;
 }
 
+/// What takes part in a run and has something to say at its end.
+struct run_parts {
+  cluster& members;
+  workload& clients;
+  checker& judge;
+  member_rules& each;
+  fault_injector& faults;
+};
+
+inline void take_results(run_report& report, const run_parts& of) {
+  report.digest = of.members.time().digest();
+  report.events = of.members.time().events();
+  of.clients.finish();
+  report.operations = of.clients.counters();
+  report.explained = of.clients.explained();
+  report.oldest_near_hit = of.clients.oldest_near_hit();
+  report.events_at_rest = of.each.events_at_rest();
+  report.views = of.judge.views_seen();
+  report.checks = of.judge.checks();
+  report.fault_counts = of.faults.counts();
+  report.network = of.members.network().counters();
+  for (violation& wrong : of.clients.violations()) report.violations.push_back(std::move(wrong));
+  for (const violation& wrong : of.judge.violations()) report.violations.push_back(wrong);
+  for (const violation& wrong : of.each.violations()) report.violations.push_back(wrong);
+}
+
 inline run_report run_seed(const run_options& options) {
   random_source random{options.seed};
   run_report report;
@@ -232,7 +264,8 @@ inline run_report run_seed(const run_options& options) {
   cluster members{of};
   checker judge{members, work.max_staleness, of.quorum};
   workload clients{members, judge, random.next(), work};
-  if (members.size() > work.members_most) plan.interval = std::chrono::seconds{1};
+  const bool large = of.members > workload_options{}.members_most;
+  if (large) plan.interval = std::chrono::seconds{1};
   fault_injector faults{members, plan, of.quorum, random.next()};
   member_rules each{members};
   const auto life_ends = [&](host& over) {
@@ -261,19 +294,7 @@ inline run_report run_seed(const run_options& options) {
     if (members.host(i).running()) life_ends(members.host(i));
   }
   members.on_end_of_life({});
-  report.digest = members.time().digest();
-  report.events = members.time().events();
-  clients.finish();
-  report.operations = clients.counters();
-  report.oldest_near_hit = clients.oldest_near_hit();
-  report.events_at_rest = each.events_at_rest();
-  report.views = judge.views_seen();
-  report.checks = judge.checks();
-  report.fault_counts = faults.counts();
-  report.network = members.network().counters();
-  for (violation& wrong : clients.violations()) report.violations.push_back(std::move(wrong));
-  for (const violation& wrong : judge.violations()) report.violations.push_back(wrong);
-  for (const violation& wrong : each.violations()) report.violations.push_back(wrong);
+  take_results(report, {members, clients, judge, each, faults});
   return report;
 }
 

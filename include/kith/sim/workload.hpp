@@ -75,6 +75,10 @@ class workload {
 
   /// Opens the caches of members that run and have none open. Lets virtual time pass.
   void open_missing();
+  /// For a run whose operations are chosen from outside, after stop(): the client of `member`
+  /// begins one, of the kind that `choice` picks. False when the member has no handles, or stands
+  /// still.
+  bool ask(std::size_t member, std::uint8_t choice, std::uint32_t key);
   /// Starts clients of members that have handles and none running; until stop().
   void start_clients();
   void stop() { stopped_ = true; }
@@ -106,6 +110,8 @@ class workload {
     return all;
   }
   [[nodiscard]] const workload_counters& counters() const { return counters_; }
+  /// Empty without a violation by a read; after the first one, what each member knew of its key.
+  [[nodiscard]] const std::string& explained() const { return explained_; }
   [[nodiscard]] duration oldest_near_hit() const { return oldest_near_hit_; }
 
  private:
@@ -142,6 +148,10 @@ class workload {
   void swap_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void drop_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void clear_tokens(std::size_t member, std::shared_ptr<handles> with);
+  void end_tag(std::size_t member, std::shared_ptr<handles> with, std::uint32_t parity);
+  [[nodiscard]] static std::string tag_of(std::uint32_t key) {
+    return key % 2 == 0 ? "even" : "odd";
+  }
   void read_absent_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void invoke(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   /// The epoch in which an operation was applied: known if its member knows no other by now.
@@ -155,6 +165,10 @@ class workload {
                    const ref<std::int64_t>& found);
   void read_quiet(std::size_t member, const handles& with, std::uint32_t key,
                   std::vector<violation>& wrong);
+  // workload_explained.hpp
+  void check_explained(std::uint32_t key, std::vector<violation>& wrong) const;
+  /// If the checker has more violations than `before` the read `op`, and had none yet.
+  void explain_first(std::size_t before, const record& op, register_cache handles::*in);
 
   cluster& cluster_;
   checker& checker_;
@@ -168,6 +182,7 @@ class workload {
   value_oracle row_values_{"rows"};
   value_oracle token_values_{"tokens"};
   std::vector<violation> found_absent_;
+  std::string explained_;
   std::map<std::size_t, std::shared_ptr<handles>> open_;
   std::map<std::uint32_t, std::int64_t> database_;
   std::int64_t last_value_ = 0;
@@ -227,7 +242,7 @@ inline void workload::open_missing() {
 
 inline void workload::count(const handles& over) {
   for (const register_cache* one : {&over.registers, &over.counters, &over.rows, &over.tokens}) {
-    const read_stats counted = one->stats();
+    const cache_stats counted = one->stats();
     counters_.near_hits += counted.near_hits;
     oldest_near_hit_ = std::max(oldest_near_hit_, counted.oldest_near_hit);
   }
@@ -307,7 +322,9 @@ inline void workload::read(std::size_t member, std::shared_ptr<handles> with, st
         op.value = found ? *found : 0;
         end(op, code);
         register_values_.told(op);
+        const std::size_t before = checker_.violations().size();
         checker_.check(op);
+        explain_first(before, op, &handles::registers);
         later(member, with);
       });
 }
@@ -411,7 +428,9 @@ inline void workload::read_row(std::size_t member, std::shared_ptr<handles> with
                          op.value = found ? *found : 0;
                          end(op, code);
                          row_values_.told(op);
+                         const std::size_t before = checker_.violations().size();
                          checker_.check_row(op);
+                         explain_first(before, op, &handles::rows);
                          later(member, with);
                        });
 }
@@ -441,46 +460,8 @@ inline void workload::told(value_oracle& values, std::size_t member, std::uint32
   values.told(op);
 }
 
-/// A quiet key has to come from the near cache of every member that does not own it: the second
-/// time, or a little later where the first answer showed that the stream had gone on meanwhile, and
-/// its replay was too old.
-inline void workload::read_quiet(std::size_t member, const handles& with, std::uint32_t key,
-                                 std::vector<violation>& wrong) {
-  constexpr int reads = 4;
-  const std::uint64_t before = with.rows.stats().near_hits;
-  for (int i = 0; i < reads; ++i) {
-    const ref<std::int64_t> row = with.rows.get(key);
-    if (!row || checker_.owns(member, key) || with.rows.stats().near_hits > before) return;
-  }
-  wrong.push_back({"O8: member " + std::to_string(member) + " read the quiet row " +
-                   std::to_string(key) + " four times and asked its owner each time"});
-}
-
-inline std::vector<violation> workload::converged() {
-  std::vector<violation> wrong;
-  for (const auto& [member, with] : open_) {
-    for (std::uint32_t key = 0; key < options_.keys; ++key) read_quiet(member, *with, key, wrong);
-  }
-  for (std::uint32_t key = 0; key < options_.keys; ++key) {
-    std::optional<std::optional<std::int64_t>> first;
-    for (const auto& [member, with] : open_) {
-      const ref<std::int64_t> value = with->registers.get(key);
-      told(register_values_, member, key, value);
-      const std::optional<std::int64_t> seen = value ? std::optional{*value} : std::nullopt;
-      if (!first) first = seen;
-      if (*first != seen) {
-        wrong.push_back({"O6: members read key " + std::to_string(key) + " differently"});
-      }
-      const ref<std::int64_t> row = with->rows.get(key);
-      told(row_values_, member, key, row);
-      if (!row || *row < checker_.row_owed(member, key)) {
-        wrong.push_back({"O5: row " + std::to_string(key) + " is older than an erased one"});
-      }
-    }
-  }
-  return wrong;
-}
-
 }  // namespace kith::sim
 
 #include <kith/sim/workload_conditions.hpp>
+#include <kith/sim/workload_converged.hpp>
+#include <kith/sim/workload_explained.hpp>

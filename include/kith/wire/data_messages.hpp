@@ -207,6 +207,19 @@ struct mutate_reply {
   }
 };
 
+/// The call that got this ticket is over: the next one who waits may have it. About the lane of the
+/// frame's partition, and not answered: where it is lost, the ticket's time ends it.
+struct return_ticket {
+  static constexpr opcode code = opcode::return_ticket;
+
+  std::uint64_t ticket = 0;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.ticket);
+  }
+};
+
 /// How many entries of a cache the partition holds.
 struct count {
   static constexpr opcode code = opcode::count;

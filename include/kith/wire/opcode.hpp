@@ -47,6 +47,7 @@ enum class opcode : std::uint8_t {
   count_reply = 0x45,
   /// Several of the messages above in one frame.
   batch = 0x46,
+  return_ticket = 0x47,
 
   // Coherence: the lane of the frame's partition.
   invalidate = 0x60,
@@ -74,7 +75,7 @@ enum class plane : std::uint8_t { control, lane, unknown };
 
 [[nodiscard]] constexpr plane plane_of(std::uint8_t code) {
   if (code >= 0x10 && code <= 0x29) return plane::control;
-  if (code >= 0x40 && code <= 0x46) return plane::lane;
+  if (code >= 0x40 && code <= 0x47) return plane::lane;
   if (code >= 0x60 && code <= 0x68) return plane::lane;
   return plane::unknown;
 }

@@ -22,7 +22,8 @@ constexpr member_id other{2, 2, 1};
 constexpr partition_id where{16};
 
 struct waiting_caller {
-  waiting_caller() {
+  explicit waiting_caller(node::router_options options = {})
+      : machine{self, near, from_near, options} {
     binding->name = "words";
     binding->id.store(1);
   }
@@ -42,14 +43,17 @@ struct waiting_caller {
   }
   /// The owner's answer to the last request.
   void answer(wire::mutate_status status) {
+    wire::mutate_reply reply;
+    reply.status = status;
+    reply.epoch = epoch{view_number{1}};
+    machine.on_mutate_reply(now, other, last_request(), reply, out);
+  }
+  [[nodiscard]] std::uint64_t last_request() const {
     std::uint64_t rid = 0;
     for (const node::router_effect& effect : out) {
       if (const auto* sent = std::get_if<wire::send>(&effect)) rid = sent->message.rid;
     }
-    wire::mutate_reply reply;
-    reply.status = status;
-    reply.epoch = epoch{view_number{1}};
-    machine.on_mutate_reply(now, other, rid, reply, out);
+    return rid;
   }
   void lose_and_ask_again() {
     machine.on_session(now, other, out);
@@ -82,7 +86,7 @@ struct waiting_caller {
   near::coherence near{self, gates, {}};
   near::outbox from_near;
   node::router::outbox out;
-  node::router machine{self, near, from_near, {}};
+  node::router machine;
   std::shared_ptr<node::cache_binding> binding = std::make_shared<node::cache_binding>();
 };
 
@@ -181,4 +185,70 @@ TEST_CASE("router: a newer view is asked of another member, never of this one") 
   };
   CHECK(pulls(other) == 1);
   CHECK(pulls(self) == 0);
+}
+
+TEST_CASE("router: a ticket for a read that is over goes back to its owner") {
+  waiting_caller caller;
+  caller.own(other, 1);
+  caller.submit(node::call_kind::get);
+  const std::uint64_t rid = caller.last_request();
+  CHECK(caller.end() == errc::timed_out);
+  caller.out.clear();
+  wire::get_reply given;
+  given.status = wire::get_status::ticket;
+  given.epoch = epoch{view_number{1}};
+  given.ticket = 77;
+  caller.machine.on_get_reply(caller.now, other, rid, given, caller.out);
+  REQUIRE(caller.out.size() == 1);
+  const auto& back = std::get<node::unused_ticket>(caller.out[0]);
+  CHECK(back.owner == other);
+  CHECK(back.ticket == 77);
+}
+
+TEST_CASE("router: the time of an answered write counts its retries, a failed one counts none") {
+  waiting_caller caller;
+  caller.own(other, 1);
+  caller.submit(node::call_kind::mutate);
+  caller.now += 3ms;
+  caller.answer(wire::mutate_status::retry);
+  caller.out.clear();
+  while (!caller.asked()) {
+    caller.now = caller.machine.next_timeout();
+    caller.machine.on_timeout(caller.now, caller.out);
+  }
+  caller.now += 7ms;
+  const auto spent = static_cast<std::uint64_t>((caller.now - time_point{1s}).count());
+  CHECK(spent >= 10'000'000);
+  caller.answer(wire::mutate_status::applied);
+  const latency_histogram& times = caller.machine.write_times();
+  CHECK(times.count() == 1);
+  CHECK(times.view().counts[latency_scale::index_of(spent)] == 1);
+  CHECK(caller.machine.read_times().count() == 0);
+
+  caller.submit(node::call_kind::mutate);
+  caller.answer(wire::mutate_status::too_large);
+  CHECK(times.count() == 1);
+}
+
+// Goal: a cache knows how many of its writes ended and how many failed, however they did. Method:
+// one that is applied, one that does not hold, one whose time is over, one that is too many.
+TEST_CASE("router: a cache counts the writes that ended and those that failed") {
+  waiting_caller caller{{.pending_max = 1}};
+  caller.own(other, 1);
+  caller.submit(node::call_kind::mutate);
+  CHECK(caller.binding->writes == 0);
+  caller.submit(node::call_kind::mutate);  // no room for it
+  CHECK(caller.binding->writes == 0);
+  CHECK(caller.binding->writes_failed == 1);
+  caller.answer(wire::mutate_status::applied);
+  caller.submit(node::call_kind::mutate);
+  caller.answer(wire::mutate_status::refused);
+  CHECK(caller.binding->writes == 2);
+  CHECK(caller.binding->writes_failed == 1);
+  caller.submit(node::call_kind::mutate);
+  CHECK(caller.end() == errc::timed_out);
+  caller.submit(node::call_kind::count);
+  CHECK(caller.end() == errc::timed_out);
+  CHECK(caller.binding->writes == 2);
+  CHECK(caller.binding->writes_failed == 2);
 }

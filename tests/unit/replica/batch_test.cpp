@@ -88,3 +88,48 @@ TEST_CASE("batch: a reply that may be kept is behind the batch that waits") {
   o.pass(1ms);
   CHECK(o.out.empty());
 }
+
+// Goal: the time from a write to its last acknowledgement is counted once, and nothing is counted
+// for a write in whose time a member began or ceased to listen.
+TEST_CASE("batch: a write is timed until the last listener has acknowledged it") {
+  owner o;
+  o.near_get(anna);
+  o.near_get(bert);
+  const auto counted = [&](duration time) {
+    const auto bucket = latency_scale::index_of(static_cast<std::uint64_t>(time.count()));
+    return o.machine.applied_times().view().counts[bucket];
+  };
+  o.put(bert, "1");
+  o.pass(5ms);
+  CHECK(o.ack(anna, anna_sid, 1));
+  CHECK(o.ack(anna, anna_sid, 1));
+  CHECK(o.machine.applied_times().count() == 0);
+  o.pass(35ms);
+  CHECK(o.ack(bert, bert_sid, 1));
+  CHECK(o.machine.applied_times().count() == 1);
+  CHECK(counted(40ms) == 1);
+
+  // One write at a time is timed: the second of these is not.
+  o.put(bert, "2");
+  o.pass(10ms);
+  o.put(bert, "3");
+  o.pass(10ms);
+  CHECK(o.ack(anna, anna_sid, 3));
+  CHECK(o.ack(bert, bert_sid, 2));
+  CHECK(o.ack(bert, bert_sid, 3));
+  CHECK(o.machine.applied_times().count() == 2);
+  CHECK(counted(20ms) == 1);
+}
+
+TEST_CASE("batch: a write is not timed where a listener's connection was lost meanwhile") {
+  owner o;
+  o.near_get(anna);
+  o.near_get(bert);
+  o.put(bert, "1");
+  CHECK(o.ack(anna, anna_sid, 1));
+  o.machine.on_session(o.now, bert, 0, o.out);
+  o.put(bert, "2");
+  CHECK(o.ack(anna, anna_sid, 2));
+  // Of the second write only: the first never arrived everywhere.
+  CHECK(o.machine.applied_times().count() == 1);
+}

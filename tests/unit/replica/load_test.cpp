@@ -355,3 +355,43 @@ TEST_CASE("load: a time to live beyond the wire's range never reaches a reader")
     CHECK(left == (odd < 0s ? std::optional{duration{0}} : std::nullopt));
   }
 }
+
+namespace {
+
+/// An owner without a loader: whoever asks first gets a ticket. Returns its number.
+std::uint64_t begin_ticket(owner& o, const member_id& from) {
+  cache_settings plain;
+  plain.id = books;
+  o.machine.open_cache(plain);
+  o.load(from);
+  const auto given = o.one<wire::get_reply>(from);
+  REQUIRE(given.status == get_status::ticket);
+  return given.ticket;
+}
+
+}  // namespace
+
+TEST_CASE("load: a ticket that comes back goes to the next who waits at once") {
+  owner o;
+  const std::uint64_t first = begin_ticket(o, anna);
+  o.load(bert);
+  CHECK(o.sent<wire::get_reply>(bert).empty());
+  o.machine.on_return_ticket(o.now, anna, {first}, o.out);
+  const auto next = o.one<wire::get_reply>(bert);
+  CHECK(next.status == get_status::ticket);
+  CHECK(next.ticket != first);
+  CHECK(o.counted().tickets_returned == 1);
+}
+
+TEST_CASE("load: only its holder can give a ticket back, and once") {
+  owner o;
+  const std::uint64_t first = begin_ticket(o, anna);
+  o.load(bert);
+  o.machine.on_return_ticket(o.now, bert, {first}, o.out);
+  o.machine.on_return_ticket(o.now, anna, {first + 1}, o.out);
+  CHECK(o.sent<wire::get_reply>(bert).empty());
+  o.machine.on_return_ticket(o.now, anna, {first}, o.out);
+  o.machine.on_return_ticket(o.now, anna, {first}, o.out);
+  CHECK(o.sent<wire::get_reply>(bert).size() == 1);
+  CHECK(o.counted().loads_orphaned == 3);
+}

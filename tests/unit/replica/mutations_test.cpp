@@ -172,6 +172,20 @@ TEST_CASE("mutations: a value above all limits is refused and takes no version")
   CHECK(o.effects<answer_mutate>()[0].reply.status == mutate_status::too_large);
 }
 
+TEST_CASE("mutations: a time to live beyond all times has no end") {
+  owner o;
+  const duration longest{never.time_since_epoch().count()};
+  for (const duration ttl : {longest, longest - 1h}) {
+    o.mutate(anna, {.kind = mutation::put,
+                    .value = write_number(1),
+                    .rule = wire::ttl_rule::given,
+                    .ttl = ttl});
+    o.clear();
+    o.get(anna, {});
+    CHECK_FALSE(o.one<wire::get_reply>(anna).ttl_left);
+  }
+}
+
 TEST_CASE("mutations: put resets the time to live to the cache's, add keeps what remains") {
   owner o;
   cache_settings settings;

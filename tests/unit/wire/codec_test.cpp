@@ -133,6 +133,7 @@ TEST_CASE("decode: what was encoded comes back, and encodes to the same bytes") 
   twice(sample_invalidation());
   twice(get_reply{get_status::absent, {view_number{1}, 0}, {}, sequence{4}, stream_number{2}, true,
                   false, duration{5}, 0, sample_value});
+  twice(return_ticket{77});
   twice(mutate_reply{mutate_status::refused, {}, {}, true, sample_key});
   twice(digest{true,
                time_point{duration{-5}},

@@ -1,0 +1,165 @@
+// What one member knows of one key, for people: cache::explain.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/endpoint.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/key_events.hpp>
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/handle/port.hpp>
+#include <kith/near/cell_store.hpp>
+#include <kith/near/gates.hpp>
+#include <kith/node/lane.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kith {
+
+struct explanation {
+  struct near_entry {
+    kith::version version;
+    /// It would be served now, within the cache's own bound on age.
+    bool alive = false;
+    /// Absent: it does not expire.
+    std::optional<duration> ttl_left;
+  };
+  struct owned_entry {
+    bool present = false;
+    /// The entry's; where there is none, the partition's newest.
+    kith::version version;
+  };
+  struct event {
+    duration ago{};
+    key_event what = key_event::fill_begun;
+    kith::version version;
+  };
+
+  partition_id partition{};
+  std::uint64_t key_hash = 0;
+  /// 0: this member holds no view, and knows no owner.
+  std::uint64_t view_number = 0;
+  std::optional<endpoint> owner;
+  /// In which the owner got the partition.
+  kith::epoch epoch;
+
+  /// How old what this member knows of the owner and of the coordinator is; absent: it has heard of
+  /// neither, as where nothing of the partition was read.
+  std::optional<duration> age;
+  /// The owner's stream has a gap or no connection: no near entry of the partition is served.
+  bool suspect = false;
+  std::optional<near_entry> near;
+
+  /// Where this member is the owner.
+  std::optional<owned_entry> owned;
+  /// Then also: the members that may keep it in their near caches.
+  std::vector<endpoint> listeners;
+
+  /// Oldest first; those of the lane's last hundred or so that concern the key.
+  std::vector<event> events;
+};
+
+[[nodiscard]] inline std::string to_string(const version& at) {
+  return std::to_string(at.epoch.view.value()) + '.' + std::to_string(at.epoch.branch) + '/' +
+         std::to_string(at.seq.value());
+}
+
+/// key=value, a line for each part.
+[[nodiscard]] inline std::string to_string(const explanation& of) {
+  const auto milliseconds = [](duration time) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) +
+           "ms";
+  };
+  std::string text = "partition=" + std::to_string(index_of(of.partition)) +
+                     " key_hash=" + std::to_string(of.key_hash) +
+                     " view=" + std::to_string(of.view_number) +
+                     " owner=" + (of.owner ? to_string(*of.owner) : "none") +
+                     " epoch=" + std::to_string(of.epoch.view.value()) + '.' +
+                     std::to_string(of.epoch.branch) + '\n';
+  text += "near age=" + (of.age ? milliseconds(*of.age) : "unknown") +
+          " suspect=" + (of.suspect ? "yes" : "no");
+  if (of.near) {
+    text += " version=" + to_string(of.near->version) +
+            " alive=" + (of.near->alive ? "yes" : "no") +
+            " ttl_left=" + (of.near->ttl_left ? milliseconds(*of.near->ttl_left) : "unlimited");
+  } else {
+    text += " entry=none";
+  }
+  text += '\n';
+  if (of.owned) {
+    text += std::string{"owned present="} + (of.owned->present ? "yes" : "no") +
+            " version=" + to_string(of.owned->version) + " listeners=";
+    for (std::size_t i = 0; i < of.listeners.size(); ++i) {
+      text += (i > 0 ? "," : "") + to_string(of.listeners[i]);
+    }
+    text += '\n';
+  }
+  for (const explanation::event& one : of.events) {
+    text += "event=" + std::string{to_string(one.what)} + " ago=" + milliseconds(one.ago) +
+            " version=" + to_string(one.version) + '\n';
+  }
+  return text;
+}
+
+namespace handle {
+
+struct explained_key {
+  cache_id cache{};
+  std::uint64_t hash = 0;
+  byte_view bytes;
+};
+
+/// The part of a lane, with its lock held.
+inline void explain_in_lane(const node::lane& in, time_point now, const explained_key& key,
+                            const cluster::view* view, explanation& of) {
+  const replica::replica& owner = in.owned();
+  if (const auto held = owner.peek(now, of.partition, key.cache, key.hash, key.bytes)) {
+    of.owned = {held->present, held->version};
+    for (const member_id& id : owner.listeners(of.partition)) {
+      const auto at = view == nullptr ? std::nullopt : view->find(id);
+      if (at) of.listeners.push_back(view->members[*at].address);
+    }
+  }
+  std::vector<key_event_record> read, owned, found;
+  in.near().events().for_key(key.cache, key.hash, [&](const auto& one) { read.push_back(one); });
+  owner.events().for_key(key.cache, key.hash, [&](const auto& one) { owned.push_back(one); });
+  std::ranges::merge(read, owned, std::back_inserter(found), {}, &key_event_record::at,
+                     &key_event_record::at);
+  for (const key_event_record& one : found)
+    of.events.push_back({now - one.at, one.what, one.version});
+}
+
+[[nodiscard]] inline explanation explain_key(port& from, const explained_key& key,
+                                             const std::optional<near::cell_store::sight>& seen) {
+  explanation of;
+  const time_point now = from.now();
+  of.key_hash = key.hash;
+  of.partition = partition_of(key.hash);
+  const std::shared_ptr<const cluster::view> view = from.view();
+  if (view != nullptr) {
+    of.view_number = view->key.number.value();
+    of.epoch = view->epoch_of(of.partition);
+    if (const auto* owner = view->owner_of(of.partition)) of.owner = owner->address;
+  }
+  const near::permit known = from.gates().permit_for(of.partition);
+  if (known.fresh > near::never_heard) of.age = now - known.fresh;
+  of.suspect = known.suspect;
+  if (seen) {
+    of.near = {seen->version, seen->alive && now < seen->expires, std::nullopt};
+    if (seen->expires < never) of.near->ttl_left = seen->expires - now;
+  }
+  from.read_lane(node::lane_of(of.partition),
+                 [&](const node::lane& in) { explain_in_lane(in, now, key, view.get(), of); });
+  return of;
+}
+
+}  // namespace handle
+
+}  // namespace kith

@@ -1,0 +1,68 @@
+// What a router may be told of, what it counts, and what it asks of its lane.
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/ids.hpp>
+#include <kith/core/time.hpp>
+#include <kith/node/call.hpp>
+#include <kith/wire/packet.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
+namespace kith::node {
+
+struct router_options {
+  /// Calls of the lane that wait at a time; one more fails with errc::overloaded.
+  std::size_t pending_max = 65536;
+  /// Their keys and values, in bytes; beyond it calls fail in the same way (128 MiB).
+  std::size_t pending_bytes = std::size_t{128} << 20;
+  /// Bytes of requests that are made in one turn, about: the driver sees in between how they leave.
+  std::size_t turn_bytes = std::size_t{1} << 20;
+  /// The next try after a refusal or a loss; doubles with each try up to the longest.
+  duration retry_first = std::chrono::milliseconds{2};
+  duration retry_longest = std::chrono::milliseconds{128};
+};
+
+struct router_counters {
+  std::uint64_t calls = 0;
+  std::uint64_t retries = 0;
+  std::uint64_t timed_out = 0;
+  std::uint64_t overloaded = 0;
+  /// Requests that waited because the way to the owner was full.
+  std::uint64_t held_back = 0;
+  std::uint64_t late_replies = 0;
+  std::uint64_t ticket_loads = 0;
+};
+
+/// The key is owned by this member: hand the request `rid` to the replica.
+struct ask_here {
+  std::uint64_t rid = 0;
+};
+struct complete {
+  completion* done = nullptr;
+  outcome result;
+};
+/// This member was asked to run its own loader for the call `rid` (the owner has none).
+struct load_here {
+  std::uint64_t rid = 0;
+  cache_id cache{};
+  bytes key;
+  std::uint32_t depth = 0;
+};
+/// Nobody has a use for this ticket: `owner`, perhaps this member, is told.
+struct unused_ticket {
+  member_id owner;
+  std::uint64_t ticket = 0;
+};
+/// Somebody spoke of a newer view.
+struct pull_view {
+  member_id from;
+};
+
+using router_effect =
+    std::variant<wire::send, ask_here, complete, load_here, unused_ticket, pull_view>;
+
+}  // namespace kith::node

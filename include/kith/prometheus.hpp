@@ -1,0 +1,155 @@
+// The numbers of members and caches as Prometheus reads them: text exposition format 0.0.4. Opt-in:
+// kith.hpp does not include it, and kith serves no HTTP; answer GET /metrics with the text and the
+// content type below.
+//
+//   kith::prometheus_text page;
+//   member.visit_stats(page.visitor());
+//   reply(kith::prometheus_text::content_type, page.str());
+//
+// A family is named kith_<name>[_<unit>][_total]; times are in seconds.
+#pragma once
+
+#include <kith/core/assert.hpp>
+#include <kith/stats.hpp>
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace kith {
+
+/// Collects metrics and writes them, one family after another whatever the order they come in.
+class prometheus_text {
+ public:
+  static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
+
+  /// What visit_stats calls. Must not outlive this object.
+  [[nodiscard]] metric_visitor visitor() {
+    return [this](const metric& one) { add(one); };
+  }
+  void add(const metric& one);
+
+  /// The families that were added, by name.
+  [[nodiscard]] std::string str() const;
+
+ private:
+  struct family {
+    metric_type type = metric_type::counter;
+    std::string help;
+    std::string samples;
+  };
+
+  static std::string name_of(const metric& one);
+  /// `value`, or seconds where it counts nanoseconds.
+  static std::string number(std::uint64_t value, metric_unit unit);
+  static void append_sample(std::string& to, std::string_view name, const metric& one,
+                            std::string_view le, std::string_view value);
+  static void append_histogram(std::string& to, const std::string& name, const metric& one);
+
+  std::map<std::string, family> families_;
+};
+
+// --- implementation ---
+
+enum class prometheus_place : std::uint8_t { help, label };
+
+/// `text` with a backslash before what would end or break it there.
+[[nodiscard]] inline std::string prometheus_escaped(std::string_view text, prometheus_place where) {
+  std::string shown;
+  for (const char c : text) {
+    if (c == '\n') {
+      shown += "\\n";
+    } else {
+      if (c == '\\' || (where == prometheus_place::label && c == '"')) shown += '\\';
+      shown += c;
+    }
+  }
+  return shown;
+}
+
+inline std::string prometheus_text::name_of(const metric& one) {
+  std::string name = "kith_" + std::string{one.name};
+  if (one.unit == metric_unit::nanoseconds) name += "_seconds";
+  if (one.unit == metric_unit::octets) name += "_bytes";
+  if (one.type == metric_type::counter) name += "_total";
+  return name;
+}
+
+inline std::string prometheus_text::number(std::uint64_t value, metric_unit unit) {
+  char text[32];
+  const auto end = unit == metric_unit::nanoseconds
+                       ? std::to_chars(text, text + sizeof text, static_cast<double>(value) / 1e9)
+                       : std::to_chars(text, text + sizeof text, value);
+  KITH_ASSERT(end.ec == std::errc{});
+  return {text, end.ptr};
+}
+
+inline void prometheus_text::append_sample(std::string& to, std::string_view name,
+                                           const metric& one, std::string_view le,
+                                           std::string_view value) {
+  to += name;
+  char before = '{';
+  const auto append_label = [&](std::string_view label, std::string_view text) {
+    to += before;
+    to += label;
+    to += "=\"" + prometheus_escaped(text, prometheus_place::label) + '"';
+    before = ',';
+  };
+  for (const metric_label& label : one.labels) append_label(label.name, label.value);
+  if (!le.empty()) append_label("le", le);
+  if (before == ',') to += '}';
+  to += ' ';
+  to += value;
+  to += '\n';
+}
+
+/// One bucket a power of two, always the same ones. A value that is exactly a bound is counted
+/// above it: a nanosecond's difference.
+inline void prometheus_text::append_histogram(std::string& to, const std::string& name,
+                                              const metric& one) {
+  const histogram_view& of = one.buckets;
+  const std::uint64_t all = of.count();
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < of.counts.size(); ++i) {
+    below += of.counts[i];
+    const bool whole = (i + 1) % of.parts == 0;
+    const bool last = i + 1 == of.counts.size();  // has what is above the scale too
+    if (!whole || last) continue;
+    append_sample(to, name + "_bucket", one, number(of.lowest(i + 1), one.unit),
+                  number(below, metric_unit::none));
+  }
+  const std::string count = number(all, metric_unit::none);
+  append_sample(to, name + "_bucket", one, "+Inf", count);
+  append_sample(to, name + "_sum", one, {}, number(of.sum(), one.unit));
+  append_sample(to, name + "_count", one, {}, count);
+}
+
+inline void prometheus_text::add(const metric& one) {
+  const std::string name = name_of(one);
+  family& of = families_[name];
+  of.type = one.type;
+  of.help = one.help;
+  if (one.type == metric_type::histogram) return append_histogram(of.samples, name, one);
+  append_sample(of.samples, name, one, {}, number(one.value, one.unit));
+}
+
+inline std::string prometheus_text::str() const {
+  std::string page;
+  for (const auto& [name, of] : families_) {
+    const std::string_view type = of.type == metric_type::counter ? "counter"
+                                  : of.type == metric_type::gauge ? "gauge"
+                                                                  : "histogram";
+    page += "# HELP " + name + ' ' + prometheus_escaped(of.help, prometheus_place::help) + '\n';
+    page += "# TYPE " + name + ' ';
+    page += type;
+    page += '\n';
+    page += of.samples;
+  }
+  return page;
+}
+
+}  // namespace kith
