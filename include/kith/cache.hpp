@@ -36,6 +36,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <typeindex>
 #include <utility>
@@ -352,6 +353,51 @@ class cache {
   template <class Processor, class Token>
   auto async_invoke_many(const std::vector<Key>& keys, const Processor& run, Token&& token) const {
     return async_invoke_many(keys, run, call_options{}, std::forward<Token>(token));
+  }
+
+  /// What the cache holds for the key is old, as its row was changed from outside: drops it. As
+  /// erase does now; but a cache that writes to a store does not delete there.
+  ///
+  /// Errors: as put.
+  template <key_like<Key> Lookup>
+  version invalidate(const Lookup& key, const call_options& how = {}) const {
+    return erase(key, how);
+  }
+  template <key_like<Key> Lookup, class Token>
+  auto async_invalidate(const Lookup& key, const call_options& how, Token&& token) const {
+    return async_erase(key, how, std::forward<Token>(token));
+  }
+  template <key_like<Key> Lookup, class Token>
+  auto async_invalidate(const Lookup& key, Token&& token) const {
+    return async_erase(key, call_options{}, std::forward<Token>(token));
+  }
+
+  /// The same for all keys: as clear.
+  void invalidate_all(const call_options& how = {}) const { clear(how); }
+  template <class Token>
+  auto async_invalidate_all(const call_options& how, Token&& token) const {
+    return async_clear(how, std::forward<Token>(token));
+  }
+  template <class Token>
+  auto async_invalidate_all(Token&& token) const {
+    return async_clear(call_options{}, std::forward<Token>(token));
+  }
+
+  /// Drops all entries that have the tag, here and in all near caches, partition by partition; not
+  /// atomic. Loads of the cache that are under way are not stored: what they bring may be older.
+  ///
+  /// Cost: one small request a partition, which travel together as those of clear; at each member
+  /// O(1), whatever the number of entries, or where somebody listens to its changes O(entries). A
+  /// member remembers the 16,384 tags that were invalidated last; when one more is, entries with
+  /// tags that are older than all of those go too.
+  ///
+  /// Errors: as put; invalid_argument (an empty tag, or one of more than 128 bytes).
+  void invalidate_tag(std::string_view tag, const call_options& how = {}) const;
+  template <class Token>
+  auto async_invalidate_tag(std::string_view tag, const call_options& how, Token&& token) const;
+  template <class Token>
+  auto async_invalidate_tag(std::string_view tag, Token&& token) const {
+    return async_invalidate_tag(tag, call_options{}, std::forward<Token>(token));
   }
 
   /// Removes all entries, partition by partition; not atomic.

@@ -26,7 +26,8 @@ enum class entry_change : std::uint8_t {
   loaded,
   /// It has another time to live.
   touched,
-  /// By erase, erase_if_version, a processor or clear, or by a refresh that found no such row.
+  /// By erase, erase_if_version, a processor, clear or invalidate_tag, or by a refresh that found
+  /// no such row.
   erased,
   /// Its time was over. Told when it is removed: a little later, or where values may be answered
   /// beyond their end (loading_options), when that is over too.

@@ -154,6 +154,10 @@ struct put_options {
   std::optional<duration> ttl = std::nullopt;
   /// As in call_options.
   std::optional<duration> timeout = std::nullopt;
+  /// Names that entries share, up to 16 of 1 to 128 bytes: `invalidate_tag` drops all entries that
+  /// have one. They take the place of those that the entry had; `add`, `invoke` and `touch` leave
+  /// an entry its tags.
+  std::vector<std::string> tags = {};
 };
 
 /// Where other members may be found. The first member that answers is enough; its cluster tells

@@ -7,6 +7,7 @@
 #include <kith/core/time.hpp>
 #include <kith/handle/cache_state.hpp>
 #include <kith/handle/operation.hpp>
+#include <kith/handle/tag_names.hpp>
 #include <kith/loader.hpp>
 #include <kith/node/call.hpp>
 #include <kith/replica/effect.hpp>
@@ -52,7 +53,8 @@ replica::load_result cache_state<Key, Value>::encode_loaded(const Key& key,
   if (encoded.size() > wire::limits::value_bytes) {
     return replica::load_failure{"the loaded value is too long"};
   }
-  return replica::loaded{std::move(encoded), ttl ? ttl : expiry_of(key, *row.value)};
+  return replica::loaded{std::move(encoded), ttl ? ttl : expiry_of(key, *row.value),
+                         tags_of(row.tags)};
 }
 
 template <class Key, class Value>

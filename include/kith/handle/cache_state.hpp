@@ -20,6 +20,7 @@
 #include <kith/near/near_cache.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/store/budget.hpp>
 
 #include <algorithm>
@@ -334,8 +335,9 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
   std::optional<Key> key = kith::decode<Key>(result.key);
   if (decoded && key) {
     const near::entry_terms terms{result.key_hash, result.version,
-                                  store::charge_of({result.key.size(), result.value.size()}),
-                                  result.expires};
+                                  store::charge_of({result.key.size(), result.value.size()}) +
+                                      replica::charge_of_tags(result.tags.size()),
+                                  result.expires, replica::hashes_of(result.tags)};
     draft = near::near_cache<Key, Value>::draft(terms, std::move(*key), std::move(*decoded));
     value = near::near_cache<Key, Value>::value_of(draft);
   }

@@ -105,11 +105,17 @@ class coherence {
   void on_mutation_reply(partition_id p, cache_id cache, std::uint64_t hash, version applied);
   /// The whole cache was cleared in `p` by this member.
   void on_clear_reply(time_point now, partition_id p, cache_id cache, version applied);
+  void on_end_tag_reply(time_point now, partition_id p, cache_id cache, std::uint64_t tag,
+                        version applied);
   /// A write ended without an answer: it may be applied at any time, or was.
   void poison(cache_id cache, std::uint64_t hash) { lane_.invalidate(cache, hash, newest_version); }
   /// The same of a clear.
   void poison_all(time_point now, partition_id p, cache_id cache) {
     lane_.clear(now, lane_.slot_of(p), cache, newest_version);
+  }
+  /// And of the end of a tag.
+  void poison_tag(time_point now, partition_id p, cache_id cache, std::uint64_t tag) {
+    lane_.end_tag(now, lane_.slot_of(p), cache, tag, newest_version);
   }
 
   // The stream. False: the peer broke the protocol, close its connection.
@@ -433,6 +439,14 @@ inline void coherence::on_clear_reply(time_point now, partition_id p, cache_id c
                                       version applied) {
   const std::size_t slot = lane_.slot_of(p);
   lane_.clear(now, slot, cache, applied);
+  reader_stream& s = lane_.streams[slot];
+  if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
+}
+
+inline void coherence::on_end_tag_reply(time_point now, partition_id p, cache_id cache,
+                                        std::uint64_t tag, version applied) {
+  const std::size_t slot = lane_.slot_of(p);
+  lane_.end_tag(now, slot, cache, tag, applied);
   reader_stream& s = lane_.streams[slot];
   if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
 }

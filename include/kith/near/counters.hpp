@@ -39,6 +39,7 @@ struct coherence_counters {
   std::uint64_t invalidations_applied = 0;
   std::uint64_t invalidate_all_applied = 0;
   std::uint64_t clears_applied = 0;
+  std::uint64_t tags_ended = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t gaps = 0;
   std::uint64_t replays_requested = 0;

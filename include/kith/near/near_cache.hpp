@@ -13,11 +13,14 @@
 #include <kith/near/gates.hpp>
 #include <kith/near/guard.hpp>
 #include <kith/near/ref.hpp>
+#include <kith/near/tag_epochs.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace kith::near {
 
@@ -30,6 +33,7 @@ struct entry_terms {
   std::uint64_t charge = 0;
   /// From the send time of the get: t_send + ttl_left, never later than the owner's own.
   time_point expires = never;
+  std::vector<std::uint64_t> tags = {};
 };
 
 template <class K, class V>
@@ -76,6 +80,10 @@ class near_cache final : public cell_store {
     made->place.hash = terms.hash;
     made->place.charge = terms.charge;
     made->place.expires = terms.expires;
+    if (!terms.tags.empty()) {
+      made->marks = std::make_unique<std::vector<tag_mark>>();
+      for (const std::uint64_t tag : terms.tags) made->marks->push_back({tag, 0});
+    }
     return made;
   }
 

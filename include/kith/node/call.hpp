@@ -46,6 +46,8 @@ struct outcome {
   /// The call's own key, for the leader of a fill.
   bytes key;
   std::uint64_t key_hash = 0;
+  /// The entry's, for the leader of a fill.
+  std::vector<wire::tag> tags;
   /// Set for the leader of a fill: decode, then settle the fill of this number.
   std::optional<std::uint64_t> fill;
   /// Set for a follower: the leader's object, of the cache's own value type.
@@ -145,6 +147,7 @@ struct call {
   kith::version expected;
   std::uint64_t ticket = 0;
   std::string processor;
+  std::vector<wire::tag> tags;
 
   // scan
   scan_turn* scan = nullptr;

@@ -54,6 +54,7 @@ inline constexpr counter_row<reader_side> reader_rows[] = {
      {},
      {}},
     {&reader_side::clears_applied, "near_clears", "Clearings of a cache in a partition.", {}, {}},
+    {&reader_side::tags_ended, "near_tags_ended", "Ends of a tag in a partition.", {}, {}},
     {&reader_side::duplicates, "invalidation_duplicates", "Invalidations known already.", {}, {}},
     {&reader_side::gaps,
      "invalidation_gaps",

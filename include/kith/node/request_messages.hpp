@@ -50,6 +50,7 @@ namespace kith::node {
   message.ticket = what.ticket;
   message.processor = as_bytes(what.processor);
   message.depth = what.depth;
+  message.tags = what.tags;
   return message;
 }
 

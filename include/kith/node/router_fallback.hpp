@@ -56,6 +56,7 @@ inline void router::process_here(store::handle at, const wire::get_reply& reply,
   fallback& plan = *waiting.instead;
   const bool present = reply.status == wire::get_status::hit;
   plan.seen = present ? reply.version : version{};
+  waiting.what.tags = reply.tags;
   node::process_here job{waiting.rid, {}};
   job.run.cache = waiting.what.cache->current_id();
   job.run.name = waiting.what.processor;

@@ -48,6 +48,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
     result.fill = rid;
     result.key = waiting.what.key;
     result.key_hash = waiting.what.key_hash;
+    result.tags = reply.tags;
     // From the send time: never later than the owner's own end of the entry.
     if (reply.ttl_left) result.expires = waiting.asked_at + *reply.ttl_left;
   }
@@ -146,6 +147,7 @@ inline void router::on_loaded_here(time_point now, std::uint64_t rid, replica::l
   if (auto* found = std::get_if<replica::loaded>(&loaded)) {
     told.mutation = wire::mutation::fill;
     told.value = found->value;
+    told.tags = std::move(found->tags);
     ttl = found->ttl;
     result.yes = true;
     result.value = std::move(found->value);
@@ -203,11 +205,16 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
   // F6: what this member wrote, or was told by a refusal, it never reads older again.
   if (applied || reply.version != version{}) {
     const cache_id id = what.cache->current_id();
-    if (what.mutation == wire::mutation::clear) {
-      near_->on_clear_reply(now, what.partition, id, reply.version);
-    } else {
-      near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
-      near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
+    switch (what.mutation) {
+      case wire::mutation::clear:
+        near_->on_clear_reply(now, what.partition, id, reply.version);
+        break;
+      case wire::mutation::end_tag:
+        near_->on_end_tag_reply(now, what.partition, id, what.tags[0].hash, reply.version);
+        break;
+      default:
+        near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
+        near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
     }
   }
   const auto& instead = calls_[at].instead;
@@ -225,10 +232,11 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
 inline void router::distrust(time_point now, const call& what) {
   if (what.kind != call_kind::mutate) return;
   const cache_id id = what.cache->current_id();
-  if (what.mutation == wire::mutation::clear) {
-    near_->poison_all(now, what.partition, id);
-  } else {
-    near_->poison(id, what.key_hash);
+  switch (what.mutation) {
+    case wire::mutation::clear: return near_->poison_all(now, what.partition, id);
+    case wire::mutation::end_tag:
+      return near_->poison_tag(now, what.partition, id, what.tags[0].hash);
+    default: near_->poison(id, what.key_hash);
   }
 }
 

@@ -13,10 +13,12 @@
 #include <kith/replica/change_notice.hpp>
 #include <kith/replica/lifetime.hpp>
 #include <kith/replica/options.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/store/budget.hpp>
 #include <kith/store/handle.hpp>
 #include <kith/store/shard.hpp>
 #include <kith/store/sieve.hpp>
+#include <kith/store/tag_ends.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -24,6 +26,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -35,6 +38,8 @@ struct stored {
   kith::version version;
   /// Where the entry is; no_handle until it has its place in the partition's list.
   store::handle self = store::no_handle;
+  /// Absent, and no more than a word, for the many that have none.
+  std::unique_ptr<const entry_tags> tags = nullptr;
 };
 
 class entries {
@@ -51,17 +56,18 @@ class entries {
   /// For a reader: counts as a use.
   [[nodiscard]] found find(time_point now, std::uint64_t hash, byte_view key);
   [[nodiscard]] found peek(time_point now, std::uint64_t hash, byte_view key) {
-    const found seen = shard_.peek(now, hash, key);
+    const found seen = kept(now, hash, key);
     return seen && ended(now, seen.at) ? found{} : seen;
   }
   [[nodiscard]] shard::found_const peek(time_point now, std::uint64_t hash, byte_view key) const {
     const shard::found_const seen = shard_.peek(now, hash, key);
-    return seen && ended(now, seen.at) ? shard::found_const{} : seen;
+    if (!seen || ended(now, seen.at) || tag_ended(seen->value())) return {};
+    return seen;
   }
   /// A value beyond its end that may still be answered.
   [[nodiscard]] found find_stale(time_point now, std::uint64_t hash, byte_view key) {
     if (!tracks_) return {};
-    const found seen = shard_.peek(now, hash, key);
+    const found seen = kept(now, hash, key);
     return seen && ended(now, seen.at) ? seen : found{};
   }
 
@@ -77,10 +83,10 @@ class entries {
   /// How long a reader may keep a copy of the live entry; absent: as long as it likes.
   [[nodiscard]] std::optional<duration> ttl_left(time_point now, const found& live) const;
 
-  /// False when the entry is larger than all the cache may hold: nothing was done. `took`: to load
-  /// it.
+  /// False when the entry is larger than all the cache may hold: nothing was done. The entry has
+  /// `tags`; value.tags is set here. `took`: to load it.
   bool put(time_point now, std::uint64_t hash, byte_view key, stored value, time_point ends,
-           duration took = {});
+           std::span<const std::uint64_t> tags = {}, duration took = {});
   /// The entry has another version and another end; it counts as used.
   void touch(time_point now, store::handle at, kith::version now_at, time_point ends);
   void erase(store::handle at) { shard_.erase(at, unlinker{this}); }
@@ -127,7 +133,11 @@ class entries {
 
   /// Removes all entries of a partition. Returns how many there were.
   std::size_t drop(std::size_t slot);
-  /// Stale ones, and expired ones that were not removed yet, included.
+  /// Removes all entries that have the tag by the change `at` of the partition in `slot`, those of
+  /// the lane's other partitions too. O(1), or where somebody watches, O(entries of the slot).
+  void end_tag(std::size_t slot, std::uint64_t tag, const kith::version& at);
+  /// Stale ones, and those that expired or whose tag was ended and that were not removed yet,
+  /// included.
   [[nodiscard]] std::size_t size(std::size_t slot) const { return lists_[slot].size; }
 
   /// `visit(byte_view key, const stored&)` for the entries in `slots_max` slots from `from` on,
@@ -137,7 +147,8 @@ class entries {
   [[nodiscard]] store::handle scan(time_point now, store::handle from, std::uint32_t slots_max,
                                    Visit&& visit) const {
     return shard_.scan(from, slots_max, [&](store::handle at, const shard::entry_type& seen) {
-      if (!seen.expired(now) && !ended(now, at)) visit(byte_view{seen.key()}, seen.value());
+      const bool gone = seen.expired(now) || ended(now, at) || tag_ended(seen.value());
+      if (!gone) visit(byte_view{seen.key()}, seen.value());
     });
   }
 
@@ -181,6 +192,15 @@ class entries {
   [[nodiscard]] bool ended(time_point now, store::handle at) const {
     return tracks_ && now >= lives_[at].ends;
   }
+  [[nodiscard]] bool tag_ended(const stored& seen) const {
+    return seen.tags && tag_ends_.ended_since(seen.tags->tags, seen.tags->since);
+  }
+  /// Nothing, and the entry is removed, when a tag of it was ended.
+  [[nodiscard]] found living(found seen);
+  /// The entry, live or stale.
+  [[nodiscard]] found kept(time_point now, std::uint64_t hash, byte_view key) {
+    return living(shard_.peek(now, hash, key));
+  }
   /// When the shard removes what ends at `ends` and is used now.
   [[nodiscard]] time_point kept_until(time_point now, time_point ends) const;
   void begin_life(time_point now, store::handle at, time_point ends, duration took);
@@ -201,6 +221,7 @@ class entries {
   std::uint32_t lanes_;
   std::uint64_t salt_;
   shard shard_;
+  store::tag_ends tag_ends_;
   /// Invariant: each entry of the shard is in the list of its partition.
   store::handle_map<link> links_;
   std::vector<list> lists_;
@@ -221,6 +242,7 @@ inline entries::entries(const cache_settings& settings, const replica_options& o
       salt_{options.salt},
       shard_{{settings.max_bytes, settings.max_entries, options.salt},
              std::make_unique<store::sieve>()},
+      tag_ends_{options.tags_kept},
       lists_(partition_count / options.lanes) {
   configure(settings);
 }
@@ -245,7 +267,7 @@ inline void entries::track() {
 }
 
 inline auto entries::find(time_point now, std::uint64_t hash, byte_view key) -> found {
-  const found seen = shard_.find(now, hash, key);
+  const found seen = living(shard_.find(now, hash, key));
   if (!seen || !tracks_) return seen;
   if (ended(now, seen.at)) return {};
   if (settings_.life.idle) shard_.set_expires(seen.at, kept_until(now, lives_[seen.at].ends));
@@ -282,7 +304,7 @@ inline void entries::note_idle_end(shard::entry_type& gone, store::handle at) {
 }
 
 inline bool entries::forget(time_point now, std::uint64_t hash, byte_view key) {
-  const found seen = shard_.peek(now, hash, key);
+  const found seen = kept(now, hash, key);
   if (!seen) return false;
   if (ended(now, seen.at)) note(entry_change::expired, hash, key, seen->value().version);
   erase(seen.at);
@@ -291,7 +313,7 @@ inline bool entries::forget(time_point now, std::uint64_t hash, byte_view key) {
 
 inline void entries::quiet(time_point now, std::uint64_t hash, byte_view key, time_point until) {
   if (!tracks_) return;
-  if (const found seen = shard_.peek(now, hash, key)) lives_[seen.at].quiet_until = until;
+  if (const found seen = kept(now, hash, key)) lives_[seen.at].quiet_until = until;
 }
 
 inline void entries::expire(time_point now, std::size_t work) {
@@ -324,11 +346,22 @@ inline void entries::unlink(std::uint64_t hash, store::handle at) {
   --of.size;
 }
 
+inline auto entries::living(found seen) -> found {
+  if (!seen || !tag_ended(seen->value())) return seen;
+  note(entry_change::erased, seen->hash(), seen->key(), seen->value().version);
+  erase(seen.at);
+  return {};
+}
+
 inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stored value,
-                         time_point ends, duration took) {
-  const std::uint64_t beside = tracks_ ? lifetime_bytes : 0;
+                         time_point ends, std::span<const std::uint64_t> tags, duration took) {
+  const std::uint64_t beside = (tracks_ ? lifetime_bytes : 0) + charge_of_tags(tags.size());
   const store::terms granted{store::charge_of({key.size(), value.value.size()}) + beside,
                              kept_until(now, ends)};
+  if (!tags.empty()) {
+    value.tags = std::make_unique<const entry_tags>(
+        entry_tags{{tags.begin(), tags.end()}, tag_ends_.count()});
+  }
   if (const found old = shard_.peek(now, hash, key)) {
     value.self = old->value().self;
     const store::put_result done =
@@ -367,6 +400,18 @@ inline void entries::note_clear(std::size_t slot, const kith::version& at) {
   if (watched() == watching::nothing) return;
   for (store::handle h = lists_[slot].first; h != store::no_handle; h = links_[h].next) {
     note(entry_change::erased, shard_[h].hash(), shard_[h].key(), at);
+  }
+}
+
+inline void entries::end_tag(std::size_t slot, std::uint64_t tag, const kith::version& at) {
+  tag_ends_.end(tag);
+  if (watched() == watching::nothing) return;
+  for (store::handle h = lists_[slot].first; h != store::no_handle;) {
+    const store::handle here = std::exchange(h, links_[h].next);
+    const stored& seen = shard_[here].value();
+    if (!seen.tags || std::ranges::find(seen.tags->tags, tag) == seen.tags->tags.end()) continue;
+    note(entry_change::erased, shard_[here].hash(), shard_[here].key(), at);
+    erase(here);
   }
 }
 

@@ -100,7 +100,9 @@ class holdings {
 
   /// The mutation with the version of.next() is done: it is numbered, told and remembered by loads.
   void commit(time_point now, owned_partition& of, const key_view& key, outbox& out);
-  void commit_clear(time_point now, owned_partition& of, cache_id cache, outbox& out);
+  /// The same of a mutation of all entries of the cache, or of those with a tag, of hash `hash`.
+  void commit_many(time_point now, owned_partition& of, cache_id cache, wire::scope which,
+                   std::uint64_t hash, outbox& out);
   /// Entries that ended because nobody used them are mutations too: copies of them are dropped.
   void commit_idle_ends(time_point now, entries& cache, outbox& out);
 
@@ -224,7 +226,7 @@ inline void holdings::commit(time_point now, owned_partition& of, const key_view
                              outbox& out) {
   loads.outrun(key.cache, key.key);
   if (entries* known = find_cache(key.cache)) known->forget_absent(now, key.hash, key.key);
-  number(now, of, {{}, key.cache, false, key.hash}, out);
+  number(now, of, {{}, key.cache, wire::scope::key, key.hash}, out);
   events.record({now, key_event::write_applied, key.cache, of.id, key.hash, of.newest()});
 }
 
@@ -234,18 +236,20 @@ inline void holdings::commit_idle_ends(time_point now, entries& cache, outbox& o
     owned_partition& of = *partition(partition_of(gone.hash));
     if (!of.owned || of.seq >= sequence_max) continue;
     ++counters.idle_ends;
-    number(now, of, {{}, cache.settings().id, false, gone.hash}, out);
+    number(now, of, {{}, cache.settings().id, wire::scope::key, gone.hash}, out);
   }
 }
 
-inline void holdings::commit_clear(time_point now, owned_partition& of, cache_id cache,
-                                   outbox& out) {
+/// Which tags a load will bring, and a processor's entry had, is not known here: all are outrun.
+inline void holdings::commit_many(time_point now, owned_partition& of, cache_id cache,
+                                  wire::scope which, std::uint64_t hash, outbox& out) {
   loads.outrun_all(of.id, cache);
   busy.for_each([&](busy_key& running) {
     if (running.at.partition == of.id && running.at.cache == cache) running.outrun = true;
   });
-  number(now, of, {{}, cache, true, 0}, out);
-  events.record({now, key_event::cleared, cache, of.id, {}, of.newest()});
+  number(now, of, {{}, cache, which, hash}, out);
+  const auto what = which == wire::scope::tag ? key_event::tag_ended : key_event::cleared;
+  events.record({now, what, cache, of.id, {}, of.newest()});
 }
 
 }  // namespace kith::replica

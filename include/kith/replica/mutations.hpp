@@ -9,6 +9,7 @@
 #include <kith/core/time.hpp>
 #include <kith/replica/entries.hpp>
 #include <kith/replica/operation.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/limits.hpp>
 
@@ -16,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace kith::replica {
 
@@ -73,14 +75,21 @@ struct write_outcome {
   return {std::move(answer), false};
 }
 
+/// What becomes of the tags that the entry has.
+enum class tag_rule : std::uint8_t { given, keep };
+
 /// Stores `value` as the entry's new value.
 [[nodiscard]] inline write_outcome store_value(const key_write& write, entries& in, bytes value,
-                                               wire::ttl_rule rule) {
+                                               wire::ttl_rule rule,
+                                               tag_rule which = tag_rule::given) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
   const bool existed{old};
   const time_point expires = expiry_by(rule, write, in, old);
+  std::vector<std::uint64_t> tags = hashes_of(write.message.tags);
+  if (which == tag_rule::keep && old && old->value().tags) tags = old->value().tags->tags;
   if (value.size() > wire::limits::value_bytes ||
-      !in.put(write.now, write.hash, write.message.key, {std::move(value), write.next}, expires)) {
+      !in.put(write.now, write.hash, write.message.key, {std::move(value), write.next}, expires,
+              tags)) {
     return {{wire::mutate_status::too_large, {}, existed, {}}, false};
   }
   return {{wire::mutate_status::applied, write.next, existed, {}}, true};
@@ -115,7 +124,7 @@ struct write_outcome {
   const auto sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(*before) +
                                              static_cast<std::uint64_t>(*delta));
   write_outcome done =
-      store_value(write, in, write_number(sum), rule_of_update(write.message.rule));
+      store_value(write, in, write_number(sum), rule_of_update(write.message.rule), tag_rule::keep);
   if (done.changed) done.answer.result = write_number(sum);
   return done;
 }

@@ -68,6 +68,9 @@ struct replica_options {
   std::size_t pending_write_bytes = std::size_t{16} << 20;
   duration processor_time = std::chrono::seconds{30};
 
+  /// Ended tags that a cache of the lane remembers; see store/tag_ends.hpp.
+  std::size_t tags_kept = 16384;
+
   /// Units of expiry work in one turn (store/timer_wheel.hpp).
   std::size_t expiry_work = 256;
   /// Secret of the process; see store::shard_config.

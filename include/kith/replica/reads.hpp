@@ -9,6 +9,7 @@
 #include <kith/replica/effect.hpp>
 #include <kith/replica/holdings.hpp>
 #include <kith/replica/load.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <algorithm>
@@ -166,6 +167,7 @@ inline void reads::serve_value(time_point now, owned_partition& in, const reader
   wire::get_reply answer;
   answer.cacheable = true;
   answer.version = live->value().version;
+  answer.tags = wire_tags(live->value().tags.get());
   answer.ttl_left = cache.ttl_left(now, live);
   if (may_load) {
     const std::uint64_t early = cache.settings().life.early_refresh;

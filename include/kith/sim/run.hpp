@@ -125,6 +125,7 @@ void sum_of_lifetimes(Sum&& sum) {
   sum("replays", [](const lane& l) { return l.near().counters().replays_applied; });
   sum("replays_too_old", [](const lane& l) { return l.near().counters().too_old; });
   sum("duplicates", [](const lane& l) { return l.near().counters().duplicates; });
+  sum("tags_ended", [](const lane& l) { return l.near().counters().tags_ended; });
   sum("clears_applied", [](const lane& l) { return l.near().counters().clears_applied; });
   sum("bypasses", [](const lane& l) { return l.near().counters().bypasses; });
   sum("disconnects", [](const lane& l) { return l.near().counters().suspicions_by_disconnect; });

@@ -138,6 +138,10 @@ class workload {
   void swap_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void drop_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void clear_tokens(std::size_t member, std::shared_ptr<handles> with);
+  void end_tag(std::size_t member, std::shared_ptr<handles> with, std::uint32_t parity);
+  [[nodiscard]] static std::string tag_of(std::uint32_t key) {
+    return key % 2 == 0 ? "even" : "odd";
+  }
   void read_absent_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void invoke(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   /// The epoch in which an operation was applied: known if its member knows no other by now.

@@ -20,7 +20,9 @@ inline void workload::next_conditional(std::size_t member, std::shared_ptr<handl
   if (draw < 450) return take_token(member, with, key);
   if (draw < 650) return swap_token(member, with, key);
   if (draw < 750) return drop_token(member, with, key);
-  if (draw < 750 + options_.clears_per_mille) return clear_tokens(member, with);
+  if (draw < 750 + options_.clears_per_mille) {
+    return draw % 2 == 0 ? clear_tokens(member, with) : end_tag(member, with, key % 2);
+  }
   if (draw < 850) return read_absent_row(member, with, key);
   invoke(member, with, key);
 }
@@ -89,7 +91,8 @@ inline void workload::take_token(std::size_t member, std::shared_ptr<handles> wi
   token_values_.invoked(key, op.value);
   const std::optional<epoch> before = checker_.epoch_at(member, key);
   with->tokens.async_put_if_absent(
-      key, op.value, [this, member, with, op, before](error_code code, bool put) mutable {
+      key, op.value, {.tags = {tag_of(key)}},
+      [this, member, with, op, before](error_code code, bool put) mutable {
         op.yes = put;
         end(op, code);
         tokens_.put_if_absent(op, epoch_of(op, before));
@@ -117,7 +120,7 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
         token_values_.told(seen);
         token_values_.invoked(op.key, op.value);
         with->tokens.async_compare_and_put(
-            op.key, expected, op.value,
+            op.key, expected, op.value, {.tags = {tag_of(op.key)}},
             [this, member, with, op, expected](error_code failed, bool put) mutable {
               op.yes = put;
               end(op, failed);
@@ -148,6 +151,24 @@ inline void workload::clear_tokens(std::size_t member, std::shared_ptr<handles> 
     tokens_.end_removal(op.answered, number, op.failed, epochs_at(op.member, std::nullopt));
     later(member, with);
   });
+}
+
+/// Every second token has the same tag.
+inline void workload::end_tag(std::size_t member, std::shared_ptr<handles> with,
+                              std::uint32_t parity) {
+  const auto concerned = [this, parity](std::size_t at) {
+    conditions::epochs all = epochs_at(at, std::nullopt);
+    std::erase_if(all, [&](const auto& one) { return one.first % 2 != parity; });
+    return all;
+  };
+  record op = begin(operation_kind::erase, member, *with, 0);
+  const std::size_t number = tokens_.begin_removal(op.invoked, concerned(member));
+  with->tokens.async_invalidate_tag(
+      tag_of(parity), [this, member, with, op, number, concerned](error_code code) mutable {
+        end(op, code);
+        tokens_.end_removal(op.answered, number, op.failed, concerned(op.member));
+        later(member, with);
+      });
 }
 
 /// A row that no client ever writes.

@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 using namespace kith;
 using namespace std::chrono_literals;
@@ -78,6 +79,7 @@ struct invoker {
     reply.epoch = term;
     reply.version = {term, sequence{seq}};
     reply.value = held;
+    if (seq > 0) reply.tags = {{42}};
     machine.on_get_reply(now, other, last.rid, reply, out);
   }
   /// The run that was asked for.
@@ -155,6 +157,7 @@ TEST_CASE("fallback: an unknown processor runs here between a read and a conditi
   CHECK(put.rule == wire::ttl_rule::keep);
   // The owner may never have opened the cache.
   CHECK(put.ttl == 7s);
+  CHECK(put.tags == std::vector{wire::tag{42}});
   CHECK(put.operation > first);
   CHECK(put.lowest_unsettled == put.operation);  // the owner may forget the invoke
   caller.answer(wire::mutate_status::applied, 8);
