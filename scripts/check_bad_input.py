@@ -5,9 +5,10 @@ exist, none is missing, and each numbered seed stands in the row of its number.
 usage: check_bad_input.py [project directory]
 """
 
-import pathlib
 import re
 import sys
+
+import report
 
 ROWS = 33
 LATER = {12, 13}  # authentication and encryption
@@ -71,13 +72,5 @@ def check(root):
     return faults
 
 
-def main():
-    here = pathlib.Path(__file__).resolve().parent.parent
-    faults = check(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here)
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report.tell(check))

@@ -164,8 +164,7 @@ void run::fault(std::size_t what, std::uint8_t whom, std::uint8_t how) {
       until_done([&net, from, to, length] { net.clog(from, to, -length); });
       break;
     case 10:
-      net.slow_reader(from, how * 1ms);
-      until_done([&net, from, how] { net.slow_reader(from, how * -1ms); });
+      net.slow_reader(from, how * 1ms, length);
       break;
     case 11:
       net.lossy(from, true);

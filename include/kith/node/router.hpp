@@ -320,8 +320,15 @@ inline void router::finish(store::handle at, outcome&& result, outbox& out) {
   complete_call(over.what, std::move(result), out);
 }
 
+/// The user's writes of one key: not a clear, which is one of each partition, nor what tells the
+/// owner the result of a load.
+[[nodiscard]] constexpr bool is_counted_write(wire::mutation kind) {
+  return kind != wire::mutation::clear && kind != wire::mutation::fill &&
+         kind != wire::mutation::fill_absent;
+}
+
 inline void router::complete_call(const call& over, outcome&& result, outbox& out) {
-  if (over.kind == call_kind::mutate && over.mutation != wire::mutation::clear) {
+  if (over.kind == call_kind::mutate && is_counted_write(over.mutation)) {
     over.cache->count_write(static_cast<bool>(result.error));
   }
   out.push_back(complete{over.done, std::move(result)});
