@@ -10,9 +10,10 @@ device.
 usage: check_layers.py [include directory]
 """
 
-import pathlib
 import re
 import sys
+
+import report
 
 PURE = {"absl/", "boost/system/"}
 # What a header needs to offer an Asio completion token, without any I/O.
@@ -78,7 +79,7 @@ TOP = {
     "boost_archive.hpp": "boost_archive",
     **{
         name + ".hpp": "vocabulary"
-        for name in "error options stats events codec loader discovery version".split()
+        for name in "error options stats events codec loader discovery version causal_token".split()
     },
 }
 
@@ -266,14 +267,5 @@ def check(root):
     return faults
 
 
-def main():
-    here = pathlib.Path(__file__).resolve().parent.parent
-    root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "include"
-    faults = check(root)
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report.tell(check, report.PROJECT / "include"))

@@ -9,6 +9,8 @@ import pathlib
 import re
 import sys
 
+import report
+
 COLUMNS = 100
 FUNCTION_LINES = 70
 FILE_LINES = 500
@@ -140,13 +142,5 @@ def check(root):
     return faults
 
 
-def main():
-    here = pathlib.Path(__file__).resolve().parent.parent
-    faults = check(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here)
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report.tell(check))

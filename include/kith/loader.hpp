@@ -6,6 +6,7 @@
 #include <concepts>
 #include <functional>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -22,6 +23,8 @@ struct loaded_value {
   std::optional<duration> ttl = std::nullopt;
   /// False: those who wait get it, and nobody keeps it.
   bool keep = true;
+  /// As put_options'. None: a value that is loaded anew keeps those that the entry had.
+  std::vector<std::string> tags = {};
 };
 
 /// Wraps any callable `(const Key&) -> Value`, `-> std::optional<Value>` or

@@ -12,13 +12,17 @@
 #include <kith/codec_boost.hpp>
 #include <kith/discovery.hpp>
 #include <kith/error.hpp>
+#include <kith/events.hpp>
 #include <kith/member_port.hpp>
 #include <kith/member_stats.hpp>
 #include <kith/net/runtime.hpp>
 #include <kith/options.hpp>
 #include <kith/stats.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -69,10 +73,21 @@ class member {
   /// docs/operations.md.
   void visit_stats(const metric_visitor& visit) const;
 
+  /// Calls `listener` for each view that is installed from now on, in their order, on a worker
+  /// thread where it may block; what it throws is logged and counted. For a slow one 64 views wait;
+  /// those beyond are left out until it has caught up, and it is told how many
+  /// (view_event::missed). It hears of a view when this member acts by it already. Throws
+  /// kith::error(invalid_argument) without a function.
+  [[nodiscard]] subscription on_view(std::function<void(const view_event&)> listener);
+
   /// The driver, for tools and tests; not part of the stable face.
   [[nodiscard]] net::runtime& runtime() { return *runtime_; }
 
  private:
+  static void require(bool holds, const char* field) {
+    if (!holds) throw error{errc::invalid_option, field};
+  }
+  static void require_allowed(const discovery_options& where);
   [[nodiscard]] static net::runtime_options runtime_options_of(member_options&& options);
 
   std::shared_ptr<net::runtime> runtime_;
@@ -81,10 +96,20 @@ class member {
 
 // --- implementation ---
 
+inline void member::require_allowed(const discovery_options& where) {
+  const auto whole = [](const endpoint& one) { return !one.host.empty() && one.port != 0; };
+  require(std::ranges::all_of(where.seeds, whole), "discovery.seeds: a host and a port from 1");
+  require(std::ranges::all_of(where.dns, whole), "discovery.dns: a name and a port from 1");
+  const auto names = std::ranges::count_if(where.seeds, [](const endpoint& one) {
+    return net::known_addresses(one.host).empty();
+  });
+  require(where.dns.size() + static_cast<std::size_t>(names) <= where.names_max,
+          "discovery.dns: at most 32 names, those of seeds included");
+  require(where.interval >= where.least_interval && where.interval <= where.greatest_interval,
+          "discovery.interval: 100 ms to a day");
+}
+
 inline net::runtime_options member::runtime_options_of(member_options&& options) {
-  const auto require = [](bool holds, const char* field) {
-    if (!holds) throw error{errc::invalid_option, field};
-  };
   require(!options.cluster.empty() && options.cluster.size() <= wire::limits::name_bytes,
           "cluster: 1 to 128 bytes");
   require(options.io_threads >= 1 && options.io_threads <= 64, "io_threads: 1 to 64");
@@ -96,7 +121,8 @@ inline net::runtime_options member::runtime_options_of(member_options&& options)
 
   net::runtime_options made;
   made.cluster = std::move(options.cluster);
-  made.membership.candidates = candidates(options.discovery);
+  require_allowed(options.discovery);
+  made.discovery = std::move(options.discovery);
   made.membership.quorum = options.quorum == quorum::majority ? cluster::quorum_mode::majority
                                                               : cluster::quorum_mode::none;
   made.membership.bootstrap_expect = options.bootstrap_expect;
@@ -123,6 +149,11 @@ inline member::member(member_options options)
 inline member::~member() {
   runtime_->stop();
   port_->forget_states();
+}
+
+inline subscription member::on_view(std::function<void(const view_event&)> listener) {
+  if (!listener) throw error{errc::invalid_argument, "on_view: there is no function"};
+  return net::listen_to_views(runtime_, std::move(listener));
 }
 
 inline std::uint64_t member::view_number() const {

@@ -4,6 +4,7 @@
 // never 0.
 #pragma once
 
+#include <kith/causal_token.hpp>
 #include <kith/core/endpoint.hpp>
 #include <kith/core/log.hpp>
 #include <kith/core/time.hpp>
@@ -11,6 +12,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -143,6 +145,10 @@ struct get_options {
   /// No near hit older than this, and no value so long after its end (loading_options); absent: the
   /// cache's `near.max_staleness`, and what its owner allows.
   std::optional<duration> max_age = std::nullopt;
+  /// Nothing older than the write that this names (cache::token). A near hit that may be older is
+  /// passed over for the owner. errc::lost_write where the write was lost with its owner;
+  /// errc::invalid_argument where the token is of another cache or partition than the key's.
+  std::optional<causal_token> after = std::nullopt;
   /// As in call_options.
   std::optional<duration> timeout = std::nullopt;
 };
@@ -152,14 +158,46 @@ struct put_options {
   std::optional<duration> ttl = std::nullopt;
   /// As in call_options.
   std::optional<duration> timeout = std::nullopt;
+  /// Names that entries share, up to 16 of 1 to 128 bytes: `invalidate_tag` drops all entries that
+  /// have one. They take the place of those that the entry had; `add`, `invoke` and `touch` leave
+  /// an entry its tags.
+  std::vector<std::string> tags = {};
 };
 
-/// Where other members may be found. The first member that answers is enough.
+/// Where other members may be found. The first member that answers is enough; its cluster tells
+/// the rest. All that is given here is tried together, the first 1024 addresses of it, and this
+/// member's own address is passed over.
+///
+/// Names, file and function are asked again as long as the member runs, each on a thread of its own
+/// that may block: members that come later or move are found, and clusters that did not know of
+/// each other merge (with `quorum = none`; the oldest member of a cluster looks). One that cannot
+/// be asked counts as what it said last, and is logged; nothing of it is fatal. Until all have
+/// told, a member that finds nobody waits 3 s before it founds a cluster.
+///
+/// Wherever a host stands it may be a name. It stands for all its addresses then (A and AAAA
+/// records), and is looked up again with the rest.
 struct discovery_options {
   /// Members on this machine: ports 5801 to 5864 of the loopback address.
   bool loopback = true;
-  /// Addresses of members anywhere, tried together with the above.
+  /// Members that are expected to be there. A name without an address is a failure.
   std::vector<endpoint> seeds = {};
+  /// Names under which all members are listed, as headless services of Kubernetes are, and the port
+  /// of the members. A name without an address means that nobody is there yet.
+  std::vector<endpoint> dns = {};
+  /// A text file with one host:port a line, IPv6 addresses in brackets, and comments from a '#' on.
+  /// Its changes are taken over; replace it by a rename, so that no half of it is read. Lines that
+  /// are no host:port are logged with their numbers, and the others count. Up to 1 MiB.
+  std::string file = {};
+  /// Anything else: a registry, a table of a database. What it throws is caught and logged. One
+  /// that does not return when the member ends is left behind.
+  std::function<std::vector<endpoint>()> custom = {};
+  /// From an answer to the next question. A change is found so much later at most.
+  duration interval = std::chrono::seconds{5};
+
+  static constexpr duration least_interval = std::chrono::milliseconds{100};
+  static constexpr duration greatest_interval = std::chrono::hours{24};
+  /// Each is a thread.
+  static constexpr std::size_t names_max = 32;
 };
 
 struct member_options {
@@ -182,8 +220,8 @@ struct member_options {
   std::string zone = {};
   /// Threads that serve the network.
   std::uint32_t io_threads = 1;
-  /// Threads that run loaders and processors. While loaders wait for what they `get`, there are up
-  /// to 64 more.
+  /// Threads that run loaders, processors and listeners. While some wait for what they `get`, there
+  /// are up to 64 more.
   std::uint32_t loader_threads = 4;
   /// Calls of this member that may wait at a time; one more fails with errc::overloaded.
   std::uint32_t max_pending = 65536;

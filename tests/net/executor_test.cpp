@@ -3,7 +3,6 @@
 
 #include "support.hpp"
 
-#include <kith/discovery.hpp>
 #include <kith/net/alarm.hpp>
 #include <kith/net/log_sink.hpp>
 #include <kith/net/worker_pool.hpp>
@@ -283,16 +282,6 @@ TEST_CASE("log sink: peers get few lines, and no say in their form") {
   CHECK(kith::net::log_value("a b") == "\"a b\"");
   CHECK(kith::net::log_value("a\n\"") == "\"a\\x0a\\x22\"");
   CHECK(kith::net::log_value(std::string(1000, 'x')).size() == 256);
-}
-
-TEST_CASE("discovery: seeds first, then the ports of this machine, each once") {
-  const auto loopback = kith::candidates({});
-  CHECK(loopback.size() == 64);
-  CHECK(loopback.front() == kith::endpoint{"127.0.0.1", 5801});
-  CHECK(loopback.back() == kith::endpoint{"127.0.0.1", 5864});
-  const kith::endpoint seed{"cache.example", 5801};
-  CHECK(kith::candidates({.loopback = false, .seeds = {seed, seed}}) == std::vector{seed});
-  CHECK(kith::candidates({.seeds = {loopback[3]}}).size() == 64);
 }
 
 }  // namespace

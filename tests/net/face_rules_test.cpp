@@ -75,7 +75,7 @@ void check_closed(const kith::cache<std::string, std::string>& cache) {
 }
 
 [[nodiscard]] std::string refusal(kith::member_options options) {
-  options.discovery = {.loopback = false, .seeds = {}};
+  options.discovery.loopback = false;
   std::string text;
   const auto code = error_of([&] { const kith::member made{std::move(options)}; }, &text);
   CHECK(code == kith::errc::invalid_option);
@@ -253,6 +253,10 @@ TEST_CASE("face: a member's options that are not allowed name their field") {
   CHECK(contains(with([](auto& o) { o.loader_threads = 0; }), "loader_threads"));
   CHECK(contains(with([](auto& o) { o.max_pending = 0; }), "max_pending"));
   CHECK(contains(with([](auto& o) { o.bootstrap_expect = 0; }), "bootstrap_expect"));
+  CHECK(contains(with([](auto& o) { o.discovery.seeds = {{"", 1}}; }), "discovery.seeds"));
+  CHECK(contains(with([](auto& o) { o.discovery.dns = {{"pods", 0}}; }), "discovery.dns"));
+  CHECK(contains(with([](auto& o) { o.discovery.dns.assign(33, {"p", 1}); }), "discovery.dns"));
+  CHECK(contains(with([](auto& o) { o.discovery.interval = 99ms; }), "discovery.interval"));
   CHECK(contains(with([](auto& o) { o.zone = std::string(129, 'x'); }), "zone"));
   CHECK(contains(with([](auto& o) { o.bind.host = "no such host"; }), "host"));
   const kith::member first{at(cluster_name())};

@@ -4,7 +4,8 @@
 // the other, and two foundings are rare:
 //   1. Dial all candidates; ask every peer that answers to let this member join.
 //   2. Somebody has a view: join there, and found nothing while that peer lives.
-//   3. Nobody listens anywhere: found a cluster at once.
+//   3. Nobody listens anywhere: found a cluster at once. While a source of candidates has not told
+//      its own, wait for it as in 5.
 //   4. Others gather too: the lowest address founds. Answering `gathering` to a lower address is a
 //      promise to wait for it; so each pair is ordered by whichever message came first.
 //   5. Whoever accepts and says nothing (a stopped process) is waited for, 3 s in all.
@@ -41,15 +42,15 @@ class bootstrap {
       : expect_{options.quorum == quorum_mode::majority ? options.bootstrap_expect : 1},
         timers_{options.timers},
         candidates_wanted_{options.candidates},
+        extent_{options.extent},
         counters_{counters} {}
 
   /// `hints`: where members of the last view were. `branch` is drawn for a founding.
   void start(time_point now, const member_record& self, view_number seen, std::uint32_t branch,
              const std::vector<endpoint>& hints, outbox& out);
   void stop() { active_ = false; }
-  void set_candidates(std::vector<endpoint> candidates) {
-    candidates_wanted_ = std::move(candidates);
-  }
+  /// Dials the new ones, and forgets those that are gone and did not answer.
+  void set_candidates(std::vector<endpoint> candidates, discovered extent, outbox& out);
 
   void on_link_up(time_point now, const member_id& peer, const std::optional<endpoint>& dialled,
                   outbox& out);
@@ -100,6 +101,7 @@ class bootstrap {
   std::size_t expect_;
   membership_timers timers_;
   std::vector<endpoint> candidates_wanted_;
+  discovered extent_;
   membership_counters& counters_;
 
   bool active_ = false;
@@ -151,6 +153,26 @@ inline void bootstrap::start(time_point now, const member_record& self, view_num
     }
   }
   for (const candidate& c : candidates_) out.push_back(dial{c.where});
+}
+
+inline void bootstrap::set_candidates(std::vector<endpoint> candidates, discovered extent,
+                                      outbox& out) {
+  const std::vector<endpoint> before = std::exchange(candidates_wanted_, std::move(candidates));
+  extent_ = extent;
+  if (!active_) return;
+  const auto in = [](const std::vector<endpoint>& list, const endpoint& where) {
+    return std::ranges::find(list, where) != list.end();
+  };
+  std::erase_if(candidates_, [&](const candidate& c) {
+    return c.state != place::linked && in(before, c.where) && !in(candidates_wanted_, c.where);
+  });
+  for (const endpoint& where : candidates_wanted_) {
+    const bool known =
+        std::ranges::find(candidates_, where, &candidate::where) != candidates_.end();
+    if (where == self_.address || known) continue;
+    candidates_.push_back({where});
+    out.push_back(dial{where});
+  }
 }
 
 inline bootstrap::peer& bootstrap::peer_of(const member_id& id) {
@@ -296,7 +318,8 @@ inline bool bootstrap::must_wait(time_point now) const {
 }
 
 inline bool bootstrap::all_answered() const {
-  return std::ranges::all_of(candidates_,
+  return extent_ == discovered::whole &&
+         std::ranges::all_of(candidates_,
                              [](const candidate& c) {
                                return c.state == place::absent || c.state == place::linked;
                              }) &&

@@ -87,8 +87,9 @@ class membership {
   void on_timeout(time_point now, outbox& out);
   /// When on_timeout is due; `never` when nothing waits.
   [[nodiscard]] time_point next_timeout() const;
-  /// What discovery found, from now on.
-  void set_candidates(std::vector<endpoint> candidates);
+  /// What discovery found, from now on: the first candidates_max of it.
+  void set_candidates(time_point now, std::vector<endpoint> candidates, discovered extent,
+                      outbox& out);
 
   // Queries.
 
@@ -435,9 +436,15 @@ inline time_point membership::next_timeout() const {
   return next;
 }
 
-inline void membership::set_candidates(std::vector<endpoint> candidates) {
+inline void membership::set_candidates(time_point now, std::vector<endpoint> candidates,
+                                       discovered extent, outbox& out) {
+  if (candidates.size() > candidates_max) candidates.resize(candidates_max);
   candidates_ = candidates;
-  bootstrap_.set_candidates(std::move(candidates));
+  bootstrap_.set_candidates(std::move(candidates), extent, out);
+  found_if_decided(now, out);
+  // Whoever is new is looked for at the next timeout, and not when its turn comes.
+  merge_.look_at_all();
+  if (view_) probe_at_ = std::min(probe_at_, now);
 }
 
 }  // namespace kith::cluster

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace kith::cluster {
@@ -51,6 +52,13 @@ struct membership_timers {
   return fast;
 }
 
+/// How much of where others may be is known. `part`: a source has not told yet, so that nobody
+/// found does not mean that nobody is there.
+enum class discovered : std::uint8_t { part, whole };
+
+/// Addresses that a member looks for others at; what is beyond is left out.
+inline constexpr std::size_t candidates_max = 1024;
+
 struct membership_options {
   wire::member_record self;
   quorum_mode quorum = quorum_mode::none;
@@ -58,6 +66,7 @@ struct membership_options {
   std::size_t bootstrap_expect = 1;
   /// Where other members may be. The own address may be among them.
   std::vector<endpoint> candidates;
+  discovered extent = discovered::whole;
   membership_timers timers;
 };
 

@@ -25,6 +25,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -60,9 +61,13 @@ class merge {
   /// True: this side dissolves into that of the sender.
   [[nodiscard]] bool on_confirm(const merge_side& mine, const wire::merge_confirm& confirm) const;
 
-  /// The next few addresses to look for strangers at, out of `candidates` and the lost members'.
+  /// The next few addresses to look for strangers at, out of `candidates` and the lost members';
+  /// the first time all of them.
   [[nodiscard]] std::vector<endpoint> next_probes(const view& current,
                                                   const std::vector<endpoint>& candidates);
+
+  /// The next time is a first time again.
+  void look_at_all() { first_round_ = true; }
 
   /// How long a loser has to come, once confirmed.
   static constexpr duration patience = std::chrono::seconds{4};
@@ -113,14 +118,12 @@ inline bool merge::on_confirm(const merge_side& mine, const wire::merge_confirm&
 
 inline std::vector<endpoint> merge::next_probes(const view& current,
                                                 const std::vector<endpoint>& candidates) {
+  std::set<endpoint> known;
+  for (const member_record& member : current.members) known.insert(member.address);
   std::vector<endpoint> strangers;
   for (const auto* list : {&std::as_const(lost_), &candidates}) {
     for (const endpoint& where : *list) {
-      const bool known = std::ranges::any_of(
-          current.members, [&](const member_record& m) { return m.address == where; });
-      if (!known && std::ranges::find(strangers, where) == strangers.end()) {
-        strangers.push_back(where);
-      }
+      if (known.insert(where).second) strangers.push_back(where);
     }
   }
   if (first_round_ || strangers.size() <= probes_at_a_time) {

@@ -105,6 +105,8 @@ class coherence {
   void on_mutation_reply(partition_id p, cache_id cache, std::uint64_t hash, version applied);
   /// The whole cache was cleared in `p` by this member.
   void on_clear_reply(time_point now, partition_id p, cache_id cache, version applied);
+  void on_end_tag_reply(time_point now, partition_id p, cache_id cache, std::uint64_t tag,
+                        version applied);
   /// This member applied a mutation of a partition that it owns, whoever asked for it. With the
   /// lane's lock held from the mutation on, so its own near entries have no stream and no gap.
   void on_own_mutation(time_point now, partition_id p, const epoch& in,
@@ -114,6 +116,10 @@ class coherence {
   /// The same of a clear.
   void poison_all(time_point now, partition_id p, cache_id cache) {
     lane_.clear(now, lane_.slot_of(p), cache, newest_version);
+  }
+  /// And of the end of a tag.
+  void poison_tag(time_point now, partition_id p, cache_id cache, std::uint64_t tag) {
+    lane_.end_tag(now, lane_.slot_of(p), cache, tag, newest_version);
   }
 
   // The stream. False: the peer broke the protocol, close its connection.
@@ -229,7 +235,8 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
   KITH_ASSERT(read.partition == partition_of(read.hash));
   const std::size_t slot = lane_.slot_of(read.partition);
   const std::uint32_t generation = lane_.gate_array.generation(read.partition);
-  fill* const under_way = lane_.fills.find_joinable(read, generation);
+  fill* const under_way =
+      read.may_follow ? lane_.fills.find_joinable(read, generation) : nullptr;
   if (under_way != nullptr && may_join(now, read, *under_way)) {
     under_way->followers.push_back(read.rid);
     ++lane_.counters.joins;
@@ -339,12 +346,16 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
 }
 
 /// No value: the owner refused, or the loader failed. Who would only ask the same again shares the
-/// failure; where the caller has to route anew or to load itself, everyone does.
+/// failure; where the caller has to route anew or to load itself, everyone does, and what is wrong
+/// with the leader's token is its own affair.
 inline reply_verdict coherence::on_failure(fill& failed, const wire::get_reply& reply,
                                            outbox& out) {
   using wire::get_status;
   const bool again = reply.status == get_status::wrong_epoch || reply.status == get_status::retry;
-  if (!again && reply.status != get_status::ticket) {
+  const bool of_leader = reply.status == get_status::ticket ||
+                         reply.status == get_status::lost_write ||
+                         reply.status == get_status::unknown_version;
+  if (!again && !of_leader) {
     for (const std::uint64_t waiter : failed.followers) {
       out.push_back(refuse{waiter, reply.status, to_bytes(reply.value)});
     }
@@ -446,6 +457,14 @@ inline void coherence::on_clear_reply(time_point now, partition_id p, cache_id c
                                       version applied) {
   const std::size_t slot = lane_.slot_of(p);
   lane_.clear(now, slot, cache, applied);
+  reader_stream& s = lane_.streams[slot];
+  if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
+}
+
+inline void coherence::on_end_tag_reply(time_point now, partition_id p, cache_id cache,
+                                        std::uint64_t tag, version applied) {
+  const std::size_t slot = lane_.slot_of(p);
+  lane_.end_tag(now, slot, cache, tag, applied);
   reader_stream& s = lane_.streams[slot];
   if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
 }

@@ -41,6 +41,7 @@ struct coherence_counters {
   std::uint64_t own_mutations_applied = 0;
   std::uint64_t invalidate_all_applied = 0;
   std::uint64_t clears_applied = 0;
+  std::uint64_t tags_ended = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t gaps = 0;
   std::uint64_t replays_requested = 0;

@@ -91,7 +91,7 @@ inline bool listener::well_formed(partition_id p, stream_number first,
                                   std::span<const wire::invalidation> entries) {
   if (first.value() == 0 || first.value() >= number_max) return false;
   return std::ranges::all_of(entries, [&](const wire::invalidation& one) {
-    const bool placed = one.whole_cache || partition_of(one.key_hash) == p;
+    const bool placed = one.scope != wire::scope::key || partition_of(one.hash) == p;
     return placed && one.seq.value() <= number_max;
   });
 }
@@ -99,12 +99,14 @@ inline bool listener::well_formed(partition_id p, stream_number first,
 inline void listener::apply_one(time_point now, std::size_t slot, const wire::invalidation& one) {
   reader_stream& s = lane_.streams[slot];
   const version at{s.epoch, one.seq};
-  if (one.whole_cache) {
-    lane_.clear(now, slot, one.cache, at);
-  } else {
-    lane_.invalidate(one.cache, one.key_hash, at);
-    lane_.events.record({now, key_event::invalidated, one.cache, lane_.partition_at(slot),
-                         one.key_hash, at});
+  switch (one.scope) {
+    case wire::scope::key:
+      lane_.invalidate(one.cache, one.hash, at);
+      lane_.events.record({now, key_event::invalidated, one.cache, lane_.partition_at(slot),
+                           one.hash, at});
+      break;
+    case wire::scope::cache: lane_.clear(now, slot, one.cache, at); break;
+    case wire::scope::tag: lane_.end_tag(now, slot, one.cache, one.hash, at); break;
   }
   s.raise_floor(one.seq);
 }

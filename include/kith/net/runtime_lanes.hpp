@@ -49,6 +49,7 @@ bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) 
     input(in.machine, now(), effects);
     std::vector<wire::send> sends = take_sends(effects);
     note_answers(in, sends);
+    note_changes(effects);
     if (join == joining::yes) sends = node::batched(std::move(sends));
     push_sends(in, std::move(sends), later != nullptr ? *later : written);
     next = in.machine.next_timeout();
@@ -165,6 +166,13 @@ inline void runtime::send_held(connection& at) {
 inline void runtime::on_room(connection& at) {
   resume_parked(at);
   send_held(at);
+}
+
+inline void runtime::cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) {
+  if (closed()) return;
+  drive(lane(p), [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+    machine.cancel(now, cancel_id, how, out);
+  });
 }
 
 inline void runtime::settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft) {
@@ -286,13 +294,8 @@ inline void runtime::carry(lane_slot& in, replica::run_load&& one) {
   post_load(one.cache, std::move(one.key), one.depth, done);
 }
 
-inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
-  const auto done = [self = shared_from_this(), &in,
-                     ticket = one.ticket](replica::processor_result&& result) {
-    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
-      machine.on_processor_done(now, ticket, std::move(result), out);
-    });
-  };
+template <class Done>
+void runtime::post_processor(replica::run_processor&& one, const Done& done) {
   const std::uint32_t depth = one.depth;
   auto process = [hooks = hooks_of(one.cache), job = std::move(one), done] {
     done(hooks != nullptr ? hooks->process(job)
@@ -301,6 +304,26 @@ inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
   if (workers_.post(std::move(process), depth)) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
   done(replica::processor_failure{"too many processors wait"});
+}
+
+inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
+  const auto done = [self = shared_from_this(), &in,
+                     ticket = one.ticket](replica::processor_result&& result) {
+    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+      machine.on_processor_done(now, ticket, std::move(result), out);
+    });
+  };
+  post_processor(std::move(one), done);
+}
+
+inline void runtime::carry(lane_slot& in, node::process_here&& one) {
+  const auto done = [self = shared_from_this(), &in,
+                     rid = one.rid](replica::processor_result&& result) {
+    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+      machine.on_processed_here(now, rid, std::move(result), out);
+    });
+  };
+  post_processor(std::move(one.run), done);
 }
 
 }  // namespace kith::net

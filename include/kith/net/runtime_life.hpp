@@ -42,6 +42,8 @@ inline runtime::runtime(runtime_options options)
       threads_{options_.io_threads},
       handlers_{std::make_shared<handler_queue>(threads_.home())},
       listener_{std::make_shared<listener>(threads_.home(), options_.listen)},
+      discovery_{std::make_shared<discovery>(threads_.home(), options_.membership.candidates,
+                                             options_.discovery, options_.lookup, log_)},
       membership_{membership_options()},
       workers_{options_.workers},
       links_{threads_, make_link_options(), *this},
@@ -57,6 +59,8 @@ inline cluster::membership_options runtime::membership_options() const {
   cluster::membership_options made = options_.membership;
   made.self.id = {system_random(), system_random() | 1, 1};
   made.self.address = options_.advertise.value_or(listener_->local());
+  made.candidates = discovery_->known();
+  made.extent = discovery_->extent();
   if (made.self.address.port == 0) made.self.address.port = listener_->local().port;
   const auto known = known_addresses(made.self.address.host);
   if (!known.empty() && known.front().is_unspecified()) {
@@ -102,6 +106,12 @@ inline void runtime::start() {
     turn([](node::control& machine, time_point now, node::control::outbox& out) {
       machine.start(now, out);
     });
+    discovery_->begin(weak_from_this(), [this](std::vector<endpoint> found,
+                                               cluster::discovered extent) {
+      turn([&](node::control& machine, time_point now, node::control::outbox& out) {
+        machine.on_candidates(now, std::move(found), extent, out);
+      });
+    });
   });
 }
 
@@ -118,15 +128,17 @@ void runtime::with_control(Visit&& visit) {
 
 inline void runtime::stop() {
   if (in_child() || closing_.exchange(true)) return;
-  if (on_serving_thread() || workers_.on_one_of_them()) {
+  if (on_serving_thread() || workers_.on_one_of_them() || discovery_->on_own_thread()) {
     assertion_failed("a member is not stopped on one of its own threads", __FILE__, __LINE__);
   }
   if (started_) leave();
   end_lanes();
-  const std::size_t hanging = workers_.stop(options_.worker_time);
-  if (hanging > 0) {
-    log_.write({log_level::warning, "loader left behind", {{"threads", std::to_string(hanging)}}});
-  }
+  const auto report = [this](const char* event, std::size_t hanging) {
+    if (hanging == 0) return;
+    log_.write({log_level::warning, event, {{"threads", std::to_string(hanging)}}});
+  };
+  report("loader left behind", workers_.stop(options_.worker_time));
+  report("discovery left behind", discovery_->stop(options_.worker_time));
   end_links();
   threads_.stop();
   handlers_->end();

@@ -6,9 +6,11 @@
 #include <kith/core/time.hpp>
 #include <kith/net/links.hpp>
 #include <kith/net/listener.hpp>
+#include <kith/net/lookup.hpp>
 #include <kith/net/worker_pool.hpp>
 #include <kith/node/control.hpp>
 #include <kith/node/lane.hpp>
+#include <kith/options.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -21,9 +23,14 @@ namespace kith::net {
 struct runtime_options {
   /// Members of different clusters never speak to each other.
   std::string cluster = "kith";
-  /// The member's id and address are the runtime's to fill in.
+  /// The member's id and address are the runtime's to fill in. What discovery finds is added to
+  /// the candidates.
   cluster::membership_options membership = {};
   node::lane_options lane = {};
+  /// Where else to look for others.
+  discovery_options discovery = {.loopback = false};
+  /// Who is asked for the addresses of seeds and other names of discovery.
+  lookup_function lookup = system_lookup;
   listen_options listen = {};
   /// What others dial; absent: where it listens.
   std::optional<endpoint> advertise = std::nullopt;

@@ -42,6 +42,9 @@ struct worker_limits {
   std::size_t substitutes = 64;
   /// Jobs in a row of which each waits for the next.
   std::uint32_t depth = 64;
+  /// What the threads are called, and which option an error about them names.
+  const char* thread_name = "kith-load-";
+  const char* field = "workers";
 };
 
 class worker_pool {
@@ -138,7 +141,7 @@ inline worker_pool::worker_pool(const worker_limits& limits)
   for (std::size_t i = 0; i < limits.threads; ++i) {
     try {
       threads_.emplace_back([with = shared_, i] {
-        name_this_thread("kith-load-" + std::to_string(i));
+        name_this_thread(with->limits.thread_name + std::to_string(i));
         work(*with);
       });
     } catch (const std::system_error& why) {
@@ -148,7 +151,7 @@ inline worker_pool::worker_pool(const worker_limits& limits)
       }
       // They have no job yet: they end at once.
       stop(std::chrono::hours{1});
-      throw error{errc::overloaded, not_started("workers", i, limits.threads, why)};
+      throw error{errc::overloaded, not_started(limits.field, i, limits.threads, why)};
     }
   }
 }

@@ -61,6 +61,8 @@ class control {
 
   void start(time_point now, outbox& out);
   void leave(time_point now, outbox& out);
+  void on_candidates(time_point now, std::vector<endpoint> candidates, cluster::discovered extent,
+                     outbox& out);
   /// Lets go the typed sides of all caches, which hold the driver. Nothing but the end may follow.
   void forget_caches() { caches_.clear(); }
 
@@ -132,6 +134,12 @@ inline void control::start(time_point now, outbox& out) {
 
 inline void control::leave(time_point now, outbox& out) {
   membership_.leave(now, effects_);
+  translate(now, out);
+}
+
+inline void control::on_candidates(time_point now, std::vector<endpoint> candidates,
+                                   cluster::discovered extent, outbox& out) {
+  membership_.set_candidates(now, std::move(candidates), extent, effects_);
   translate(now, out);
 }
 
@@ -246,6 +254,7 @@ inline void control::bind(const opened_cache& cache, outbox& out) {
   settings.max_staleness = request.binding->max_staleness;
   settings.near_local = request.binding->near_local;
   settings.has_loader = request.binding->has_loader;
+  settings.watched = request.binding->watched;
   out.push_back(open_in_lanes{std::move(settings), request.hooks});
 }
 

@@ -59,6 +59,7 @@ inline constexpr counter_row<reader_side> reader_rows[] = {
      {},
      {}},
     {&reader_side::clears_applied, "near_clears", "Clearings of a cache in a partition.", {}, {}},
+    {&reader_side::tags_ended, "near_tags_ended", "Ends of a tag in a partition.", {}, {}},
     {&reader_side::duplicates, "invalidation_duplicates", "Invalidations known already.", {}, {}},
     {&reader_side::gaps,
      "invalidation_gaps",
@@ -117,6 +118,8 @@ inline constexpr counter_row<owner_side> owner_rows[] = {
      "wrong_epoch"},
     {&owner_side::not_fresh, {}, {}, {}, "not_fresh"},
     {&owner_side::strangers, {}, {}, {}, "stranger"},
+    {&owner_side::tokens_lost, {}, {}, {}, "token_lost"},
+    {&owner_side::tokens_early, {}, {}, {}, "token_early"},
     {&owner_side::sequence_exhausted, {}, {}, {}, "sequence_exhausted"},
     {&owner_side::overloaded, {}, {}, {}, "overloaded"},
     {&owner_side::epochs_ended,
@@ -205,6 +208,7 @@ inline constexpr counter_row<router_counters> call_rows[] = {
     {&router_counters::calls, "calls", "Calls that were not near hits.", {}, {}},
     {&router_counters::retries, "call_retries", "Calls asked again.", {}, {}},
     {&router_counters::timed_out, "calls_failed", "Calls that failed here.", "reason", "timed_out"},
+    {&router_counters::cancelled, {}, {}, {}, "cancelled"},
     {&router_counters::overloaded, {}, {}, {}, "overloaded"},
     {&router_counters::held_back,
      "calls_held_back",
@@ -218,6 +222,9 @@ inline constexpr counter_row<router_counters> call_rows[] = {
      "Of those, the ones for which nobody waited.",
      {},
      {}},
+    {&router_counters::fallbacks, "processor_fallbacks",
+     "Processors run here because their owner does not know them.", "step", "run"},
+    {&router_counters::fallbacks_exhausted, {}, {}, {}, "given_up"},
 };
 static_assert(describes_all(call_rows));
 

@@ -7,6 +7,7 @@
 #include <kith/core/time.hpp>
 #include <kith/near/table.hpp>
 #include <kith/node/call.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/stats.hpp>
@@ -35,6 +36,11 @@ class cache_hooks {
   /// How many keys load_many takes at a time; 0: it is not to be called.
   [[nodiscard]] virtual std::size_t load_many_max() const { return 0; }
   virtual replica::processor_result process(const replica::run_processor& job) noexcept = 0;
+  /// Queues the change for its listeners. With the lane's lock held, so that they hear of a key's
+  /// changes in their order: it calls nobody.
+  virtual void note_change(const replica::change_notice&) {}
+  /// Has the listeners told of what is queued, elsewhere.
+  virtual void tell_listeners() {}
   /// Null when the cache keeps no near entries.
   virtual near::table* near_table() = 0;
 };

@@ -15,8 +15,9 @@
 #include <kith/near/coherence.hpp>
 #include <kith/node/call.hpp>
 #include <kith/node/pending.hpp>
-#include <kith/node/requests.hpp>
+#include <kith/node/request_messages.hpp>
 #include <kith/node/router_effect.hpp>
+#include <kith/replica/effect.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/packet.hpp>
 
@@ -48,6 +49,9 @@ class router {
         calls_{options.pending_max, options.pending_bytes} {}
 
   void submit(time_point now, call&& what, outbox& out);
+  /// Ends the call with operation_aborted, unless it is over, or may have had an effect that `how`
+  /// forbids. What was sent of a write may be applied yet, as when its time is over.
+  void cancel(time_point now, std::uint64_t cancel_id, cancelling how, outbox& out);
 
   /// What was asked of an owner before goes on waiting until retry_moved().
   void on_ownership(partition_id p, member_id owner, epoch e);
@@ -76,14 +80,12 @@ class router {
   void on_refused(time_point now, near::refuse&& refused, outbox& out);
   /// The get `rid` has to begin again: its leader's result is not for it, or its fill was dropped.
   void on_reissue(time_point now, std::uint64_t rid, outbox& out);
-  /// The result of load_here: the value's bytes, or nothing; `failure` names why the loader failed.
-  struct loaded_here {
-    std::optional<bytes> value;
-    /// The loader's own, see replica::loaded.
-    std::optional<duration> ttl;
-    outcome failure;
-  };
-  void on_loaded_here(time_point now, std::uint64_t rid, loaded_here&& loaded, outbox& out);
+  /// The result of load_here.
+  void on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
+                      outbox& out);
+  /// The result of process_here.
+  void on_processed_here(time_point now, std::uint64_t rid, replica::processor_result&& result,
+                         outbox& out);
 
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const { return calls_.next_timeout(); }
@@ -134,6 +136,8 @@ class router {
                                           const wire::get_reply& reply);
   void load_anew(time_point now, const call& asked, std::uint64_t ticket, outbox& out);
   void drop_fill(store::handle at);
+  void fall_back(time_point now, store::handle at, outbox& out);
+  void process_here(store::handle at, const wire::get_reply& reply, outbox& out);
   void distrust(time_point now, const call& what);
   void fell_due(time_point now, store::handle at, outbox& out);
   [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
@@ -226,7 +230,8 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
                                   what.key,
                                   rid,
                                   what.load,
-                                  what.max_age.value_or(what.cache->max_staleness)};
+                                  what.max_age.value_or(what.cache->max_staleness),
+                                  what.after == version{}};
     const near::begin_result role = near_->begin(now, read);
     waiting.leads = role == near::begin_result::lead;
     if (role == near::begin_result::joined) {
@@ -310,12 +315,21 @@ inline void router::try_later(time_point now, store::handle at) {
 }
 
 inline void router::finish(store::handle at, outcome&& result, outbox& out) {
-  const pending_call over = calls_.take(at);
+  pending_call over = calls_.take(at);
+  // What began as a write ends as one, also while it reads for a processor that runs here.
+  if (over.instead != nullptr) over.what.kind = call_kind::mutate;
   complete_call(over.what, std::move(result), out);
 }
 
+/// The user's writes of one key: not a clear, which is one of each partition, nor what tells the
+/// owner the result of a load.
+[[nodiscard]] constexpr bool is_counted_write(wire::mutation kind) {
+  return kind != wire::mutation::clear && kind != wire::mutation::fill &&
+         kind != wire::mutation::fill_absent;
+}
+
 inline void router::complete_call(const call& over, outcome&& result, outbox& out) {
-  if (over.kind == call_kind::mutate && over.mutation != wire::mutation::clear) {
+  if (over.kind == call_kind::mutate && is_counted_write(over.mutation)) {
     over.cache->count_write(static_cast<bool>(result.error));
   }
   out.push_back(complete{over.done, std::move(result)});
@@ -406,6 +420,23 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   finish(at, ownerless && !maybe_applied ? errc::no_owner : errc::timed_out, out);
 }
 
+inline void router::cancel(time_point now, std::uint64_t cancel_id, cancelling how, outbox& out) {
+  const store::handle at = calls_.find_cancellable(cancel_id);
+  if (at == store::no_handle) return;
+  const pending_call& waiting = calls_[at];
+  const bool maybe_applied = waiting.what.kind == call_kind::mutate && waiting.unanswered > 0;
+  if (maybe_applied && how == cancelling::without_effect) return;
+  ++counters_.cancelled;
+  drop_fill(at);
+  if (waiting.what.ticket != 0 && waiting.what.kind == call_kind::get) {
+    out.push_back(unused_ticket{waiting.asked, waiting.what.ticket});
+  }
+  if (maybe_applied) distrust(now, waiting.what);
+  outcome result;
+  result.error = operation_aborted();
+  finish(at, std::move(result), out);
+}
+
 inline void router::on_identity(time_point now, member_id self, near::coherence& near,
                                 outbox& out) {
   self_ = self;
@@ -432,4 +463,5 @@ inline void router::fail_all(errc why, outbox& out) {
 
 }  // namespace kith::node
 
+#include <kith/node/router_fallback.hpp>
 #include <kith/node/router_replies.hpp>

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <kith/core/bytes.hpp>
+#include <kith/core/time.hpp>
 #include <kith/error.hpp>
 #include <kith/near/coherence.hpp>
 #include <kith/node/call.hpp>
 #include <kith/node/pending.hpp>
 #include <kith/node/router.hpp>
+#include <kith/replica/effect.hpp>
 #include <kith/replica/load.hpp>
 #include <kith/wire/data_messages.hpp>
 
@@ -15,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 
 namespace kith::node {
 
@@ -34,6 +37,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
     return not_answered(now, at, reply, out, thrown);
   }
+  if (waiting.instead != nullptr) return process_here(at, reply, out);
   note_time(now, from, at, read_times_);
   outcome result;
   result.yes = reply.status == wire::get_status::hit;
@@ -44,6 +48,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
     result.fill = rid;
     result.key = waiting.what.key;
     result.key_hash = waiting.what.key_hash;
+    result.tags = reply.tags;
     // From the send time: never later than the owner's own end of the entry.
     if (reply.ttl_left) result.expires = waiting.asked_at + *reply.ttl_left;
   }
@@ -109,6 +114,9 @@ inline void router::not_answered(time_point now, store::handle at, const wire::g
       return finish(at, std::move(failure), out);
     }
     case wire::get_status::overloaded: return finish(at, errc::overloaded, out);
+    case wire::get_status::lost_write: return finish(at, errc::lost_write, out);
+    case wire::get_status::unknown_version:
+      return finish(at, errc::invalid_argument, out, "after: the token names no write that was");
     case wire::get_status::ticket: break;
     case wire::get_status::hit:
     case wire::get_status::absent: return;
@@ -119,9 +127,8 @@ inline void router::not_answered(time_point now, store::handle at, const wire::g
                           waiting.what.depth});
 }
 
-inline void router::on_loaded_here(time_point now, std::uint64_t rid, loaded_here&& loaded,
+inline void router::on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
                                    outbox& out) {
-  std::optional<bytes>& value = loaded.value;
   const store::handle at = calls_.find(rid);
   if (at == store::no_handle) return;
   call told;
@@ -133,23 +140,33 @@ inline void router::on_loaded_here(time_point now, std::uint64_t rid, loaded_her
   told.key = asked.key;
   told.deadline = asked.deadline;
   told.ticket = asked.ticket;
-  told.mutation = value ? wire::mutation::fill : wire::mutation::fill_absent;
-  if (value) told.value = *value;
-  if (loaded.failure.error) {
+  told.mutation = wire::mutation::fill_absent;
+  outcome result;
+  result.tier = tier::loaded;
+  std::optional<duration> ttl;
+  if (auto* found = std::get_if<replica::loaded>(&loaded)) {
+    told.mutation = wire::mutation::fill;
+    told.value = found->value;
+    told.tags = std::move(found->tags);
+    ttl = found->ttl;
+    result.yes = true;
+    result.value = std::move(found->value);
+  } else if (auto* failed = std::get_if<replica::load_failure>(&loaded)) {
     // An empty value says that there is no such row: a failure has words.
-    const std::string words = replica::printable(loaded.failure.detail);
+    const std::string words = replica::printable(failed->text);
     told.value = to_bytes(as_bytes(words.empty() ? "the loader failed" : words));
+    result.error = errc::load_failed;
+    result.detail = std::move(failed->text);
+    result.thrown = std::move(failed->thrown);
+  } else {
+    ttl = std::get<replica::not_found>(loaded).ttl;
   }
-  if (loaded.ttl) {
+  if (ttl) {
     told.rule = wire::ttl_rule::given;
-    told.ttl = *loaded.ttl;
+    told.ttl = *ttl;
   }
 
   // The caller has its answer; the owner is told by a call that nobody waits for.
-  outcome result = std::move(loaded.failure);
-  result.yes = value.has_value();
-  if (value) result.value = std::move(*value);
-  result.tier = tier::loaded;
   finish(at, std::move(result), out);
   submit(now, std::move(told), out);
 }
@@ -174,6 +191,9 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
       distrust(now, what);
       return finish(at, errc::timed_out, out);
     case wire::mutate_status::unknown_processor:
+      if (calls_[at].unanswered == 0 && what.mutation == wire::mutation::invoke) {
+        return fall_back(now, at, out);
+      }
       return refused(now, at, errc::unknown_processor, std::move(detail), out);
     case wire::mutate_status::processor_failed:
       return finish(at, errc::processor_failed, out, std::move(detail));
@@ -185,18 +205,25 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
   // F6: what this member wrote, or was told by a refusal, it never reads older again.
   if (applied || reply.version != version{}) {
     const cache_id id = what.cache->current_id();
-    if (what.mutation == wire::mutation::clear) {
-      near_->on_clear_reply(now, what.partition, id, reply.version);
-    } else {
-      near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
-      near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
+    switch (what.mutation) {
+      case wire::mutation::clear:
+        near_->on_clear_reply(now, what.partition, id, reply.version);
+        break;
+      case wire::mutation::end_tag:
+        near_->on_end_tag_reply(now, what.partition, id, what.tags[0].hash, reply.version);
+        break;
+      default:
+        near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
+        near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
     }
   }
+  const auto& instead = calls_[at].instead;
+  if (instead != nullptr && !applied) return fall_back(now, at, out);
   note_time(now, from, at, write_times_);
   outcome result;
   result.yes = applied;
   result.version = reply.version;
-  result.value = to_bytes(reply.result);
+  result.value = instead != nullptr ? std::move(instead->result) : to_bytes(reply.result);
   finish(at, std::move(result), out);
 }
 
@@ -205,10 +232,11 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
 inline void router::distrust(time_point now, const call& what) {
   if (what.kind != call_kind::mutate) return;
   const cache_id id = what.cache->current_id();
-  if (what.mutation == wire::mutation::clear) {
-    near_->poison_all(now, what.partition, id);
-  } else {
-    near_->poison(id, what.key_hash);
+  switch (what.mutation) {
+    case wire::mutation::clear: return near_->poison_all(now, what.partition, id);
+    case wire::mutation::end_tag:
+      return near_->poison_tag(now, what.partition, id, what.tags[0].hash);
+    default: near_->poison(id, what.key_hash);
   }
 }
 

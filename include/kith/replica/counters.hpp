@@ -17,6 +17,9 @@ struct counters {
   /// Requests of members that the installed view does not name.
   std::uint64_t strangers = 0;
   std::uint64_t epochs_ended = 0;
+  /// Reads behind a causal token whose write was lost, and behind one of an epoch yet to come.
+  std::uint64_t tokens_lost = 0;
+  std::uint64_t tokens_early = 0;
   std::uint64_t sequence_exhausted = 0;
 
   std::uint64_t retries_answered = 0;

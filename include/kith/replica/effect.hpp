@@ -97,6 +97,8 @@ struct loaded {
   bytes value;
   /// Absent: the cache's default. Zero: it is answered, and not kept.
   std::optional<duration> ttl;
+  /// None: those of the entry whose value it replaces.
+  std::vector<wire::tag> tags = {};
 };
 struct not_found {
   /// How long that is remembered; absent: as long as the cache says. Zero: not at all.

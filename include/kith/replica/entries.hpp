@@ -10,18 +10,23 @@
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/absences.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/replica/lifetime.hpp>
 #include <kith/replica/options.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/store/budget.hpp>
 #include <kith/store/handle.hpp>
 #include <kith/store/shard.hpp>
 #include <kith/store/sieve.hpp>
+#include <kith/store/tag_ends.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -33,6 +38,8 @@ struct stored {
   kith::version version;
   /// Where the entry is; no_handle until it has its place in the partition's list.
   store::handle self = store::no_handle;
+  /// Absent, and no more than a word, for the many that have none.
+  std::unique_ptr<const entry_tags> tags = nullptr;
 };
 
 class entries {
@@ -49,17 +56,18 @@ class entries {
   /// For a reader: counts as a use.
   [[nodiscard]] found find(time_point now, std::uint64_t hash, byte_view key);
   [[nodiscard]] found peek(time_point now, std::uint64_t hash, byte_view key) {
-    const found seen = shard_.peek(now, hash, key);
+    const found seen = kept(now, hash, key);
     return seen && ended(now, seen.at) ? found{} : seen;
   }
   [[nodiscard]] shard::found_const peek(time_point now, std::uint64_t hash, byte_view key) const {
     const shard::found_const seen = shard_.peek(now, hash, key);
-    return seen && ended(now, seen.at) ? shard::found_const{} : seen;
+    if (!seen || ended(now, seen.at) || tag_ended(seen->value())) return {};
+    return seen;
   }
   /// A value beyond its end that may still be answered.
   [[nodiscard]] found find_stale(time_point now, std::uint64_t hash, byte_view key) {
     if (!tracks_) return {};
-    const found seen = shard_.peek(now, hash, key);
+    const found seen = kept(now, hash, key);
     return seen && ended(now, seen.at) ? seen : found{};
   }
 
@@ -75,14 +83,15 @@ class entries {
   /// How long a reader may keep a copy of the live entry; absent: as long as it likes.
   [[nodiscard]] std::optional<duration> ttl_left(time_point now, const found& live) const;
 
-  /// False when the entry is larger than all the cache may hold: nothing was done. `took`: to load
-  /// it.
+  /// False when the entry is larger than all the cache may hold: nothing was done. The entry has
+  /// `tags`; value.tags is set here. `took`: to load it.
   bool put(time_point now, std::uint64_t hash, byte_view key, stored value, time_point ends,
-           duration took = {});
+           std::span<const std::uint64_t> tags = {}, duration took = {});
   /// The entry has another version and another end; it counts as used.
   void touch(time_point now, store::handle at, kith::version now_at, time_point ends);
   void erase(store::handle at) { shard_.erase(at, unlinker{this}); }
-  /// Removes the entry, live or stale. True: there was one.
+  /// Removes the entry, live or stale. True: there was one. That a stale one is gone is noted here,
+  /// of a live one the caller notes it.
   bool forget(time_point now, std::uint64_t hash, byte_view key);
   /// A load failed: what there is, live or stale, is not loaded anew before `until`.
   void quiet(time_point now, std::uint64_t hash, byte_view key, time_point until);
@@ -106,9 +115,29 @@ class entries {
   };
   [[nodiscard]] std::vector<idle_end> take_idle_ends() { return std::exchange(idle_ends_, {}); }
 
+  /// Changes are noted in `to` while somebody watches the cache.
+  void report_to(std::vector<change_notice>& to) { notices_ = &to; }
+  [[nodiscard]] watching watched() const {
+    if (notices_ == nullptr || settings_.watched == nullptr) return watching::nothing;
+    return settings_.watched->load(std::memory_order_relaxed);
+  }
+  void note(entry_change what, std::uint64_t hash, byte_view key, const kith::version& at,
+            const bytes* value = nullptr);
+  /// All entries of the partition are about to be removed by the change `at`.
+  void note_clear(std::size_t slot, const kith::version& at);
+  /// The partition is this owner's from now on.
+  void note_arrival(partition_id partition) {
+    if (watched() == watching::nothing) return;
+    notices_->push_back({settings_.id, partition, std::nullopt, {}, {}, std::nullopt});
+  }
+
   /// Removes all entries of a partition. Returns how many there were.
   std::size_t drop(std::size_t slot);
-  /// Stale ones, and expired ones that were not removed yet, included.
+  /// Removes all entries that have the tag by the change `at` of the partition in `slot`, those of
+  /// the lane's other partitions too. O(1), or where somebody watches, O(entries of the slot).
+  void end_tag(std::size_t slot, std::uint64_t tag, const kith::version& at);
+  /// Stale ones, and those that expired or whose tag was ended and that were not removed yet,
+  /// included.
   [[nodiscard]] std::size_t size(std::size_t slot) const { return lists_[slot].size; }
 
   /// `visit(byte_view key, const stored&)` for the entries in `slots_max` slots from `from` on,
@@ -118,7 +147,8 @@ class entries {
   [[nodiscard]] store::handle scan(time_point now, store::handle from, std::uint32_t slots_max,
                                    Visit&& visit) const {
     return shard_.scan(from, slots_max, [&](store::handle at, const shard::entry_type& seen) {
-      if (!seen.expired(now) && !ended(now, at)) visit(byte_view{seen.key()}, seen.value());
+      const bool gone = seen.expired(now) || ended(now, at) || tag_ended(seen.value());
+      if (!gone) visit(byte_view{seen.key()}, seen.value());
     });
   }
 
@@ -148,6 +178,7 @@ class entries {
   struct unlinker {
     entries* of;
     void operator()(shard::entry_type& gone, store::removal cause) const {
+      of->note_departure(gone, cause);
       const store::handle at = gone.value().self;
       // An entry that the policy does not want leaves before it is in a list.
       if (cause == store::removal::replaced || at == store::no_handle) return;
@@ -161,6 +192,15 @@ class entries {
   [[nodiscard]] bool ended(time_point now, store::handle at) const {
     return tracks_ && now >= lives_[at].ends;
   }
+  [[nodiscard]] bool tag_ended(const stored& seen) const {
+    return seen.tags && tag_ends_.ended_since(seen.tags->tags, seen.tags->since);
+  }
+  /// Nothing, and the entry is removed, when a tag of it was ended.
+  [[nodiscard]] found living(found seen);
+  /// The entry, live or stale.
+  [[nodiscard]] found kept(time_point now, std::uint64_t hash, byte_view key) {
+    return living(shard_.peek(now, hash, key));
+  }
   /// When the shard removes what ends at `ends` and is used now.
   [[nodiscard]] time_point kept_until(time_point now, time_point ends) const;
   void begin_life(time_point now, store::handle at, time_point ends, duration took);
@@ -168,10 +208,20 @@ class entries {
   void track();
   void add(store::handle at, std::uint64_t hash);
   void unlink(std::uint64_t hash, store::handle at);
+  /// Of an entry that leaves by itself; who erases one notes that with the version of the change.
+  void note_departure(const shard::entry_type& gone, store::removal cause) {
+    const bool expired = cause == store::removal::expired;
+    if (!expired && cause != store::removal::evicted) return;
+    note(expired ? entry_change::expired : entry_change::evicted, gone.hash(), gone.key(),
+         gone.value().version);
+  }
+
+  std::vector<change_notice>* notices_ = nullptr;
   cache_settings settings_;
   std::uint32_t lanes_;
   std::uint64_t salt_;
   shard shard_;
+  store::tag_ends tag_ends_;
   /// Invariant: each entry of the shard is in the list of its partition.
   store::handle_map<link> links_;
   std::vector<list> lists_;
@@ -192,6 +242,7 @@ inline entries::entries(const cache_settings& settings, const replica_options& o
       salt_{options.salt},
       shard_{{settings.max_bytes, settings.max_entries, options.salt},
              std::make_unique<store::sieve>()},
+      tag_ends_{options.tags_kept},
       lists_(partition_count / options.lanes) {
   configure(settings);
 }
@@ -216,7 +267,7 @@ inline void entries::track() {
 }
 
 inline auto entries::find(time_point now, std::uint64_t hash, byte_view key) -> found {
-  const found seen = shard_.find(now, hash, key);
+  const found seen = living(shard_.find(now, hash, key));
   if (!seen || !tracks_) return seen;
   if (ended(now, seen.at)) return {};
   if (settings_.life.idle) shard_.set_expires(seen.at, kept_until(now, lives_[seen.at].ends));
@@ -253,14 +304,16 @@ inline void entries::note_idle_end(shard::entry_type& gone, store::handle at) {
 }
 
 inline bool entries::forget(time_point now, std::uint64_t hash, byte_view key) {
-  const found seen = shard_.peek(now, hash, key);
-  if (seen) erase(seen.at);
-  return bool{seen};
+  const found seen = kept(now, hash, key);
+  if (!seen) return false;
+  if (ended(now, seen.at)) note(entry_change::expired, hash, key, seen->value().version);
+  erase(seen.at);
+  return true;
 }
 
 inline void entries::quiet(time_point now, std::uint64_t hash, byte_view key, time_point until) {
   if (!tracks_) return;
-  if (const found seen = shard_.peek(now, hash, key)) lives_[seen.at].quiet_until = until;
+  if (const found seen = kept(now, hash, key)) lives_[seen.at].quiet_until = until;
 }
 
 inline void entries::expire(time_point now, std::size_t work) {
@@ -293,11 +346,22 @@ inline void entries::unlink(std::uint64_t hash, store::handle at) {
   --of.size;
 }
 
+inline auto entries::living(found seen) -> found {
+  if (!seen || !tag_ended(seen->value())) return seen;
+  note(entry_change::erased, seen->hash(), seen->key(), seen->value().version);
+  erase(seen.at);
+  return {};
+}
+
 inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stored value,
-                         time_point ends, duration took) {
-  const std::uint64_t beside = tracks_ ? lifetime_bytes : 0;
+                         time_point ends, std::span<const std::uint64_t> tags, duration took) {
+  const std::uint64_t beside = (tracks_ ? lifetime_bytes : 0) + charge_of_tags(tags.size());
   const store::terms granted{store::charge_of({key.size(), value.value.size()}) + beside,
                              kept_until(now, ends)};
+  if (!tags.empty()) {
+    value.tags = std::make_unique<const entry_tags>(
+        entry_tags{{tags.begin(), tags.end()}, tag_ends_.count()});
+  }
   if (const found old = shard_.peek(now, hash, key)) {
     value.self = old->value().self;
     const store::put_result done =
@@ -322,6 +386,33 @@ inline void entries::touch(time_point now, store::handle at, kith::version now_a
   if (tracks_) lives_[at].ends = ends;
   shard_.set_expires(at, kept_until(now, ends));
   shard_.access(at);
+}
+
+inline void entries::note(entry_change what, std::uint64_t hash, byte_view key,
+                          const kith::version& at, const bytes* value) {
+  const watching level = watched();
+  if (level == watching::nothing) return;
+  notices_->push_back({settings_.id, partition_of(hash), what, to_bytes(key), at, std::nullopt});
+  if (value != nullptr && level == watching::values) notices_->back().value = *value;
+}
+
+inline void entries::note_clear(std::size_t slot, const kith::version& at) {
+  if (watched() == watching::nothing) return;
+  for (store::handle h = lists_[slot].first; h != store::no_handle; h = links_[h].next) {
+    note(entry_change::erased, shard_[h].hash(), shard_[h].key(), at);
+  }
+}
+
+inline void entries::end_tag(std::size_t slot, std::uint64_t tag, const kith::version& at) {
+  tag_ends_.end(tag);
+  if (watched() == watching::nothing) return;
+  for (store::handle h = lists_[slot].first; h != store::no_handle;) {
+    const store::handle here = std::exchange(h, links_[h].next);
+    const stored& seen = shard_[here].value();
+    if (!seen.tags || std::ranges::find(seen.tags->tags, tag) == seen.tags->tags.end()) continue;
+    note(entry_change::erased, shard_[here].hash(), shard_[here].key(), at);
+    erase(here);
+  }
 }
 
 inline std::size_t entries::drop(std::size_t slot) {

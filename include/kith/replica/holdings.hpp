@@ -11,6 +11,7 @@
 #include <kith/core/stable_hash.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/audience.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/replica/counters.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/replica/entries.hpp>
@@ -62,6 +63,8 @@ class holdings {
   /// Declared before what is charged to it.
   std::size_t pending_write_bytes = 0;
   busy_table busy;
+  /// For listeners in this process, since the driver took them last.
+  std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
   time_point coordinator_fresh = time_point::min();
   /// Of the lane, and from its secret: other members' lanes draw otherwise.
@@ -99,7 +102,9 @@ class holdings {
 
   /// The mutation with the version of.next() is done: it is numbered, told and remembered by loads.
   void commit(time_point now, owned_partition& of, const key_view& key, outbox& out);
-  void commit_clear(time_point now, owned_partition& of, cache_id cache, outbox& out);
+  /// The same of a mutation of all entries of the cache, or of those with a tag, of hash `hash`.
+  void commit_many(time_point now, owned_partition& of, cache_id cache, wire::scope which,
+                   std::uint64_t hash, outbox& out);
   /// Entries that ended because nobody used them are mutations too: copies of them are dropped.
   void commit_idle_ends(time_point now, entries& cache, outbox& out);
 
@@ -182,6 +187,7 @@ inline entries* holdings::find_cache(cache_id id) const {
 
 inline entries* holdings::add_cache(const cache_settings& settings) {
   caches_.push_back(std::make_unique<entries>(settings, options));
+  caches_.back()->report_to(notices);
   return cache_index_[settings.id] = caches_.back().get();
 }
 
@@ -196,10 +202,16 @@ inline entries* holdings::use_cache(cache_id id) {
 }
 
 inline void holdings::open_cache(const cache_settings& settings) {
-  if (entries* known = find_cache(settings.id)) {
+  entries* known = find_cache(settings.id);
+  const bool again = known != nullptr && known->settings().watched != nullptr;
+  if (known != nullptr) {
     known->configure(settings);
   } else {
-    add_cache(settings);
+    known = add_cache(settings);
+  }
+  // Listeners may have come with it from another identity of this member.
+  for (const owned_partition& each : partitions_) {
+    if (each.owned && !again) known->note_arrival(each.id);
   }
 }
 
@@ -217,7 +229,7 @@ inline void holdings::commit(time_point now, owned_partition& of, const key_view
                              outbox& out) {
   loads.outrun(key.cache, key.key);
   if (entries* known = find_cache(key.cache)) known->forget_absent(now, key.hash, key.key);
-  number(now, of, {{}, key.cache, false, key.hash}, out);
+  number(now, of, {{}, key.cache, wire::scope::key, key.hash}, out);
   events.record({now, key_event::write_applied, key.cache, of.id, key.hash, of.newest()});
 }
 
@@ -227,18 +239,20 @@ inline void holdings::commit_idle_ends(time_point now, entries& cache, outbox& o
     owned_partition& of = *partition(partition_of(gone.hash));
     if (!of.owned || of.seq >= sequence_max) continue;
     ++counters.idle_ends;
-    number(now, of, {{}, cache.settings().id, false, gone.hash}, out);
+    number(now, of, {{}, cache.settings().id, wire::scope::key, gone.hash}, out);
   }
 }
 
-inline void holdings::commit_clear(time_point now, owned_partition& of, cache_id cache,
-                                   outbox& out) {
+/// Which tags a load will bring, and a processor's entry had, is not known here: all are outrun.
+inline void holdings::commit_many(time_point now, owned_partition& of, cache_id cache,
+                                  wire::scope which, std::uint64_t hash, outbox& out) {
   loads.outrun_all(of.id, cache);
   busy.for_each([&](busy_key& running) {
     if (running.at.partition == of.id && running.at.cache == cache) running.outrun = true;
   });
-  number(now, of, {{}, cache, true, 0}, out);
-  events.record({now, key_event::cleared, cache, of.id, {}, of.newest()});
+  number(now, of, {{}, cache, which, hash}, out);
+  const auto what = which == wire::scope::tag ? key_event::tag_ended : key_event::cleared;
+  events.record({now, what, cache, of.id, {}, of.newest()});
 }
 
 }  // namespace kith::replica

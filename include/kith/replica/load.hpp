@@ -53,6 +53,8 @@ struct load {
   bool outrun = false;
   /// The version of the entry whose value is to be replaced; the oldest where there was none.
   version base;
+  /// Its tags, which stay when the loader names none.
+  std::vector<std::uint64_t> tags;
   /// It began while the old value was answered: nobody waited.
   bool refresh = false;
   time_point began;

@@ -9,6 +9,7 @@
 #include <kith/core/time.hpp>
 #include <kith/replica/entries.hpp>
 #include <kith/replica/operation.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/limits.hpp>
 
@@ -16,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace kith::replica {
 
@@ -55,11 +57,9 @@ struct write_outcome {
       break;
     case wire::ttl_rule::cache_default: break;
   }
-  const wire::mutate& message = write.message;
-  if (!in.settings().ttl && message.rule == wire::ttl_rule::cache_default &&
-      message.ttl > duration::zero()) {
-    return expiry_after(write.now, message.ttl);
-  }
+  // Of the caller's cache, for an owner that never opened it.
+  const duration told = write.message.ttl;
+  if (!in.settings().ttl && told > duration::zero()) return expiry_after(write.now, told);
   return in.default_end(write.now, write.hash, write.next);
 }
 
@@ -75,14 +75,21 @@ struct write_outcome {
   return {std::move(answer), false};
 }
 
+/// What becomes of the tags that the entry has.
+enum class tag_rule : std::uint8_t { given, keep };
+
 /// Stores `value` as the entry's new value.
 [[nodiscard]] inline write_outcome store_value(const key_write& write, entries& in, bytes value,
-                                               wire::ttl_rule rule) {
+                                               wire::ttl_rule rule,
+                                               tag_rule which = tag_rule::given) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
   const bool existed{old};
   const time_point expires = expiry_by(rule, write, in, old);
+  std::vector<std::uint64_t> tags = hashes_of(write.message.tags);
+  if (which == tag_rule::keep && old && old->value().tags) tags = old->value().tags->tags;
   if (value.size() > wire::limits::value_bytes ||
-      !in.put(write.now, write.hash, write.message.key, {std::move(value), write.next}, expires)) {
+      !in.put(write.now, write.hash, write.message.key, {std::move(value), write.next}, expires,
+              tags)) {
     return {{wire::mutate_status::too_large, {}, existed, {}}, false};
   }
   return {{wire::mutate_status::applied, write.next, existed, {}}, true};
@@ -117,9 +124,22 @@ struct write_outcome {
   const auto sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(*before) +
                                              static_cast<std::uint64_t>(*delta));
   write_outcome done =
-      store_value(write, in, write_number(sum), rule_of_update(write.message.rule));
+      store_value(write, in, write_number(sum), rule_of_update(write.message.rule), tag_rule::keep);
   if (done.changed) done.answer.result = write_number(sum);
   return done;
+}
+
+/// Tells listeners of a write that was applied. An erase of what was absent changed no entry.
+inline void note_write(const key_write& write, const write_outcome& done, entries& in) {
+  if (!done.changed || in.watched() == watching::nothing) return;
+  const wire::mutate& message = write.message;
+  if (const entries::found now = in.peek(write.now, write.hash, message.key)) {
+    const bool touched = message.kind == wire::mutation::touch;
+    in.note(touched ? entry_change::touched : entry_change::put, write.hash, message.key,
+            write.next, &now->value().value);
+  } else if (done.answer.existed) {
+    in.note(entry_change::erased, write.hash, message.key, write.next);
+  }
 }
 
 /// Applies put, put_if_absent, compare_and_put, erase, erase_if_version, add or touch.

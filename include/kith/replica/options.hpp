@@ -5,11 +5,13 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
+#include <kith/replica/change_notice.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -66,6 +68,9 @@ struct replica_options {
   std::size_t pending_write_bytes = std::size_t{16} << 20;
   duration processor_time = std::chrono::seconds{30};
 
+  /// Ended tags that a cache of the lane remembers; see store/tag_ends.hpp.
+  std::size_t tags_kept = 16384;
+
   /// Units of expiry work in one turn (store/timer_wheel.hpp).
   std::size_t expiry_work = 256;
   /// Secret of the process; see store::shard_config.
@@ -120,6 +125,8 @@ struct cache_settings {
   /// This member can load absent keys itself.
   bool has_loader = false;
   lifetime_settings life;
+  /// What this member's listeners want to hear; null: there are none.
+  std::shared_ptr<const watch_level> watched;
 };
 
 }  // namespace kith::replica

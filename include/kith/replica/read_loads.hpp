@@ -10,6 +10,7 @@
 #include <kith/replica/lifetime.hpp>
 #include <kith/replica/load.hpp>
 #include <kith/replica/reads.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <algorithm>
@@ -135,6 +136,7 @@ inline load& reads::start_load(time_point now, owned_partition& in, const reader
     auto old = cache->peek(now, key.hash, key.key);
     if (!old) old = cache->find_stale(now, key.hash, key.key);
     if (old) begun.base = old->value().version;
+    if (old && old->value().tags) begun.tags = old->value().tags->tags;
     patience = std::max(patience, cache->settings().life.hard_timeout.value_or(patience));
   }
   begun.abandoned = begun.wakes = expiry_after(now, patience);
@@ -204,7 +206,10 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
     entries* cache = held_.find_cache(done.at.cache);
     const auto stored = cache != nullptr ? cache->peek(now, done.at.hash, done.at.key)
                                          : entries::found{};
-    if (taken && stored) answer.ttl_left = cache->ttl_left(now, stored);
+    if (taken && stored) {
+      answer.ttl_left = cache->ttl_left(now, stored);
+      answer.tags = wire_tags(stored->value().tags.get());
+    }
   } else {
     answer.status = wire::get_status::absent;
     answer.cacheable = !done.outrun;
@@ -250,9 +255,10 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
                                       : cache->default_end(now, done.at.hash, taken);
   if (brought.value.size() > wire::limits::value_bytes ||
       !cache->put(now, done.at.hash, done.at.key, {brought.value, taken}, ends,
-                  now - done.began)) {
+                  brought.tags.empty() ? done.tags : hashes_of(brought.tags), now - done.began)) {
     return std::nullopt;
   }
+  cache->note(entry_change::loaded, done.at.hash, done.at.key, taken, &brought.value);
   commit(now, in, done, out);
   ++held_.counters.loads_stored;
   return taken;
@@ -267,7 +273,10 @@ inline void reads::commit(time_point now, owned_partition& in, const load& done,
 inline void reads::drop_old(time_point now, owned_partition& in, const load& done, outbox& out) {
   entries* cache = held_.find_cache(done.at.cache);
   if (cache == nullptr || in.seq >= sequence_max) return;
-  if (cache->forget(now, done.at.hash, done.at.key)) commit(now, in, done, out);
+  const bool live{cache->peek(now, done.at.hash, done.at.key)};
+  if (!cache->forget(now, done.at.hash, done.at.key)) return;
+  if (live) cache->note(entry_change::erased, done.at.hash, done.at.key, in.next());
+  commit(now, in, done, out);
 }
 
 inline void reads::note_absent(time_point now, owned_partition& in, const load& done,

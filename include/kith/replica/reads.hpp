@@ -9,6 +9,7 @@
 #include <kith/replica/effect.hpp>
 #include <kith/replica/holdings.hpp>
 #include <kith/replica/load.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <algorithm>
@@ -50,6 +51,8 @@ class reads {
   void on_timeout(time_point now, outbox& out);
 
  private:
+  /// Why this owner cannot answer a read that must have seen `after`; absent: it can.
+  std::optional<wire::get_status> behind(const owned_partition& in, const version& after);
   void serve(time_point now, owned_partition& in, const reader& who, const key_view& key,
              bool load_absent, outbox& out);
   void serve_value(time_point now, owned_partition& in, const reader& who, const key_view& key,
@@ -105,10 +108,22 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
     case admission::retry: return refuse(*in, who, wire::get_status::retry, out), true;
     case admission::serve: break;
   }
+  if (const auto why = behind(*in, message.after)) return refuse(*in, who, *why, out), true;
   // Before the read: what happens between the two must reach the reader.
   if (who.near && from != held_.self) who.sid = held_.audience.subscribe(now, from, in->slot);
   serve(now, *in, who, {message.cache, hash, message.key}, message.load, out);
   return true;
+}
+
+/// An epoch begins with nothing: what was written in an earlier one is lost.
+inline std::optional<wire::get_status> reads::behind(const owned_partition& in,
+                                                     const version& after) {
+  if (after == version{}) return std::nullopt;
+  if (after.epoch < in.epoch) return ++held_.counters.tokens_lost, wire::get_status::lost_write;
+  // Others know of that epoch already: this member will soon.
+  if (after.epoch > in.epoch) return ++held_.counters.tokens_early, wire::get_status::retry;
+  if (after.seq > in.seq) return wire::get_status::unknown_version;
+  return std::nullopt;
 }
 
 inline bool reads::on_count(time_point now, const member_id& from, std::uint64_t rid,
@@ -152,6 +167,7 @@ inline void reads::serve_value(time_point now, owned_partition& in, const reader
   wire::get_reply answer;
   answer.cacheable = true;
   answer.version = live->value().version;
+  answer.tags = wire_tags(live->value().tags.get());
   answer.ttl_left = cache.ttl_left(now, live);
   if (may_load) {
     const std::uint64_t early = cache.settings().life.early_refresh;

@@ -126,6 +126,11 @@ class replica {
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const;
 
+  /// For listeners, in the order of the changes, since it was called last.
+  [[nodiscard]] std::vector<change_notice> take_notices() {
+    return held_.notices.empty() ? std::vector<change_notice>{} : std::exchange(held_.notices, {});
+  }
+
   /// The short way for a caller in this process: the entry, if this owner may serve it now. Absent
   /// for every other reason too; on_get tells them apart.
   [[nodiscard]] std::optional<local_read> try_get(time_point now, partition_id partition,
@@ -190,6 +195,7 @@ inline void replica::on_ownership(time_point, partition_id partition, const memb
   in->owned = mine;
   if (!mine) return held_.audience.close(in->slot, began);
   in->seq = held_.options.first_sequence;
+  for (const auto& cache : held_.caches()) cache->note_arrival(partition);
   held_.audience.open(in->slot, began, in->seq);
 }
 

@@ -19,6 +19,7 @@
 //   I12, I13      views of one key are equal; a life's view numbers only grow
 //   A1            see authority_oracle.hpp
 //   V1            see value_oracle.hpp
+//   T1            see causal_oracle.hpp
 #pragma once
 
 #include <kith/cluster/view.hpp>

@@ -48,6 +48,9 @@ class cluster::member_port final : public handle::port {
     if (!closed_) return host_->submit_many(std::move(calls));
     for (node::call& one : calls) refuse(std::move(one));
   }
+  void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) override {
+    if (!closed_) host_->cancel(p, cancel_id, how);
+  }
   void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) override {
     if (!closed_) host_->settle(p, rid, std::move(draft));
   }
@@ -69,6 +72,12 @@ class cluster::member_port final : public handle::port {
   std::shared_ptr<const kith::cluster::view> view() const override {
     return closed_ ? nullptr : host_->control().membership().current();
   }
+  bool post_job(std::function<void()> job) override {
+    if (closed_) return false;
+    cluster_->time().after(duration{}, std::move(job));
+    return true;
+  }
+  void report(const log_record&) override {}
   boost::asio::any_io_executor executor() override { return cluster_->handlers_.get_executor(); }
   time_point now() const override { return host_->now(); }
   near::gates& gates() override { return host_->gates(); }

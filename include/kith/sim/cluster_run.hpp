@@ -74,6 +74,8 @@ inline void cluster::stop() {
   }
   handlers_.restart();
   handlers_.poll();
+  // Events may hold caches, whose near entries are counted at their hosts.
+  time_.drop_all();
 }
 
 inline void cluster::leave(std::size_t index) {

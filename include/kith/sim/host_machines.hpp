@@ -200,6 +200,15 @@ inline void host::end_batch() {
   for (const wire::send& one : node::batched(std::move(sends))) send(one.to, one.message);
 }
 
+inline void host::cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) {
+  when_awake([this, p, cancel_id, how] {
+    node::lane& in = lane(p);
+    node::lane::outbox out;
+    in.cancel(now(), cancel_id, how, out);
+    run(in, out);
+  });
+}
+
 inline void host::settle(partition_id p, std::uint64_t rid, near::counted_cell draft) {
   when_awake([this, p, rid, draft = std::move(draft)] {
     node::lane& in = lane(p);
@@ -360,6 +369,13 @@ inline void host::carry(node::lane& in, node::load_here&& one) {
   });
 }
 
+inline void host::carry(node::lane&, replica::change_notice&& one) {
+  const auto hooks = hooks_of(one.cache);
+  if (hooks == nullptr) return;
+  hooks->note_change(one);
+  hooks->tell_listeners();
+}
+
 /// The loader reads at the start and its result arrives later: what the races are about.
 inline void host::carry(node::lane& in, replica::run_load&& one) {
   const auto hooks = hooks_of(one.cache);
@@ -375,19 +391,34 @@ inline void host::carry(node::lane& in, replica::run_load&& one) {
   });
 }
 
-inline void host::carry(node::lane& in, replica::run_processor&& one) {
+template <class Done>
+void host::process_later(node::lane& in, replica::run_processor&& one, Done done) {
   const auto hooks = hooks_of(one.cache);
-  time_.after(duration{1000}, [this, &in, life = life_, hooks, one = std::move(one)] {
+  time_.after(duration{1000}, [this, &in, life = life_, hooks, one = std::move(one), done] {
     if (life != life_) return;
-    when_awake([this, &in, hooks, one] {
+    when_awake([this, &in, hooks, one, done] {
       replica::processor_result result =
           hooks != nullptr ? hooks->process(one)
                            : replica::processor_result{replica::processor_unknown{}};
       node::lane::outbox out;
-      in.on_processor_done(now(), one.ticket, std::move(result), out);
+      done(in, std::move(result), out);
       run(in, out);
     });
   });
+}
+
+inline void host::carry(node::lane& in, replica::run_processor&& one) {
+  const auto ticket = one.ticket;
+  process_later(in, std::move(one), [this, ticket](auto& lane, auto&& result, auto& out) {
+    lane.on_processor_done(now(), ticket, std::move(result), out);
+  });
+}
+
+inline void host::carry(node::lane& in, node::process_here&& one) {
+  process_later(in, std::move(one.run),
+                [this, rid = one.rid](auto& lane, auto&& result, auto& out) {
+                  lane.on_processed_here(now(), rid, std::move(result), out);
+                });
 }
 
 }  // namespace kith::sim

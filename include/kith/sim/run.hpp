@@ -126,6 +126,7 @@ void sum_of_lifetimes(Sum&& sum) {
   sum("replays", [](const lane& l) { return l.near().counters().replays_applied; });
   sum("replays_too_old", [](const lane& l) { return l.near().counters().too_old; });
   sum("duplicates", [](const lane& l) { return l.near().counters().duplicates; });
+  sum("tags_ended", [](const lane& l) { return l.near().counters().tags_ended; });
   sum("clears_applied", [](const lane& l) { return l.near().counters().clears_applied; });
   sum("bypasses", [](const lane& l) { return l.near().counters().bypasses; });
   sum("disconnects", [](const lane& l) { return l.near().counters().suspicions_by_disconnect; });
@@ -135,6 +136,7 @@ void sum_of_lifetimes(Sum&& sum) {
   sum("owner_hits", [](const lane& l) { return l.owned().counters().hits; });
   sum("owner_not_fresh", [](const lane& l) { return l.owned().counters().not_fresh; });
   sum("wrong_epoch", [](const lane& l) { return l.owned().counters().wrong_epoch; });
+  sum("tokens_lost", [](const lane& l) { return l.owned().counters().tokens_lost; });
   sum("operations_deduplicated",
       [](const lane& l) { return l.owned().counters().retries_answered; });
   sum("tickets_returned", [](const lane& l) { return l.owned().counters().tickets_returned; });
@@ -150,6 +152,7 @@ void sum_of_lifetimes(Sum&& sum) {
   sum("overflows_collapsed",
       [](const lane& l) { return l.owned().counters().overflows_collapsed; });
   sum("late_waiters", [](const lane& l) { return l.owned().counters().late_waiters; });
+  sum("fallbacks", [](const lane& l) { return l.calls().counters().fallbacks; });
   sum("call_retries", [](const lane& l) { return l.calls().counters().retries; });
   sum("calls_timed_out", [](const lane& l) { return l.calls().counters().timed_out; });
   const auto& views = of.control().membership().counters();

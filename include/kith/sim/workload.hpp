@@ -10,7 +10,8 @@
 #include <kith/codec_boost.hpp>
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
-#include <kith/handle/entry.hpp>
+#include <kith/sim/addition.hpp>
+#include <kith/sim/causal_oracle.hpp>
 #include <kith/sim/checkers.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/conditions.hpp>
@@ -45,23 +46,10 @@ struct workload_options {
   std::uint64_t conditional_every = 8;
   /// Of a thousand of those: clears, which ask every partition. At most 50.
   std::uint64_t clears_per_mille = 0;
+  /// One in so many operations is a read behind another one's write. 0: none.
+  std::uint64_t causal_every = 10;
   /// One in so many loads throws. 0: none.
   std::uint64_t load_failure_every = 0;
-};
-
-/// The clients' processor. By 0 it throws.
-struct addition {
-  std::int64_t by = 1;
-  std::int64_t operator()(entry<std::uint32_t, std::int64_t>& at) const {
-    if (by == 0) throw std::runtime_error{"adds nothing"};
-    const std::int64_t sum = (at.exists() ? at.value() : 0) + by;
-    at.set(sum);
-    return sum;
-  }
-  template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
-    archive & by;
-  }
 };
 
 struct workload_counters {
@@ -77,6 +65,10 @@ class workload {
 
   /// Opens the caches of members that run and have none open. Lets virtual time pass.
   void open_missing();
+  /// For a run whose operations are chosen from outside, after stop(): the client of `member`
+  /// begins one, of the kind that `choice` picks. False when the member has no handles, or stands
+  /// still.
+  bool ask(std::size_t member, std::uint8_t choice, std::uint32_t key);
   /// Starts clients of members that have handles and none running; until stop().
   void start_clients();
   void stop() { stopped_ = true; }
@@ -95,6 +87,7 @@ class workload {
   /// What was wrong with single answers, beside what the checker says; after finish().
   [[nodiscard]] std::vector<violation> violations() const {
     std::vector<violation> all = found_absent_;
+    all.insert(all.end(), causal_.violations().begin(), causal_.violations().end());
     for (const conditions* one : {&registers_, &tokens_}) {
       all.insert(all.end(), one->violations().begin(), one->violations().end());
     }
@@ -132,6 +125,7 @@ class workload {
 
   void read(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void read_many(std::size_t member, std::shared_ptr<handles> with);
+  void read_after(std::size_t member, std::shared_ptr<handles> with);
   void write(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void erase(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void put_if_absent(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
@@ -146,6 +140,10 @@ class workload {
   void swap_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void drop_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void clear_tokens(std::size_t member, std::shared_ptr<handles> with);
+  void end_tag(std::size_t member, std::shared_ptr<handles> with, std::uint32_t parity);
+  [[nodiscard]] static std::string tag_of(std::uint32_t key) {
+    return key % 2 == 0 ? "even" : "odd";
+  }
   void read_absent_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void invoke(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   /// The epoch in which an operation was applied: known if its member knows no other by now.
@@ -169,7 +167,9 @@ class workload {
   random_source random_;
   random_source conditional_;
   random_source failures_;
+  random_source behind_;
   workload_options options_;
+  causal_oracle causal_;
   conditions registers_;
   conditions tokens_;
   value_oracle register_values_{"registers"};
@@ -193,7 +193,9 @@ inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workl
       random_{seed},
       conditional_{seed ^ 0x636F6E6400000001u},
       failures_{seed ^ 0x6661696C00000002u},
-      options_{options} {
+      behind_{seed ^ 0x6265686900000003u},
+      options_{options},
+      causal_{options.keys / 2} {
   for (std::uint32_t key = 0; key < options_.keys; ++key) {
     database_[key] = ++last_value_;
     row_values_.invoked(key, database_[key]);
@@ -228,7 +230,7 @@ inline void workload::open_missing() {
                   cluster_.cache<std::uint32_t, std::int64_t>(i, "counters", plain),
                   cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading),
                   cluster_.cache<std::uint32_t, std::int64_t>(i, "tokens", plain)});
-      open_[i]->counters.register_processor<addition>("addition");
+      if (knows_addition(i)) open_[i]->counters.register_processor<addition>("addition");
     } catch (const error&) {
       open_.erase(i);  // it crashed meanwhile, or found nobody to agree with: later again
     }
@@ -268,6 +270,9 @@ inline void workload::next(std::size_t member, std::shared_ptr<handles> with) {
   if (cluster_.host(member).paused()) return later(member, with);
   if (options_.conditional_every > 0 && conditional_.below(options_.conditional_every) == 0) {
     return next_conditional(member, with);
+  }
+  if (options_.causal_every > 0 && behind_.below(options_.causal_every) == 0) {
+    return read_after(member, with);
   }
   const auto key = static_cast<std::uint32_t>(random_.below(options_.keys));
   // Half of the keys are never erased, so that what was put there has to be found.
@@ -359,6 +364,7 @@ inline void workload::write(std::size_t member, std::shared_ptr<handles> with, s
                               end(op, code);
                               register_values_.told(op);
                               checker_.check(op);
+                              causal_.hand_on(op, with->registers.token(op.key, at));
                               later(member, with);
                             });
 }
@@ -374,6 +380,7 @@ inline void workload::erase(std::size_t member, std::shared_ptr<handles> with, s
     registers_.end_removal(op.answered, number, op.failed, epochs_at(op.member, op.key));
     checker_.invoked_erase(op.key);
     checker_.check(op);
+    causal_.hand_on(op, with->registers.token(op.key, at));
     later(member, with);
   });
 }
@@ -455,49 +462,8 @@ inline void workload::told(value_oracle& values, std::size_t member, std::uint32
   values.told(op);
 }
 
-/// A quiet key has to come from the near cache of every member that may keep it there: the second
-/// time, or a little later where the first answer showed that the stream had gone on meanwhile, and
-/// its replay was too old.
-inline void workload::read_quiet(std::size_t member, const handles& with, std::uint32_t key,
-                                 std::vector<violation>& wrong) {
-  constexpr int reads = 4;
-  const std::uint64_t before = with.rows.stats().near_hits;
-  for (int i = 0; i < reads; ++i) {
-    const ref<std::int64_t> row = with.rows.get(key);
-    const bool kept = options_.near_local || !checker_.owns(member, key);
-    if (!row || !kept || with.rows.stats().near_hits > before) return;
-  }
-  wrong.push_back({"O8: member " + std::to_string(member) + " read the quiet row " +
-                   std::to_string(key) + " four times and asked its owner each time"});
-}
-
-inline std::vector<violation> workload::converged() {
-  std::vector<violation> wrong;
-  for (const auto& [member, with] : open_) {
-    for (std::uint32_t key = 0; key < options_.keys; ++key) read_quiet(member, *with, key, wrong);
-  }
-  for (std::uint32_t key = 0; key < options_.keys; ++key) {
-    std::optional<std::optional<std::int64_t>> first;
-    for (const auto& [member, with] : open_) {
-      const ref<std::int64_t> value = with->registers.get(key);
-      told(register_values_, member, key, value);
-      const std::optional<std::int64_t> seen = value ? std::optional{*value} : std::nullopt;
-      if (!first) first = seen;
-      if (*first != seen) {
-        wrong.push_back({"O6: members read key " + std::to_string(key) + " differently"});
-      }
-      const ref<std::int64_t> row = with->rows.get(key);
-      told(row_values_, member, key, row);
-      if (!row || *row < checker_.row_owed(member, key)) {
-        wrong.push_back({"O5: row " + std::to_string(key) + " is older than an erased one"});
-      }
-    }
-  }
-  for (std::uint32_t key = 0; key < options_.keys; ++key) check_explained(key, wrong);
-  return wrong;
-}
-
 }  // namespace kith::sim
 
 #include <kith/sim/workload_conditions.hpp>
+#include <kith/sim/workload_converged.hpp>
 #include <kith/sim/workload_explained.hpp>

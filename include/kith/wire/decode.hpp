@@ -1,5 +1,8 @@
 // Reads any value that lists its fields (field.hpp), with every bound of reader.hpp. byte_view
 // fields point into the bytes that were read: a handler that keeps one copies it.
+//
+// What a message takes in memory is bounded by its length (decode_memory): items of few bytes each
+// would otherwise grow thirtyfold.
 #pragma once
 
 #include <kith/core/bytes.hpp>
@@ -11,10 +14,11 @@
 #include <kith/wire/limits.hpp>
 #include <kith/wire/reader.hpp>
 
-#include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,9 +26,15 @@
 
 namespace kith::wire {
 
+/// The memory that a message of `size` bytes may take when it is read. Honest ones need less: most
+/// is needed by a view's rows, 48 bytes that travel in 4, and there are few enough for the sum.
+[[nodiscard]] constexpr std::size_t decode_memory(std::size_t size) {
+  return 8 * size + (std::size_t{32} << 10);
+}
+
 class field_decoder {
  public:
-  explicit field_decoder(byte_view source) : in_{source} {}
+  explicit field_decoder(byte_view source) : in_{source}, memory_{decode_memory(source.size())} {}
 
   template <class... Fields>
   void operator()(Fields&&... fields) {
@@ -71,7 +81,7 @@ class field_decoder {
     value = duration{static_cast<duration::rep>(in_.take_varint(longest))};
   }
   void take(endpoint& where) {
-    where.host = as_text(in_.take_bytes(limits::host_bytes));
+    take(capped_field<std::string>{where.host, limits::host_bytes});
     take(where.port);
   }
 
@@ -84,15 +94,22 @@ class field_decoder {
   }
 
   void take(const capped_field<std::string>& text) {
-    text.field = as_text(in_.take_bytes(text.cap));
+    const byte_view view = in_.take_bytes(text.cap);
+    // A string that takes memory may take twice what it was given.
+    const std::size_t needs = view.size() > text.field.capacity() ? 2 * view.size() : 0;
+    if (affords(needs)) text.field = as_text(view);
   }
-  void take(const capped_field<bytes>& blob) { blob.field = to_bytes(in_.take_bytes(blob.cap)); }
+  void take(const capped_field<bytes>& blob) {
+    const byte_view view = in_.take_bytes(blob.cap);
+    if (affords(view.size())) blob.field = to_bytes(view);
+  }
   void take(const capped_field<byte_view>& blob) { blob.field = in_.take_bytes(blob.cap); }
   template <class Item>
   void take(const capped_field<std::vector<Item>>& items) {
     const std::size_t count = in_.take_count(items.cap);
     items.field.clear();
-    items.field.reserve(std::min(count, reserved_items));
+    if (!affords(count * sizeof(Item))) return;
+    items.field.reserve(count);
     for (std::size_t i = 0; i < count && in_.ok(); ++i) take(items.field.emplace_back());
   }
   template <class Inner>
@@ -108,18 +125,31 @@ class field_decoder {
     Message::fields(message, *this);
   }
 
-  /// A count is a claim: more than this many items grow with the bytes that back them.
-  static constexpr std::size_t reserved_items = 64;
+  /// Books what is about to be allocated; fails when the message has used up its share.
+  bool affords(std::size_t size) {
+    if (size > memory_) {
+      in_.fail(decode_error::too_long);
+      return false;
+    }
+    memory_ -= size;
+    return true;
+  }
 
   reader in_;
+  std::size_t memory_;
 };
 
-/// Reads `message` from all of `source`. On failure the message holds no meaning.
+/// Reads `message` from all of `source`. On failure the message holds no meaning. Throws nothing:
+/// a message for which there is no memory is refused like any other, before its handler runs.
 template <class Message>
-[[nodiscard]] decode_error decode(byte_view source, Message& message) {
-  field_decoder decoder{source};
-  decoder(message);
-  return decoder.finish();
+[[nodiscard]] decode_error decode(byte_view source, Message& message) noexcept {
+  try {
+    field_decoder decoder{source};
+    decoder(message);
+    return decoder.finish();
+  } catch (const std::bad_alloc&) {
+    return decode_error::no_memory;
+  }
 }
 
 }  // namespace kith::wire

@@ -22,6 +22,7 @@ enum class decode_error : std::uint8_t {
   out_of_range,   ///< The value is not one of the field's.
   too_long,       ///< A length or a count is over the field's cap.
   trailing,       ///< Bytes are left behind the last field.
+  no_memory,      ///< There is no memory to hold the message.
 };
 
 [[nodiscard]] constexpr std::string_view to_string(decode_error why) {
@@ -32,6 +33,7 @@ enum class decode_error : std::uint8_t {
     case decode_error::out_of_range: return "out of range";
     case decode_error::too_long: return "too long";
     case decode_error::trailing: return "trailing bytes";
+    case decode_error::no_memory: return "no memory";
   }
   return "unknown";
 }

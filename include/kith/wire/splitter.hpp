@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -40,15 +41,13 @@ class splitter {
   explicit splitter(std::uint8_t version, std::shared_ptr<decode_budget> memory = nullptr)
       : version_{version}, memory_{std::move(memory)} {}
 
-  /// Takes bytes of the connection, in order.
-  void feed(byte_view received, time_point now = {}) {
-    fed_ = now;
-    buffer_.insert(buffer_.end(), received.begin(), received.end());
-  }
+  /// Takes bytes of the connection, in order. Throws nothing, as next(): what there is no memory
+  /// for ends the connection.
+  void feed(byte_view received, time_point now = {}) noexcept;
 
   /// True when `frame` is the next whole message; false when more bytes are needed or the
   /// connection is to be closed (see error()). Earlier frames' payloads become invalid.
-  [[nodiscard]] bool next(message_frame& frame);
+  [[nodiscard]] bool next(message_frame& frame) noexcept;
 
   [[nodiscard]] frame_error error() const { return error_; }
 
@@ -100,12 +99,25 @@ class splitter {
 
 // --- implementation ---
 
-inline bool splitter::next(message_frame& frame) {
+inline void splitter::feed(byte_view received, time_point now) noexcept {
+  fed_ = now;
+  try {
+    buffer_.insert(buffer_.end(), received.begin(), received.end());
+  } catch (const std::bad_alloc&) {
+    error_ = frame_error::no_memory;
+  }
+}
+
+inline bool splitter::next(message_frame& frame) noexcept {
   memory_.give(whole_.size());
   whole_ = {};  // a large one is not kept
-  while (error_ == frame_error::none) {
-    const step result = take_frame(frame);
-    if (result != step::again) return result == step::message;
+  try {
+    while (error_ == frame_error::none) {
+      const step result = take_frame(frame);
+      if (result != step::again) return result == step::message;
+    }
+  } catch (const std::bad_alloc&) {
+    error_ = frame_error::no_memory;
   }
   return false;
 }

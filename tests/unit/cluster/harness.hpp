@@ -64,6 +64,7 @@ class world : public observed_members {
     options.quorum = options_.quorum;
     options.bootstrap_expect = options_.expect;
     options.timers = options_.timers;
+    options.extent = options_.extent;
     for (std::uint16_t p = 0; p < options_.ports; ++p) {
       options.candidates.push_back(
           {"127.0.0.1", static_cast<std::uint16_t>(options_.first_port + p)});
@@ -332,19 +333,36 @@ class world : public observed_members {
   }
 
   /// The echo in a commit makes its receiver fresh: only who has authority may say so.
-  void check_commit(std::size_t i, const wire::packet& packet) {
+  void check_commit(std::size_t i, const wire::packet& packet,
+                    const std::set<std::uint64_t>& passed) {
     wire::commit said;
     if (wire::decode(packet.payload, said) != wire::decode_error::none) {
       violations_.push_back("a commit that nobody can read");
     }
     const membership& from = machine(i);
     if (options_.quorum != quorum_mode::majority || said.echo == time_point{}) return;
+    if (passed.contains(said.hash)) return;
     if (from.role() == member_role::coordinator && from.fence(local(i)) <= local(i)) {
       violations_.push_back("I15: a coordinator without authority confirms its view");
     }
   }
 
+  /// Views that were installed and left again in one turn of a member: what it said in between
+  /// cannot be judged by what it is now.
+  static std::set<std::uint64_t> passed_views(const outbox& out) {
+    std::set<std::uint64_t> passed;
+    const view* last = nullptr;
+    for (const effect& e : out) {
+      const auto* v = std::get_if<view_installed>(&e);
+      if (v == nullptr) continue;
+      if (last != nullptr) passed.insert(last->hash);
+      last = v->installed.get();
+    }
+    return passed;
+  }
+
   void perform(std::size_t i, outbox& out) {
+    const std::set<std::uint64_t> passed = passed_views(out);
     for (effect& e : out) {
       if (auto* v = std::get_if<view_installed>(&e)) trace(i, "installs " + names(*v->installed));
       if (std::holds_alternative<identity_changed>(e)) trace(i, "starts over");
@@ -359,7 +377,7 @@ class world : public observed_members {
         trace(i, "sends kick to " + to_string(s->to));
       }
       if (auto* s = std::get_if<send>(&e); s && s->packet.code == wire::opcode::commit) {
-        check_commit(i, s->packet);
+        check_commit(i, s->packet, passed);
       }
       if (auto* s = std::get_if<send>(&e)) transmit(i, s->to, std::move(s->packet));
       if (auto* d = std::get_if<dial>(&e)) dial_address(i, d->where);

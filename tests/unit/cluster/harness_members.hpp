@@ -38,6 +38,7 @@ struct world_options {
   /// Every member dials these ports on the loopback.
   std::uint16_t first_port = 5801;
   std::uint16_t ports = 64;
+  discovered extent = discovered::whole;
   bool check = true;
   membership_timers timers;
 };

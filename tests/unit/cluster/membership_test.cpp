@@ -61,6 +61,76 @@ TEST_CASE("membership: ten members that start at once form one cluster") {
   }
 }
 
+TEST_CASE("membership: members that were alone meet at once when one learns of the other") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    world_options options;
+    options.seed = seed;
+    options.ports = 0;
+    world w{options};
+    w.add();
+    w.add();
+    w.run_for(60s);
+    CHECK(w.machine(0).current()->size() == 1);
+    const std::vector<endpoint> all{w.at(0).address, w.at(1).address};
+    w.act(0, [&](membership& m, time_point now, outbox& out) {
+      m.set_candidates(now, all, discovered::whole, out);
+    });
+    CHECK(w.run_until(500ms, [&] { return w.one_view({0, 1}); }));
+  }
+}
+
+TEST_CASE("membership: who has not been told yet where others are waits before it founds") {
+  world_options options;
+  options.ports = 0;
+  options.extent = discovered::part;
+  world w{options};
+  w.add();
+  w.run_for(2900ms);
+  CHECK(w.machine(0).current() == nullptr);
+  CHECK(w.run_until(200ms, [&] { return w.one_view({0}); }));
+
+  // Told in time it joins and founds nothing; told that there is nobody it founds at once.
+  w.add();
+  w.add();
+  const auto tell = [&w](std::size_t whom, std::vector<endpoint> found) {
+    w.act(whom, [&](membership& m, time_point now, outbox& out) {
+      m.set_candidates(now, found, discovered::whole, out);
+    });
+  };
+  tell(1, {w.at(0).address, w.at(1).address});
+  tell(2, {});
+  CHECK(w.machine(2).role() == member_role::coordinator);
+  CHECK(w.run_until(1s, [&] { return w.one_view({0, 1}); }));
+  CHECK(w.counters().births == 2);
+}
+
+TEST_CASE("membership: an address that is no candidate any more is not dialled again") {
+  world_options options;
+  options.ports = 0;
+  options.quorum = quorum_mode::majority;
+  options.expect = 2;
+  world w{options};
+  w.add();
+  const auto dials_after = [&w](std::vector<endpoint> found) {
+    std::size_t dials = 0;
+    w.act(0, [&](membership& m, time_point now, outbox& out) {
+      m.set_candidates(now, std::move(found), discovered::whole, out);
+      m.on_timeout(m.next_timeout(), out);
+      for (const effect& each : out) dials += std::holds_alternative<dial>(each) ? 1u : 0u;
+      out.clear();
+    });
+    return dials;
+  };
+  const endpoint first{"127.0.0.1", 7001};
+  const endpoint second{"127.0.0.1", 7002};
+  CHECK(dials_after({first, w.at(0).address}) == 1);
+  w.act(0, [&](membership& m, time_point now, outbox& out) {
+    m.on_dial_failed(now, first, dial_failure::refused, out);
+  });
+  CHECK(dials_after({second}) == 1);
+  CHECK(dials_after({}) == 0);
+}
+
 TEST_CASE(
     "membership: a stopped process on a candidate's port delays a founding, and splits none") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

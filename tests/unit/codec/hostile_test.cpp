@@ -1,5 +1,4 @@
-// Bytes from a peer that are wrong, and how much memory they can make a decoder take. This file
-// replaces operator new for its whole program, to count.
+// Bytes from a peer that are wrong, and how much memory they can make a decoder take.
 #include "golden.hpp"
 
 #include <kith/codec_boost.hpp>
@@ -10,71 +9,18 @@
 #include <boost/serialization/string.hpp>
 #include <boost/serialization/vector.hpp>
 
+#include <support/allocations.hpp>
+
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
-
-namespace {
-
-/// What this thread holds from operator new, the most it held, and how often it asked.
-struct tally {
-  std::size_t live = 0;
-  std::size_t peak = 0;
-  std::size_t calls = 0;
-};
-thread_local tally taken;
-
-/// Each block starts with its size, so that plain deletes can be counted too.
-constexpr std::size_t header = alignof(std::max_align_t);
-
-void* counted(std::size_t size) {
-  void* const block = std::malloc(header + size);
-  if (block == nullptr) throw std::bad_alloc{};
-  *static_cast<std::size_t*>(block) = size;
-  taken.live += size;
-  taken.peak = std::max(taken.peak, taken.live);
-  ++taken.calls;
-  return static_cast<char*>(block) + header;
-}
-
-void uncounted(void* memory) {
-  if (memory == nullptr) return;
-  char* const block = static_cast<char*>(memory) - header;
-  taken.live -= *reinterpret_cast<std::size_t*>(block);
-  std::free(block);
-}
-
-/// Runs `work` and returns the bytes that it held at its worst.
-template <class Work>
-std::size_t peak_of(Work&& work) {
-  const std::size_t before = taken.live;
-  taken.peak = before;
-  work();
-  return taken.peak - before;
-}
-
-template <class Work>
-std::size_t calls_of(Work&& work) {
-  const std::size_t before = taken.calls;
-  work();
-  return taken.calls - before;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* memory) noexcept { uncounted(memory); }
-void operator delete[](void* memory) noexcept { uncounted(memory); }
-void operator delete(void* memory, std::size_t) noexcept { uncounted(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { uncounted(memory); }
 
 namespace {
 
 using kith::decode;
 using kith::encode;
+using kith::test::calls_of;
+using kith::test::peak_of;
 
 /// What an exception and a small buffer of a container may take besides.
 constexpr std::size_t small_change = 4096;

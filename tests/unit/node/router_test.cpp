@@ -28,9 +28,10 @@ struct waiting_caller {
     binding->id.store(1);
   }
 
-  void submit(node::call_kind kind) {
+  void submit(node::call_kind kind, wire::mutation mutation = wire::mutation::put) {
     node::call what;
     what.kind = kind;
+    what.mutation = mutation;
     what.cache = binding;
     what.partition = where;
     what.deadline = now + 5s;
@@ -251,4 +252,18 @@ TEST_CASE("router: a cache counts the writes that ended and those that failed") 
   CHECK(caller.end() == errc::timed_out);
   CHECK(caller.binding->writes == 2);
   CHECK(caller.binding->writes_failed == 2);
+}
+
+TEST_CASE("router: what tells an owner the result of a load is no write of the user") {
+  waiting_caller caller;
+  caller.own(other, 1);
+  for (const wire::mutation told : {wire::mutation::fill, wire::mutation::fill_absent}) {
+    caller.submit(node::call_kind::mutate, told);
+    caller.answer(wire::mutate_status::applied);
+    caller.submit(node::call_kind::mutate, told);
+    CHECK(caller.end() == errc::timed_out);
+  }
+  CHECK(caller.machine.pending() == 0);
+  CHECK(caller.binding->writes == 0);
+  CHECK(caller.binding->writes_failed == 0);
 }

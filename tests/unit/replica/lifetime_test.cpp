@@ -114,6 +114,9 @@ TEST_CASE("lifetime: an owner that never opened the cache has its time to live f
                   .ttl = 5s,
                   .ticket = reply.ticket});
   CHECK(o.ask().ttl_left == 5s);
+  o.erase(bert);
+  o.mutate(bert, {.value = as_bytes("x"), .rule = wire::ttl_rule::keep, .ttl = 5s});
+  CHECK(o.ask().ttl_left == 5s);
   owner_with opened{{}, 60s};
   opened.mutate(bert, {.value = as_bytes("x"), .ttl = 5s});
   CHECK(opened.ask().ttl_left == 60s);

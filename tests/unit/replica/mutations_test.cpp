@@ -139,7 +139,7 @@ TEST_CASE("mutations: clear empties the cache in the partition and is told as on
   CHECK(o.value(other).empty());
   const auto told = o.one<wire::invalidate>(bert).entries;
   REQUIRE(told.size() == 1);
-  CHECK(told[0] == wire::invalidation{sequence{3}, books, true, 0});
+  CHECK(told[0] == wire::invalidation{sequence{3}, books, wire::scope::cache, 0});
   outbox counted;
   CHECK(o.machine.on_count(o.now, self, 1, home, {first_epoch, books}, counted));
   CHECK(std::get<answer_count>(counted[0]).reply.entries == 0);
@@ -170,6 +170,20 @@ TEST_CASE("mutations: a value above all limits is refused and takes no version")
   o.clear();
   CHECK(other.on_mutate(o.now, self, 1, there, message, o.out));
   CHECK(o.effects<answer_mutate>()[0].reply.status == mutate_status::too_large);
+}
+
+TEST_CASE("mutations: a time to live beyond all times has no end") {
+  owner o;
+  const duration longest{never.time_since_epoch().count()};
+  for (const duration ttl : {longest, longest - 1h}) {
+    o.mutate(anna, {.kind = mutation::put,
+                    .value = write_number(1),
+                    .rule = wire::ttl_rule::given,
+                    .ttl = ttl});
+    o.clear();
+    o.get(anna, {});
+    CHECK_FALSE(o.one<wire::get_reply>(anna).ttl_left);
+  }
 }
 
 TEST_CASE("mutations: put resets the time to live to the cache's, add keeps what remains") {

@@ -52,6 +52,7 @@ struct asked {
   bool near = false;
   bool load = false;
   std::optional<duration> stale_max = std::nullopt;
+  version after = {};
 };
 struct change {
   /// 0: the next one.
@@ -64,6 +65,7 @@ struct change {
   version expected = {};
   std::uint64_t ticket = 0;
   byte_view processor = {};
+  std::vector<wire::tag> tags = {};
 };
 
 struct owner {
@@ -100,6 +102,7 @@ struct owner {
     message.near = want.near;
     message.load = want.load;
     message.stale_max = want.stale_max;
+    message.after = want.after;
     message.epoch = term;
     message.cache = books;
     message.key = as_bytes(k);
@@ -124,7 +127,8 @@ struct owner {
     message.expected = want.expected;
     message.ticket = want.ticket;
     message.processor = want.processor;
-    if (message.kind != wire::mutation::clear) message.key = as_bytes(k);
+    message.tags = want.tags;
+    if (!wire::without_key(message.kind)) message.key = as_bytes(k);
     const partition_id p = message.key.empty() ? home : partition_of(stable_hash(message.key));
     CHECK(machine.on_mutate(now, from, ++rids, p, message, out));
     return rids;

@@ -137,6 +137,34 @@ TEST_CASE("session: a stranger is known by four bytes and gets no answer") {
   }
 }
 
+TEST_CASE("session: a frame before the proof is no proof") {
+  session a{dialler()};
+  session b{listener()};
+  bytes early = a.take_output();
+  const bytes frame = bytes(200, std::byte{0x4B});
+  early.insert(early.end(), frame.begin(), frame.end());
+  b.on_bytes(early);
+  CHECK(b.refusal() == verdict_status::wrong_proof);
+  message_frame received;
+  CHECK_FALSE(b.next(received));
+}
+
+TEST_CASE("session: a second hello is no frame and changes no identity") {
+  session a{dialler()};
+  session b{listener()};
+  talk(a, b);
+  REQUIRE(b.is_open());
+  const member_id before = b.peer();
+  session_config another = dialler();
+  another.self.high += 1;
+  session c{another};
+  b.on_bytes(c.take_output());
+  message_frame received;
+  CHECK_FALSE(b.next(received));
+  CHECK(b.error() == frame_error::bad_magic);
+  CHECK(b.peer() == before);
+}
+
 TEST_CASE("session: a proof that is not the right one is refused") {
   session a{dialler()};
   session b{listener()};

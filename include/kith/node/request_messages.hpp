@@ -26,6 +26,7 @@ namespace kith::node {
   message.near = what.near;
   message.load = what.load;
   message.depth = what.depth;
+  message.after = what.after;
   if (what.max_age) message.stale_max = travelling(*what.max_age);
   return message;
 }
@@ -42,12 +43,14 @@ namespace kith::node {
   message.key = what.key;
   message.value = what.value;
   message.rule = what.rule;
-  const bool by_default = what.rule == wire::ttl_rule::cache_default;
+  const bool by_default =
+      what.rule == wire::ttl_rule::cache_default || what.rule == wire::ttl_rule::keep;
   message.ttl = travelling(by_default ? what.cache->ttl.value_or(what.ttl) : what.ttl);
   message.expected = what.expected;
   message.ticket = what.ticket;
   message.processor = as_bytes(what.processor);
   message.depth = what.depth;
+  message.tags = what.tags;
   return message;
 }
 
