@@ -79,7 +79,7 @@ TOP = {
     "boost_archive.hpp": "boost_archive",
     **{
         name + ".hpp": "vocabulary"
-        for name in "error options stats events codec loader discovery version".split()
+        for name in "error options stats events codec loader discovery version causal_token".split()
     },
 }
 

@@ -5,7 +5,13 @@
 // associated executor, by default the member's; it is never completed from within the initiating
 // call. Every handler is called exactly once: with errc::closed when the member ends, before its
 // destructor returns, and when it is gone, on a thread that kith keeps for that until main has
-// ended. Async operations are not cancellable yet.
+// ended.
+//
+// Each async operation can be cancelled by its handler's cancellation slot, and ends at once then,
+// with boost::asio::error::operation_aborted (docs/operations.md). One that reads ends on each kind
+// of cancellation. One that writes a key ends on terminal and partial, and may have been applied,
+// as if its time were over; on total only if no owner was asked yet. One that writes many keys does
+// not hear total.
 //
 // Every operation that asks an owner ends at its own `timeout`, or at the cache's: with
 // errc::timed_out, or errc::no_owner where nobody was there to ask. The time runs from the
@@ -16,7 +22,9 @@
 // that fits for an integer. Thread safety: any thread, any number at a time.
 #pragma once
 
+#include <kith/causal_token.hpp>
 #include <kith/codec.hpp>
+#include <kith/events.hpp>
 #include <kith/handle/cache_state.hpp>
 #include <kith/handle/cache_stats.hpp>
 #include <kith/near/ref.hpp>
@@ -28,6 +36,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <typeindex>
 #include <utility>
@@ -64,8 +73,8 @@ class cache {
   /// Returns the value for `key`: from the near cache, else from its owner, else from the loader.
   ///
   /// Empty: the key is absent. Errors: timed_out, no_owner, overloaded, decode_failed, too_large,
-  /// load_failed (the message carries what the loader threw; if it ran in this process, its
-  /// exception is nested: std::rethrow_if_nested), closed, would_deadlock.
+  /// lost_write (behind a token), load_failed (the message carries what the loader threw; if it ran
+  /// in this process, its exception is nested: std::rethrow_if_nested), closed, would_deadlock.
   /// Staleness: at most `near.max_staleness` after the owner applied a newer value.
   /// Cost: a near hit takes no lock and allocates nothing; else one round trip.
   template <key_like<Key> Lookup>
@@ -114,6 +123,13 @@ class cache {
   template <key_like<Key> Lookup, class Token>
   auto async_contains(const Lookup& key, Token&& token) const {
     return async_contains(key, call_options{}, std::forward<Token>(token));
+  }
+
+  /// Names what a write of `key` returned, or a read of it found (ref::version), for reads that
+  /// must not miss it, here or in another process: get(key, {.after = token}). No message.
+  template <key_like<Key> Lookup>
+  [[nodiscard]] causal_token token(const Lookup& key, const version& at) const {
+    return state_->token(encoded_key<Key>{key}.hash(), at);
   }
 
   /// Stores the value at the owner and returns its version. Every near copy is dropped about a
@@ -209,16 +225,19 @@ class cache {
     return async_add(key, delta, call_options{}, std::forward<Token>(token));
   }
 
-  /// Makes `Processor` known on this member under a name that is the same on all members. Every
-  /// member that may own the key has to know it. Processors are functions of the entry and their
-  /// own fields, with a codec for both the fields and the result.
+  /// Makes `Processor` known on this member under a name that is the same on all members. Where an
+  /// owner does not know it, as in a rolling deploy, the calling member runs it itself, between a
+  /// read of the entry and a write on the condition that nobody changed it since. Processors are
+  /// functions of the entry and their own fields, with a codec for both the fields and the result.
   template <class Processor>
   void register_processor(const std::string& name) const;
 
   /// Runs the processor at the owner of the key, once, with no other write of the key between its
   /// read and its write, and returns its result.
   ///
-  /// Errors: as put; unknown_processor, processor_failed (the message carries what it threw).
+  /// Errors: as put; unknown_processor (not registered here), processor_failed (the message carries
+  /// what it threw), overloaded also where the owner does not know the processor and other writes
+  /// of the key came between each of several runs here.
   template <key_like<Key> Lookup, class Processor>
   auto invoke(const Lookup& key, const Processor& run, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Processor, class Token>
@@ -336,6 +355,51 @@ class cache {
     return async_invoke_many(keys, run, call_options{}, std::forward<Token>(token));
   }
 
+  /// What the cache holds for the key is old, as its row was changed from outside: drops it. As
+  /// erase does now; but a cache that writes to a store does not delete there.
+  ///
+  /// Errors: as put.
+  template <key_like<Key> Lookup>
+  version invalidate(const Lookup& key, const call_options& how = {}) const {
+    return erase(key, how);
+  }
+  template <key_like<Key> Lookup, class Token>
+  auto async_invalidate(const Lookup& key, const call_options& how, Token&& token) const {
+    return async_erase(key, how, std::forward<Token>(token));
+  }
+  template <key_like<Key> Lookup, class Token>
+  auto async_invalidate(const Lookup& key, Token&& token) const {
+    return async_erase(key, call_options{}, std::forward<Token>(token));
+  }
+
+  /// The same for all keys: as clear.
+  void invalidate_all(const call_options& how = {}) const { clear(how); }
+  template <class Token>
+  auto async_invalidate_all(const call_options& how, Token&& token) const {
+    return async_clear(how, std::forward<Token>(token));
+  }
+  template <class Token>
+  auto async_invalidate_all(Token&& token) const {
+    return async_clear(call_options{}, std::forward<Token>(token));
+  }
+
+  /// Drops all entries that have the tag, here and in all near caches, partition by partition; not
+  /// atomic. Loads of the cache that are under way are not stored: what they bring may be older.
+  ///
+  /// Cost: one small request a partition, which travel together as those of clear; at each member
+  /// O(1), whatever the number of entries, or where somebody listens to its changes O(entries). A
+  /// member remembers the 16,384 tags that were invalidated last; when one more is, entries with
+  /// tags that are older than all of those go too.
+  ///
+  /// Errors: as put; invalid_argument (an empty tag, or one of more than 128 bytes).
+  void invalidate_tag(std::string_view tag, const call_options& how = {}) const;
+  template <class Token>
+  auto async_invalidate_tag(std::string_view tag, const call_options& how, Token&& token) const;
+  template <class Token>
+  auto async_invalidate_tag(std::string_view tag, Token&& token) const {
+    return async_invalidate_tag(tag, call_options{}, std::forward<Token>(token));
+  }
+
   /// Removes all entries, partition by partition; not atomic.
   void clear(const call_options& how = {}) const;
   template <class Token>
@@ -383,6 +447,18 @@ class cache {
   template <key_like<Key> Lookup>
   [[nodiscard]] explanation explain(const Lookup& key) const {
     return state_->explain(encoded_key<Key>{key}, key);
+  }
+
+  /// Calls `listener.changed` for each change of an entry of the cache that this member owns, as
+  /// the owner: for all of a cache's changes, every member listens. See events.hpp for where it
+  /// runs. A key's changes are told in their order, each at least once while this member stays the
+  /// owner, unless the queue was full. `listener.missed` is told when that was so, and when a
+  /// partition has come to this member from another owner, who had listeners of its own.
+  ///
+  /// Throws kith::error(invalid_argument): no `changed`, a queue of 0. No message. Cost: each
+  /// change copies its key, and its value if that is wanted, once a listener; nothing without one.
+  [[nodiscard]] subscription listen_local(entry_listener<Key, Value> listener) const {
+    return state_->listen(std::move(listener), state_);
   }
 
   /// A handle to the cache `name` of the member behind `to`; see member::cache.

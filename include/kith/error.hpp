@@ -1,6 +1,7 @@
 // Errors of calls. An error exists only where a caller would act differently; two conditions group
 // them for those who only want to know "again?" and "may it have happened?".
 //
+// A call that its caller cancelled ends with boost::asio::error::operation_aborted, as anywhere.
 // An absent key is no error. A broken invariant of kith itself aborts (core/assert.hpp).
 #pragma once
 
@@ -38,14 +39,14 @@ enum class errc {
   load_failed,
   /// The processor threw at the owner; the message carries its text.
   processor_failed,
-  /// No member that was asked knows the processor's name.
+  /// Neither this member nor the owner of the key knows the processor.
   unknown_processor,
   /// The call would block a thread that has to serve it.
   would_deadlock,
-  /// The caller cancelled the call. A write may have been applied.
-  cancelled,
   /// The function that was to see the value threw.
   visitor_failed,
+  /// The write that the read's causal token names was lost with its owner.
+  lost_write,
 };
 
 enum class condition {
@@ -69,10 +70,10 @@ enum class condition {
     case errc::invalid_argument: return "an argument has a value that is not allowed";
     case errc::load_failed: return "the loader failed";
     case errc::processor_failed: return "the processor threw at the owner";
-    case errc::unknown_processor: return "no member that was asked knows the processor";
+    case errc::unknown_processor: return "neither this member nor the owner knows the processor";
     case errc::would_deadlock: return "the call would block a thread that has to serve it";
-    case errc::cancelled: return "the call was cancelled";
     case errc::visitor_failed: return "the function that was to see the value threw";
+    case errc::lost_write: return "the write that the token names was lost with its owner";
   }
   return "unknown kith error";
 }
@@ -95,6 +96,8 @@ class condition_category final : public boost::system::error_category {
   std::string message(int value) const override {
     return static_cast<condition>(value) == condition::retryable ? "retryable" : "maybe applied";
   }
+  /// Of codes that are not kith's own.
+  bool equivalent(const error_code& code, int value) const noexcept override;
 };
 
 inline constexpr error_category error_category_instance;
@@ -114,7 +117,13 @@ inline boost::system::error_condition make_error_condition(condition which) {
 }
 
 [[nodiscard]] constexpr bool is_maybe_applied(errc code) {
-  return code == errc::timed_out || code == errc::closed || code == errc::cancelled;
+  return code == errc::timed_out || code == errc::closed;
+}
+
+/// Of a call that its caller cancelled: boost::asio::error::operation_aborted. It is maybe_applied.
+[[nodiscard]] inline error_code operation_aborted() {
+  return {static_cast<int>(boost::system::errc::operation_canceled),
+          boost::system::system_category()};
 }
 
 /// What blocking calls throw. `code()` says which error it is; `what()` names the field, the key or
@@ -138,6 +147,10 @@ namespace kith {
 inline error::error(errc code) : boost::system::system_error{make_error_code(code)} {}
 inline error::error(errc code, const std::string& subject)
     : boost::system::system_error{make_error_code(code), subject} {}
+
+inline bool condition_category::equivalent(const error_code& code, int value) const noexcept {
+  return static_cast<condition>(value) == condition::maybe_applied && code == operation_aborted();
+}
 
 inline bool error_category::equivalent(int value,
                                        const boost::system::error_condition& asked) const noexcept {

@@ -3,10 +3,12 @@
 
 // IWYU pragma: begin_exports
 #include <kith/cache.hpp>
+#include <kith/causal_token.hpp>
 #include <kith/codec.hpp>
 #include <kith/codec_boost.hpp>
 #include <kith/discovery.hpp>
 #include <kith/error.hpp>
+#include <kith/events.hpp>
 #include <kith/loader.hpp>
 #include <kith/member.hpp>
 #include <kith/member_stats.hpp>

@@ -12,6 +12,7 @@
 #include <kith/codec_boost.hpp>
 #include <kith/discovery.hpp>
 #include <kith/error.hpp>
+#include <kith/events.hpp>
 #include <kith/member_port.hpp>
 #include <kith/member_stats.hpp>
 #include <kith/net/runtime.hpp>
@@ -21,6 +22,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -70,6 +72,13 @@ class member {
   /// Calls `visit` once for each metric of the member and of each cache that it has opened; see
   /// docs/operations.md.
   void visit_stats(const metric_visitor& visit) const;
+
+  /// Calls `listener` for each view that is installed from now on, in their order, on a worker
+  /// thread where it may block; what it throws is logged and counted. For a slow one 64 views wait;
+  /// those beyond are left out until it has caught up, and it is told how many
+  /// (view_event::missed). It hears of a view when this member acts by it already. Throws
+  /// kith::error(invalid_argument) without a function.
+  [[nodiscard]] subscription on_view(std::function<void(const view_event&)> listener);
 
   /// The driver, for tools and tests; not part of the stable face.
   [[nodiscard]] net::runtime& runtime() { return *runtime_; }
@@ -140,6 +149,11 @@ inline member::member(member_options options)
 inline member::~member() {
   runtime_->stop();
   port_->forget_states();
+}
+
+inline subscription member::on_view(std::function<void(const view_event&)> listener) {
+  if (!listener) throw error{errc::invalid_argument, "on_view: there is no function"};
+  return net::listen_to_views(runtime_, std::move(listener));
 }
 
 inline std::uint64_t member::view_number() const {

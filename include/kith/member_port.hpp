@@ -75,6 +75,9 @@ class member_port final : public handle::port {
   void submit_many(std::vector<node::call>&& calls) override {
     runtime_->submit_many(std::move(calls));
   }
+  void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) override {
+    runtime_->cancel(p, cancel_id, how);
+  }
   void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) override {
     runtime_->settle(p, rid, draft);
   }
@@ -111,6 +114,10 @@ class member_port final : public handle::port {
   std::shared_ptr<const cluster::view> view() const override {
     return runtime_->in_child() ? nullptr : runtime_->view();
   }
+  bool post_job(std::function<void()> job) override {
+    return !runtime_->closed() && runtime_->workers().post(std::move(job));
+  }
+  void report(const log_record& record) override { runtime_->write_log(record); }
   boost::asio::any_io_executor executor() override {
     return runtime_->handler_executor();
   }

@@ -40,7 +40,7 @@ struct member_stats {
   node::lane_stats lanes;
   cluster::membership_counters membership;
   net::runtime_counts driver;
-  /// Loads and processors in this process, now.
+  /// Loads, processors and listeners in this process, now.
   net::worker_pool::occupancy jobs;
   /// Messages that had no way to their member.
   std::uint64_t packets_dropped = 0;
@@ -67,8 +67,9 @@ inline void visit_stats(const member_stats& stats, const metric_visitor& visit) 
   one("fills_waiting", "Reads under way that may enter the near cache.", lanes.fills);
   one("loads_waiting", "Loads under way for keys owned here.", lanes.loads);
   one("processors_waiting", "Processors under way for keys owned here.", lanes.processors);
-  one("jobs_waiting", "Loads and processors that wait for a thread.", stats.jobs.waiting);
-  one("jobs_running", "Loads and processors that have one.", stats.jobs.running);
+  one("jobs_waiting", "Loads, processors and listeners that wait for a thread.",
+      stats.jobs.waiting);
+  one("jobs_running", "Loads, processors and listeners that have one.", stats.jobs.running);
   one("jobs_blocked", "Those of them that wait for a call of theirs.", stats.jobs.blocked);
   const auto times = [&](std::string_view family, std::string_view help,
                          std::span<const metric_label> labels, const latency_histogram& of) {

@@ -4,6 +4,7 @@
 // never 0.
 #pragma once
 
+#include <kith/causal_token.hpp>
 #include <kith/core/endpoint.hpp>
 #include <kith/core/log.hpp>
 #include <kith/core/time.hpp>
@@ -58,6 +59,10 @@ enum class read : std::uint8_t { near, owner };
 struct near_options {
   /// False: every read of a key owned elsewhere asks its owner.
   bool enabled = true;
+  /// True: keys that this member owns are kept decoded too, so that a hit on one costs what a near
+  /// hit costs, and no decoding. Their memory is then held twice: encoded in the owner's share
+  /// (`max_bytes` of the cache), and as an object here.
+  bool local = false;
   /// Memory for typed objects in this process: encoded size plus a fixed overhead an entry.
   byte_count max_bytes = byte_count{std::uint64_t{64} << 20};
   /// No near hit is older than this, even while invalidations cannot arrive; and no owner that was
@@ -72,6 +77,31 @@ struct near_options {
   static constexpr duration least_staleness = std::chrono::seconds{2};
 };
 
+/// How loaded entries are renewed, and what is answered meanwhile or instead. All of it happens at
+/// the owner of a key, by the owner's options. Absent: off. See docs/loading.md.
+struct loading_options {
+  /// How long the owner remembers that the loader found nothing.
+  std::optional<duration> negative_ttl = std::nullopt;
+  /// The first read of an entry that was written so long ago gets the old value, and starts one
+  /// load in the cluster that replaces it. Below the time to live, or there is nothing to refresh.
+  std::optional<duration> refresh_after = std::nullopt;
+  /// For so long after its end a value is answered at once, while it is loaded anew.
+  std::optional<duration> stale_while_revalidate = std::nullopt;
+  /// For so long after its end a value is answered if loading it anew fails.
+  std::optional<duration> stale_if_error = std::nullopt;
+  /// A read that waited so long for a load gets the value whose time is over, if there is one that
+  /// the two above allow. The load goes on.
+  std::optional<duration> soft_timeout = std::nullopt;
+  /// A read that waited so long gets errc::load_failed, unless there is a value as above. The load
+  /// goes on. Absent: 30 seconds, and then nobody believes in the load any more.
+  std::optional<duration> hard_timeout = std::nullopt;
+  /// Reads near the end of an entry refresh it at random, the more likely the longer its load took:
+  /// 1 is the best guess, more is earlier (XFetch's beta). Above 0, at most 16.
+  std::optional<double> early_refresh = std::nullopt;
+  /// Keys that one call of `load_many` gets at most. At least 1.
+  std::uint32_t load_many_max = 256;
+};
+
 template <class Key, class Value>
 struct cache_options {
   near_options near = {};
@@ -82,8 +112,21 @@ struct cache_options {
   int backups = 0;
   /// How long an entry lives after it was put; absent: until it is evicted or erased.
   std::optional<duration> ttl = std::nullopt;
+  /// Entries live up to this much shorter than `ttl`, each by its own part, so that what was
+  /// written together does not end together. Not above `ttl`.
+  std::optional<duration> ttl_jitter = std::nullopt;
+  /// An entry ends when nobody read or wrote it for so long. Reads count at its owner, so a near
+  /// copy lives at most half as long.
+  std::optional<duration> idle = std::nullopt;
+  /// How long one entry lives, from its key and its value, where it is put or loaded without a time
+  /// to live of its own; absent: `ttl`. Runs at the member that puts or loads.
+  std::function<std::optional<duration>(const Key&, const Value&)> expiry = {};
   /// Runs at the owner for an absent key, once in the cluster for all who ask meanwhile.
   loader<Key, Value> load = {};
+  /// The same for many keys: what a get_many finds absent at one owner goes to one call. It loads
+  /// single keys too where there is no `load`.
+  bulk_loader<Key, Value> load_many = {};
+  loading_options loading = {};
   /// A number that grows whenever the stored form of Key or Value changes.
   std::uint32_t schema = 0;
   /// How long a call may take, retries included.
@@ -99,8 +142,13 @@ struct call_options {
 
 struct get_options {
   kith::read read = kith::read::near;
-  /// No near hit older than this; absent: the cache's `near.max_staleness`.
+  /// No near hit older than this, and no value so long after its end (loading_options); absent: the
+  /// cache's `near.max_staleness`, and what its owner allows.
   std::optional<duration> max_age = std::nullopt;
+  /// Nothing older than the write that this names (cache::token). A near hit that may be older is
+  /// passed over for the owner. errc::lost_write where the write was lost with its owner;
+  /// errc::invalid_argument where the token is of another cache or partition than the key's.
+  std::optional<causal_token> after = std::nullopt;
   /// As in call_options.
   std::optional<duration> timeout = std::nullopt;
 };
@@ -110,6 +158,10 @@ struct put_options {
   std::optional<duration> ttl = std::nullopt;
   /// As in call_options.
   std::optional<duration> timeout = std::nullopt;
+  /// Names that entries share, up to 16 of 1 to 128 bytes: `invalidate_tag` drops all entries that
+  /// have one. They take the place of those that the entry had; `add`, `invoke` and `touch` leave
+  /// an entry its tags.
+  std::vector<std::string> tags = {};
 };
 
 /// Where other members may be found. The first member that answers is enough; its cluster tells
@@ -168,8 +220,8 @@ struct member_options {
   std::string zone = {};
   /// Threads that serve the network.
   std::uint32_t io_threads = 1;
-  /// Threads that run loaders and processors. While loaders wait for what they `get`, there are up
-  /// to 64 more.
+  /// Threads that run loaders, processors and listeners. While some wait for what they `get`, there
+  /// are up to 64 more.
   std::uint32_t loader_threads = 4;
   /// Calls of this member that may wait at a time; one more fails with errc::overloaded.
   std::uint32_t max_pending = 65536;

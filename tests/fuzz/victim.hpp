@@ -81,6 +81,7 @@ class victim {
   }
   [[nodiscard]] static const std::string& key(std::size_t n);
 
+  /// A mutation is a put, and an invoke where it is not near.
   void call(node::call_kind kind, bool near, std::size_t key);
   void tell(speaker who, wire::message_frame frame);
   /// A session with `who` ends, and another begins.
@@ -132,6 +133,12 @@ class victim {
   void carry(replica::run_processor& one, node::lane::outbox& out) {
     lane_->on_processor_done(now_, one.ticket, replica::processor_unknown{}, out);
   }
+  void carry(node::process_here& one, node::lane::outbox& out) {
+    lane_->on_processed_here(
+        now_, one.rid, replica::processed{replica::processor_action::set, to_bytes("a value"), {}},
+        out);
+  }
+  void carry(replica::change_notice&, node::lane::outbox&) {}
   void carry(node::pull_view& one, node::lane::outbox&) {
     world_.act(me, [&](cluster::membership& machine, time_point now, cluster::outbox& out) {
       machine.on_newer_view(now, one.from, out);
@@ -191,7 +198,13 @@ inline void victim::call(node::call_kind kind, bool near, std::size_t key) {
   what.near = near;
   what.timeout = 5s;
   if (kind != node::call_kind::count) what.key = to_bytes(told.key);
-  if (kind == node::call_kind::mutate) what.value = to_bytes("a value");
+  if (kind == node::call_kind::mutate) {
+    what.value = to_bytes("a value");
+    if (!near) {
+      what.mutation = wire::mutation::invoke;
+      what.processor = "a processor";
+    }
+  }
   drive([&](time_point now, node::lane::outbox& out) {
     what.deadline = now + what.timeout;
     lane_->submit(now, std::move(what), out);

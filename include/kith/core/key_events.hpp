@@ -23,6 +23,7 @@ enum class key_event : std::uint8_t {
   invalidated,
   near_flushed,
   near_cleared,
+  near_tag_ended,
   write_answered,
   call_timed_out,
   // As the owner.
@@ -30,6 +31,7 @@ enum class key_event : std::uint8_t {
   load_begun,
   load_ended,
   cleared,
+  tag_ended,
 };
 
 [[nodiscard]] constexpr std::string_view to_string(key_event what) {
@@ -41,12 +43,14 @@ enum class key_event : std::uint8_t {
     case key_event::invalidated: return "invalidated";
     case key_event::near_flushed: return "near_flushed";
     case key_event::near_cleared: return "near_cleared";
+    case key_event::near_tag_ended: return "near_tag_ended";
     case key_event::write_answered: return "write_answered";
     case key_event::call_timed_out: return "call_timed_out";
     case key_event::write_applied: return "write_applied";
     case key_event::load_begun: return "load_begun";
     case key_event::load_ended: return "load_ended";
     case key_event::cleared: return "cleared";
+    case key_event::tag_ended: return "tag_ended";
   }
   return "unknown";
 }

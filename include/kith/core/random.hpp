@@ -59,6 +59,29 @@ class random_source {
     return below(1'000'000) < per_million;
   }
 
+  /// What exponential() has as its 1.
+  static constexpr std::uint64_t exponential_one = std::uint64_t{1} << 16;
+
+  /// Exponentially distributed with mean 1, in parts of exponential_one; at most 45 times that.
+  ///
+  /// -ln(u) for a uniform u, with the logarithm to base 2 found bit by bit: the square of x has
+  /// twice its logarithm, and whether that is 1 or more is the next bit.
+  constexpr std::uint64_t exponential() {
+    const std::uint64_t drawn = next() | 1;
+    const auto zeros = static_cast<std::uint64_t>(std::countl_zero(drawn));
+    std::uint64_t x = (drawn << zeros) >> 32;  // in [1, 2), with 31 bits behind the point
+    std::uint64_t fraction = 0;
+    for (int bit = 0; bit < 16; ++bit) {
+      x = (x * x) >> 31;
+      fraction <<= 1;
+      if ((x >> 32) == 0) continue;
+      x >>= 1;
+      fraction |= 1;
+    }
+    constexpr std::uint64_t ln2 = 45426;  // in parts of 2^16
+    return ((((zeros + 1) << 16) - fraction) * ln2) >> 16;
+  }
+
   /// A generator of its own stream: draws from it leave this one's later draws as they are.
   constexpr random_source fork() { return random_source{next()}; }
 

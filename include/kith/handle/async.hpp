@@ -3,9 +3,11 @@
 
 #include <kith/core/time.hpp>
 #include <kith/error.hpp>
+#include <kith/handle/cancellation.hpp>
 #include <kith/handle/operation.hpp>
 #include <kith/handle/port.hpp>
 
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 
 #include <cstddef>
@@ -72,12 +74,14 @@ auto start_call(std::shared_ptr<port> to, prepared_call call, Finish finish, Tok
       [](auto handler, std::shared_ptr<port> member, prepared_call&& prepared, Finish&& take,
          Early&& known) {
         using handler_type = decltype(handler);
+        const auto slot = asio::get_associated_cancellation_slot(handler);
         posted_handler<Result, handler_type> posted{std::move(handler), member->executor()};
         Result result{};
         if (prepared.refused) return posted.post(prepared.refused, std::move(result));
         if (known(prepared.what, result)) return posted.post({}, std::move(result));
         node::call what = std::move(prepared.what);
         start_clock(member->now(), what);
+        connect(slot, member, &what, 1);
         what.done =
             new async_call<Result, Finish, handler_type>{std::move(posted), std::move(take)};
         member->submit(std::move(what));
@@ -109,6 +113,7 @@ auto start_calls(std::shared_ptr<port> to, Make make, Finish finish, Token&& tok
   return asio::async_initiate<Token, typename completion_signature<Result>::type>(
       [](auto handler, std::shared_ptr<port> member, Make&& make_calls, Finish&& take) {
         using handler_type = decltype(handler);
+        const auto slot = asio::get_associated_cancellation_slot(handler);
         posted_handler<Result, handler_type> posted{std::move(handler), member->executor()};
         std::vector<node::call> calls;
         try {
@@ -130,6 +135,7 @@ auto start_calls(std::shared_ptr<port> to, Make make, Finish finish, Token&& tok
         }
         group->calls = std::make_unique<call_group>(calls.size(), finish_all);
         join_group(*member, *group->calls, calls);
+        connect(slot, member, calls.data(), calls.size());
         member->submit_many(std::move(calls));
       },
       token, std::move(to), std::move(make), std::move(finish));

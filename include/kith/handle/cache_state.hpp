@@ -3,23 +3,29 @@
 // the blocking and the async form alike.
 #pragma once
 
+#include <kith/causal_token.hpp>
 #include <kith/codec.hpp>
 #include <kith/core/histogram.hpp>
 #include <kith/core/mutex.hpp>
 #include <kith/core/time.hpp>
 #include <kith/error.hpp>
+#include <kith/events.hpp>
 #include <kith/handle/cache_stats.hpp>
+#include <kith/handle/change_listeners.hpp>
 #include <kith/handle/entry.hpp>
 #include <kith/handle/explanation.hpp>
 #include <kith/handle/operation.hpp>
 #include <kith/handle/port.hpp>
+#include <kith/loader.hpp>
 #include <kith/near/near_cache.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/store/budget.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -31,7 +37,7 @@
 #include <typeindex>
 #include <unordered_map>
 #include <utility>
-#include <variant>
+#include <vector>
 
 namespace kith::handle {
 
@@ -49,6 +55,8 @@ struct read_counters {
   single_writer_histogram<latency_scale> load_times;
   /// Of processors that ran in this process.
   single_writer_histogram<latency_scale> processor_times;
+  /// Exceptions that left listeners.
+  std::atomic<std::uint64_t> listener_failures{0};
 };
 
 template <class Key, class Value>
@@ -66,10 +74,12 @@ class cache_state final : public node::cache_hooks {
       : port_{std::move(to)},
         options_{std::move(options)},
         binding_{std::make_shared<node::cache_binding>()} {
+    name_hash_ = stable_hash(as_bytes(name));
     binding_->name = std::move(name);
     binding_->max_staleness = options_.near.max_staleness;
-    binding_->near_enabled = options_.near.enabled;
-    binding_->has_loader = static_cast<bool>(options_.load);
+    binding_->near_local = options_.near.enabled && options_.near.local;
+    binding_->has_loader = options_.load || options_.load_many;
+    binding_->ttl = options_.ttl;
     // The gates are the member's: the near cache keeps the port alive through this state.
     near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());
   }
@@ -81,10 +91,18 @@ class cache_state final : public node::cache_hooks {
   template <class Lookup>
   [[nodiscard]] explanation explain(const encoded_key<Key>& key, const Lookup& lookup) const;
 
-  /// The near cache's answer, if it may be served. Throws as timeout_of.
+  /// The near cache's answer, if it may be served. Throws as timeout_of and version_after.
   template <class Lookup>
   [[nodiscard]] ref<Value> find_near(const encoded_key<Key>& key, const Lookup& lookup,
                                      const get_options& how);
+
+  [[nodiscard]] causal_token token(std::uint64_t key_hash, const version& at) const {
+    return {name_hash_, partition_of(key_hash), at};
+  }
+  /// What a read of the key has to have seen. Throws kith::error(invalid_argument) for a token of
+  /// another cache or partition.
+  [[nodiscard]] version version_after(const std::optional<causal_token>& given,
+                                      std::uint64_t key_hash) const;
 
   /// How long a call may take. Throws kith::error(invalid_argument) unless that is positive.
   [[nodiscard]] duration timeout_of(const std::optional<duration>& given) const;
@@ -99,6 +117,10 @@ class cache_state final : public node::cache_hooks {
   /// that the get leads.
   error_code take_value(node::outcome& result, ref<Value>& value);
 
+  /// The time to live of one entry by the options' `expiry`, for a call that puts `value` and has
+  /// none of its own. Throws what the user's function does.
+  void set_expiry(node::call& put, const Value& value) const;
+
   /// An entry that was read here is of other types.
   void count_unreadable() { counters_.failed.fetch_add(1, std::memory_order_relaxed); }
 
@@ -110,7 +132,16 @@ class cache_state final : public node::cache_hooks {
     kith::visit_stats(stats(), binding_->name, visit);
   }
   replica::load_result load(byte_view key) noexcept override;
+  std::vector<replica::load_result> load_many(const std::vector<bytes>& keys) noexcept override;
+  [[nodiscard]] std::size_t load_many_max() const override {
+    return options_.load_many ? options_.loading.load_many_max : 0;
+  }
   replica::processor_result process(const replica::run_processor& job) noexcept override;
+  /// See cache::listen_local. `self` is this.
+  [[nodiscard]] subscription listen(entry_listener<Key, Value> listener,
+                                    const std::shared_ptr<cache_state>& self);
+  void note_change(const replica::change_notice& what) override { listeners_.note(what); }
+  void tell_listeners() override { listeners_.tell(*port_); }
   near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
 
  private:
@@ -122,12 +153,17 @@ class cache_state final : public node::cache_hooks {
   }
   error_code decode_value(node::outcome& result, ref<Value>& value);
   void count_read(const node::outcome& result, bool failed);
+  [[nodiscard]] std::optional<duration> expiry_of(const Key& key, const Value& value) const;
+  [[nodiscard]] std::vector<replica::load_result> rows_of(const std::vector<bytes>& keys) const;
+  [[nodiscard]] replica::load_result encode_loaded(const Key& key, loaded_value<Value> row) const;
 
   std::shared_ptr<port> port_;
   const options_type options_;
+  std::uint64_t name_hash_ = 0;
   std::shared_ptr<node::cache_binding> binding_;
   std::optional<near::near_cache<Key, Value>> near_;
   read_counters counters_;
+  change_listeners listeners_{binding_->watched};
 
   mutable mutex processors_mutex_;
   std::unordered_map<std::string, processor> processors_ KITH_GUARDED_BY(processors_mutex_);
@@ -143,14 +179,19 @@ ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const
                                               const get_options& how) {
   // Wrong is wrong, also where a hit takes no time.
   static_cast<void>(timeout_of(how.timeout));
+  const version after = how.after ? version_after(how.after, key.hash()) : version{};
   if (!options_.near.enabled || how.read == kith::read::owner) return {};
   const time_point now = port_->now();
   const duration max_age = how.max_age.value_or(options_.near.max_staleness);
+  const auto look = [&](const auto& as) {
+    return after != version{} ? near_->find_after(key.hash(), as, now, max_age, after)
+                              : near_->find(key.hash(), as, now, max_age);
+  };
   if constexpr (std::is_arithmetic_v<Key>) {
     // A literal is an int: it must not be compared with a key of another sign.
-    return near_->find(key.hash(), static_cast<Key>(lookup), now, max_age);
+    return look(static_cast<Key>(lookup));
   } else {
-    return near_->find(key.hash(), lookup, now, max_age);
+    return look(lookup);
   }
 }
 
@@ -179,6 +220,7 @@ cache_stats cache_state<Key, Value>::stats() const {
   now.loads_failed = read(counters_.loads_failed);
   counters_.load_times.add_to(now.load_times);
   counters_.processor_times.add_to(now.processor_times);
+  now.listener_failures = read(counters_.listener_failures);
   now.writes = read(binding_->writes);
   now.writes_failed = read(binding_->writes_failed);
   const near::lookup_counters& lookups = near_->lookups();
@@ -202,6 +244,19 @@ cache_stats cache_state<Key, Value>::stats() const {
     });
   }
   return now;
+}
+
+template <class Key, class Value>
+version cache_state<Key, Value>::version_after(const std::optional<causal_token>& given,
+                                               std::uint64_t key_hash) const {
+  if (!given) return {};
+  if (given->cache != name_hash_) {
+    throw error{errc::invalid_argument, "after: the token is of another cache"};
+  }
+  if (given->partition != partition_of(key_hash)) {
+    throw error{errc::invalid_argument, "after: the token is of another partition than the key"};
+  }
+  return given->version;
 }
 
 template <class Key, class Value>
@@ -235,6 +290,7 @@ node::call cache_state<Key, Value>::make_get(const encoded_key<Key>& key,
   // Any member may ask for the load: the owner runs its own loader or hands out a ticket.
   what.load = binding_->has_loader;
   what.max_age = how.max_age;
+  what.after = version_after(how.after, key.hash());
   return what;
 }
 
@@ -279,8 +335,9 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
   std::optional<Key> key = kith::decode<Key>(result.key);
   if (decoded && key) {
     const near::entry_terms terms{result.key_hash, result.version,
-                                  store::charge_of({result.key.size(), result.value.size()}),
-                                  result.expires};
+                                  store::charge_of({result.key.size(), result.value.size()}) +
+                                      replica::charge_of_tags(result.tags.size()),
+                                  result.expires, replica::hashes_of(result.tags)};
     draft = near::near_cache<Key, Value>::draft(terms, std::move(*key), std::move(*decoded));
     value = near::near_cache<Key, Value>::value_of(draft);
   }
@@ -289,34 +346,36 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
 }
 
 template <class Key, class Value>
-replica::load_result cache_state<Key, Value>::load(byte_view key) noexcept {
-  counters_.loads_here.fetch_add(1, std::memory_order_relaxed);
-  const time_point began = port_->now();
-  replica::load_result result = run_loader(key);
-  record_time(counters_.load_times, began);
-  if (std::holds_alternative<replica::load_failure>(result)) {
-    counters_.loads_failed.fetch_add(1, std::memory_order_relaxed);
-  }
-  return result;
-}
-
-template <class Key, class Value>
-replica::load_result cache_state<Key, Value>::run_loader(byte_view key) noexcept {
-  try {
-    const std::optional<Key> typed = kith::decode<Key>(key);
-    if (!typed) return replica::load_failure{"the key is not of the cache's type"};
-    const std::optional<Value> value = options_.load(*typed);
-    if (!value) return replica::not_found{};
-    bytes encoded = kith::encode(*value);
-    if (encoded.size() > wire::limits::value_bytes) {
-      return replica::load_failure{"the loaded value is too long"};
+subscription cache_state<Key, Value>::listen(entry_listener<Key, Value> listener,
+                                             const std::shared_ptr<cache_state>& self) {
+  if (!listener.changed) throw error{errc::invalid_argument, "changed: there is no function"};
+  if (listener.queue_max == 0) throw error{errc::invalid_argument, "queue_max: must be above 0"};
+  change_listeners::queue::options made;
+  made.events_max = listener.queue_max;
+  // A ring through listeners_, which ends with the subscription.
+  made.tell = [self, told = listener](const replica::change_notice& what) {
+    if (!what.what) {
+      if (told.missed) told.missed({0, what.partition});
+      return;
     }
-    return replica::loaded{std::move(encoded), std::nullopt};
-  } catch (const std::exception& thrown) {
-    return replica::load_failure{thrown.what(), std::current_exception()};
-  } catch (...) {
-    return replica::load_failure{"the loader threw", std::current_exception()};
-  }
+    std::optional<Key> key = kith::decode<Key>(what.key);
+    std::optional<Value> value;
+    if (what.value && told.values) value = kith::decode<Value>(*what.value);
+    if (!key || (what.value && told.values && !value)) return self->count_unreadable();
+    told.changed({*what.what, std::move(*key), what.version, std::move(value)});
+  };
+  made.tell_lost = [missed = listener.missed](std::uint64_t count) {
+    if (missed) missed({count, std::nullopt});
+  };
+  made.failed = [self](const std::string& why) {
+    self->counters_.listener_failures.fetch_add(1, std::memory_order_relaxed);
+    self->port_->report({log_level::error,
+                         "listener threw",
+                         {{"cache", self->binding_->name}, {"what", why}}});
+  };
+  const auto added = std::make_shared<change_listeners::queue>(std::move(made));
+  listeners_.add(added, listener.values ? replica::watching::values : replica::watching::keys);
+  return subscription{[self, added] { self->listeners_.remove(added); }};
 }
 
 template <class Key, class Value>
@@ -374,3 +433,5 @@ replica::processor_result cache_state<Key, Value>::run_processor(
 }
 
 }  // namespace kith::handle
+
+#include <kith/handle/cache_loads.hpp>

@@ -42,6 +42,8 @@ struct cache_stats {
   /// How long the runs took, in nanoseconds; a thread was waited for before.
   latency_histogram load_times;
   latency_histogram processor_times;
+  /// Exceptions that left this member's listeners of the cache.
+  std::uint64_t listener_failures = 0;
 
   // Its near cache.
 
@@ -105,6 +107,8 @@ inline void visit_stats(const cache_stats& stats, std::string_view name,
       stats.loads_failed);
   times("load_time", "How long runs of the loader took.", stats.load_times.view());
   times("processor_time", "How long runs of processors took.", stats.processor_times.view());
+  one("listener_failures", "Exceptions that left listeners of the cache.",
+      stats.listener_failures);
 
   constexpr std::string_view misses = "Look-ups in the near cache that went on to the owner.";
   parts("near_misses", misses, "reason", "absent", stats.near_absent);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace kith {
@@ -28,6 +29,20 @@ auto cache<Key, Value>::async_clear(const call_options& how, Token&& token) cons
                              return handle::partition_calls(*state_, node::call_kind::mutate, how);
                            }),
                            std::forward<Token>(token));
+}
+
+template <class Key, class Value>
+void cache<Key, Value>::invalidate_tag(std::string_view tag, const call_options& how) const {
+  handle::run_all(*port_, handle::tag_calls(*state_, tag, how));
+}
+
+template <class Key, class Value>
+template <class Token>
+auto cache<Key, Value>::async_invalidate_tag(std::string_view tag, const call_options& how,
+                                             Token&& token) const {
+  return handle::start_all(
+      port_, handle::prepared_calls::from([&] { return handle::tag_calls(*state_, tag, how); }),
+      std::forward<Token>(token));
 }
 
 template <class Key, class Value>

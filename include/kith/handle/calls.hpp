@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -99,6 +100,19 @@ template <class Key, class Value>
     calls[i].partition = static_cast<partition_id>(i);
     calls[i].timeout = state.timeout_of(how.timeout);
     calls[i].mutation = wire::mutation::clear;
+  }
+  return calls;
+}
+
+/// The end of a tag, for every partition. Throws kith::error(invalid_argument).
+template <class Key, class Value>
+[[nodiscard]] std::vector<node::call> tag_calls(const cache_state<Key, Value>& state,
+                                                std::string_view tag, const call_options& how) {
+  const wire::tag ended = tag_of(tag);
+  std::vector<node::call> calls = partition_calls(state, node::call_kind::mutate, how);
+  for (node::call& one : calls) {
+    one.mutation = wire::mutation::end_tag;
+    one.tags = {ended};
   }
   return calls;
 }

@@ -6,12 +6,16 @@
 #include <kith/codec.hpp>
 #include <kith/error.hpp>
 #include <kith/handle/cache_state.hpp>
+#include <kith/handle/tag_names.hpp>
 #include <kith/node/call.hpp>
 #include <kith/options.hpp>
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <typeindex>
 #include <utility>
+#include <vector>
 
 namespace kith::handle {
 
@@ -41,6 +45,8 @@ template <class Key, class Value>
   what.value = kith::encode(value);
   if (what.value.size() > wire::limits::value_bytes) throw error{errc::too_large, "the value"};
   set_ttl(what, how);
+  if (!how.ttl) state.set_expiry(what, value);
+  what.tags = tags_of(how.tags);
   return what;
 }
 template <class Key, class Value>
@@ -55,6 +61,9 @@ template <class Key, class Value>
 template <class Key, class Value>
 [[nodiscard]] node::call touch_call(const cache_state<Key, Value>& state,
                                     const encoded_key<Key>& key, const put_options& how) {
+  if (!how.tags.empty()) {
+    throw error{errc::invalid_argument, "tags: touch leaves an entry its tags"};
+  }
   node::call what = state.make_mutation(wire::mutation::touch, key, how.timeout);
   set_ttl(what, how);
   return what;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <kith/codec.hpp>
+#include <kith/core/random.hpp>
 #include <kith/error.hpp>
 #include <kith/handle/cache_state.hpp>
 #include <kith/handle/entry.hpp>
 #include <kith/handle/key_calls.hpp>
 #include <kith/handle/port.hpp>
 #include <kith/options.hpp>
+#include <kith/replica/options.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -20,12 +22,67 @@
 
 namespace kith::handle {
 
-/// Throws kith::error(invalid_option) with the field's name.
+/// Throw kith::error(invalid_option) with the field's name.
+inline void require_option(bool holds, const char* field) {
+  if (!holds) throw error{errc::invalid_option, field};
+}
+
+template <class Key, class Value>
+void check_lifetimes(const cache_options<Key, Value>& options) {
+  const auto positive = [](const std::optional<duration>& given, const char* field) {
+    require_option(!given || *given > duration{}, field);
+  };
+  const loading_options& loading = options.loading;
+  positive(options.ttl, "ttl: must be positive; absent is unlimited");
+  require_option(!options.ttl_jitter ||
+                     (options.ttl && *options.ttl_jitter >= duration{} &&
+                      *options.ttl_jitter <= *options.ttl),
+                 "ttl_jitter: from 0 to ttl, which it needs");
+  positive(options.idle, "idle: must be positive; absent is unlimited");
+  positive(loading.negative_ttl, "loading.negative_ttl: must be positive; absent is off");
+  positive(loading.refresh_after, "loading.refresh_after: must be positive; absent is off");
+  require_option(!loading.refresh_after || !options.ttl || *loading.refresh_after < *options.ttl,
+                 "loading.refresh_after: must be below ttl");
+  positive(loading.stale_while_revalidate,
+           "loading.stale_while_revalidate: must be positive; absent is off");
+  positive(loading.stale_if_error, "loading.stale_if_error: must be positive; absent is off");
+  positive(loading.soft_timeout, "loading.soft_timeout: must be positive; absent is off");
+  require_option(
+      !loading.soft_timeout || loading.stale_while_revalidate || loading.stale_if_error,
+      "loading.soft_timeout: needs stale_while_revalidate or stale_if_error, for how long a value "
+      "may be answered");
+  positive(loading.hard_timeout, "loading.hard_timeout: must be positive; absent is 30 s");
+  require_option(!loading.soft_timeout || !loading.hard_timeout ||
+                     *loading.soft_timeout < *loading.hard_timeout,
+                 "loading.soft_timeout: must be below hard_timeout");
+  require_option(!loading.early_refresh ||
+                     (*loading.early_refresh > 0 && *loading.early_refresh <= 16),
+                 "loading.early_refresh: above 0, at most 16; absent is off");
+  require_option(loading.load_many_max > 0, "loading.load_many_max: at least 1");
+}
+
+/// What the owner has to know of them.
+template <class Key, class Value>
+[[nodiscard]] replica::lifetime_settings lifetimes_of(const cache_options<Key, Value>& options) {
+  const loading_options& loading = options.loading;
+  replica::lifetime_settings life;
+  life.ttl_jitter = options.ttl_jitter.value_or(duration{});
+  life.idle = options.idle;
+  life.negative_ttl = loading.negative_ttl;
+  life.refresh_after = loading.refresh_after;
+  life.stale_while_revalidate = loading.stale_while_revalidate.value_or(duration{});
+  life.stale_if_error = loading.stale_if_error.value_or(duration{});
+  life.soft_timeout = loading.soft_timeout;
+  life.hard_timeout = loading.hard_timeout;
+  life.early_refresh = static_cast<std::uint64_t>(
+      loading.early_refresh.value_or(0) * static_cast<double>(random_source::exponential_one));
+  return life;
+}
+
 template <class Key, class Value>
 void check_options(const std::string& name, const cache_options<Key, Value>& options) {
-  const auto require = [](bool holds, const char* field) {
-    if (!holds) throw error{errc::invalid_option, field};
-  };
+  const auto require = require_option;
+  check_lifetimes(options);
   require(!name.empty() && name.size() <= wire::limits::name_bytes, "name: 1 to 128 bytes");
   require(options.max_bytes.value() > 0,
           "max_bytes: must be above 0 (4096 << 20 is 0 in an int; write 4_GiB)");
@@ -34,7 +91,6 @@ void check_options(const std::string& name, const cache_options<Key, Value>& opt
   require(options.near.max_staleness >= near_options::least_staleness,
           "near.max_staleness: at least 2 s, in which each owner can show that it still owns");
   require(options.backups >= 0 && options.backups <= 6, "backups: 0 to 6");
-  require(!options.ttl || *options.ttl > duration{}, "ttl: must be positive; absent is unlimited");
   require(options.timeout > duration{}, "timeout: must be positive");
 }
 
@@ -43,14 +99,17 @@ void check_options(const std::string& name, const cache_options<Key, Value>& opt
 template <class Key, class Value>
 [[nodiscard]] cluster::cache_request agreed_options(const std::string& name,
                                                     const cache_options<Key, Value>& options) {
-  const std::string ttl = options.ttl ? std::to_string(options.ttl->count()) : "unlimited";
+  const auto text = [](const std::optional<duration>& time) {
+    return time ? std::to_string(time->count()) : std::string{"unlimited"};
+  };
   return {name,
           {{"key", std::string{codec_tag<Key>()}},
            {"value", std::string{codec_tag<Value>()}},
            {"schema", std::to_string(options.schema)},
            {"coherence", "eventual"},
            {"backups", std::to_string(options.backups)},
-           {"ttl_ns", ttl}}};
+           {"ttl_ns", text(options.ttl)},
+           {"idle_ns", text(options.idle)}}};
 }
 
 template <class Key, class Value>
@@ -63,11 +122,12 @@ template <class Key, class Value>
   const cluster::cache_request agreed = agreed_options(name, options);
   const std::uint64_t bytes = options.max_bytes.value();
   const std::optional<duration> ttl = options.ttl;
+  const replica::lifetime_settings life = lifetimes_of(options);
   const auto shared = std::static_pointer_cast<state>(to->begin_opening(name, typeid(state), [&] {
     return std::make_shared<state>(to, name, std::move(options), salt);
   }));
   try {
-    to->open({agreed, shared->binding(), shared, bytes, ttl});
+    to->open({agreed, shared->binding(), shared, bytes, ttl, life});
   } catch (...) {
     to->end_opening(name, false);
     throw;

@@ -4,6 +4,7 @@
 
 #include <kith/cluster/view.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/core/log.hpp>
 #include <kith/core/time.hpp>
 #include <kith/near/cell.hpp>
 #include <kith/near/gates.hpp>
@@ -44,6 +45,9 @@ class port {
   /// The same for many: what goes to one owner goes in one frame.
   virtual void submit_many(std::vector<node::call>&& calls) = 0;
 
+  /// Ends a call that waits, with operation_aborted; what is over stays as it was. Any thread.
+  virtual void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) = 0;
+
   /// Ends the fill number `rid`. The lane checks its token once more; if it still holds and there
   /// is a draft, the draft enters the near cache and the followers get it, else they ask again.
   virtual void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) = 0;
@@ -66,6 +70,10 @@ class port {
   /// A waiter for the calling thread. Throws kith::error(would_deadlock) on a thread that has to
   /// serve the call, and kith::error(closed) after a fork.
   virtual std::unique_ptr<waiter> make_waiter() = 0;
+
+  /// Runs `job`, which does not throw, where it may block. False: it will not run.
+  virtual bool post_job(std::function<void()> job) = 0;
+  virtual void report(const log_record& record) = 0;
 
   /// Where handlers run that name no executor.
   [[nodiscard]] virtual boost::asio::any_io_executor executor() = 0;

@@ -6,11 +6,14 @@
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/near/guard.hpp>
+#include <kith/near/tag_epochs.hpp>
 #include <kith/store/handle.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <utility>
+#include <vector>
 
 namespace kith::near {
 
@@ -47,6 +50,8 @@ class cell : public guarded {
   const kith::version version;
   /// Written before the cell is published, constant from then on.
   placement place;
+  /// The same; absent for the many that have no tags.
+  std::unique_ptr<std::vector<tag_mark>> marks;
 
  private:
   mutable std::atomic<bool> read_{false};

@@ -5,9 +5,9 @@
 // cell unlinks it under the mutex, and hands it over to readers that still hold it, and drops it,
 // after the mutex was released: destructors of values run under no lock of this class.
 //
-// A cell is visible while it has the partition's generation (gates.hpp) and the cache's clearing of
-// the partition. Raising one of them hides all cells at once; their memory comes back as reclaim()
-// passes by, or when the policy needs room.
+// A cell is visible while it has the partition's generation (gates.hpp), the cache's clearing of
+// the partition and the epochs of its tags (tag_epochs.hpp). Raising one of them hides all cells of
+// it at once; their memory comes back as reclaim() passes by, or when the policy needs room.
 #pragma once
 
 #include <kith/core/assert.hpp>
@@ -20,6 +20,7 @@
 #include <kith/near/lookup_counters.hpp>
 #include <kith/near/reader_marks.hpp>
 #include <kith/near/table.hpp>
+#include <kith/near/tag_epochs.hpp>
 #include <kith/store/shard.hpp>
 #include <kith/store/sieve.hpp>
 
@@ -53,6 +54,7 @@ class cell_store : public table {
   install_result install(time_point now, const counted_cell& added) override;
   void erase_older(std::uint64_t key_hash, version bound) override;
   void clear(partition_id p) override;
+  void end_tag(std::uint64_t tag) override;
   void expect_dead() override;
   bool reclaim(time_point now, std::uint32_t slots_max) override;
 
@@ -125,6 +127,8 @@ class cell_store : public table {
   /// Per partition: grows when this cache is cleared there. Written under mutex_ (release), read by
   /// readers (acquire) after the cell.
   std::array<std::atomic<std::uint32_t>, partition_count> clearings_{};
+  /// Written under mutex_; read by readers after the cell.
+  tag_epochs tag_epochs_;
   mutable lookup_counters lookups_;
 
   mutable kith::mutex mutex_;
@@ -176,7 +180,8 @@ inline void cell_store::let_go(leavers& gone) {
 inline bool cell_store::visible(const cell& seen) const {
   const partition_id p = partition_of(seen.place.hash);
   return seen.place.generation == gates_.generation(p) &&
-         seen.place.clearing == clearings_[index_of(p)].load(std::memory_order_acquire);
+         seen.place.clearing == clearings_[index_of(p)].load(std::memory_order_acquire) &&
+         (!seen.marks || tag_epochs_.current(*seen.marks));
 }
 
 inline void cell_store::count_in(const cell& added) {
@@ -225,6 +230,7 @@ inline install_result cell_store::install_locked(time_point now, const counted_c
   }
   place.generation = gates_.generation(p);
   place.clearing = clearings_[index_of(p)].load(std::memory_order_relaxed);
+  if (added->marks) tag_epochs_.mark(*added->marks);
   const unlinker on_removed{*this, gone, added.get()};
   const store::put_result put =
       engine_.insert_or_assign(now, place.hash, added.get(), added,
@@ -259,6 +265,14 @@ inline void cell_store::clear(partition_id p) {
     population& here = populations_[index_of(p)];
     gates_.remove_entries(p, here.generation, here.count);
     here.count = 0;
+  }
+  expect_dead();
+}
+
+inline void cell_store::end_tag(std::uint64_t tag) {
+  {
+    mutex_lock held{mutex_};
+    tag_epochs_.end(tag);
   }
   expect_dead();
 }

@@ -105,11 +105,21 @@ class coherence {
   void on_mutation_reply(partition_id p, cache_id cache, std::uint64_t hash, version applied);
   /// The whole cache was cleared in `p` by this member.
   void on_clear_reply(time_point now, partition_id p, cache_id cache, version applied);
+  void on_end_tag_reply(time_point now, partition_id p, cache_id cache, std::uint64_t tag,
+                        version applied);
+  /// This member applied a mutation of a partition that it owns, whoever asked for it. With the
+  /// lane's lock held from the mutation on, so its own near entries have no stream and no gap.
+  void on_own_mutation(time_point now, partition_id p, const epoch& in,
+                       const wire::invalidation& entry);
   /// A write ended without an answer: it may be applied at any time, or was.
   void poison(cache_id cache, std::uint64_t hash) { lane_.invalidate(cache, hash, newest_version); }
   /// The same of a clear.
   void poison_all(time_point now, partition_id p, cache_id cache) {
     lane_.clear(now, lane_.slot_of(p), cache, newest_version);
+  }
+  /// And of the end of a tag.
+  void poison_tag(time_point now, partition_id p, cache_id cache, std::uint64_t tag) {
+    lane_.end_tag(now, lane_.slot_of(p), cache, tag, newest_version);
   }
 
   // The stream. False: the peer broke the protocol, close its connection.
@@ -201,7 +211,12 @@ inline void coherence::on_ownership(time_point now, partition_id p, const member
   lane_.drop_fills(slot, out);
   s.restart(owner, began);
   if (!owner.nobody() && owner != lane_.self && lane_.sid_of(owner) != 0) s.trust();
-  lane_.gate(slot).fresh.store(never_heard.time_since_epoch().count(), std::memory_order_release);
+  // What this member owns itself it knows as well as it knows that it is still the owner, which is
+  // what the coordinator's gate says.
+  const bool own = owner == lane_.self;
+  if (own) s.trust();
+  const time_point fresh = own ? never : never_heard;
+  lane_.gate(slot).fresh.store(fresh.time_since_epoch().count(), std::memory_order_release);
   lane_.publish_suspicion(slot);
 }
 
@@ -220,7 +235,8 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
   KITH_ASSERT(read.partition == partition_of(read.hash));
   const std::size_t slot = lane_.slot_of(read.partition);
   const std::uint32_t generation = lane_.gate_array.generation(read.partition);
-  fill* const under_way = lane_.fills.find_joinable(read, generation);
+  fill* const under_way =
+      read.may_follow ? lane_.fills.find_joinable(read, generation) : nullptr;
   if (under_way != nullptr && may_join(now, read, *under_way)) {
     under_way->followers.push_back(read.rid);
     ++lane_.counters.joins;
@@ -242,7 +258,7 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
   led.generation = generation;
   led.floor = lane_.streams[slot].floor;
   lane_.fills.add(slot, std::move(led));
-  freshness_.expect_entries(now, slot);
+  if (lane_.streams[slot].owner != lane_.self) freshness_.expect_entries(now, slot);
   ++lane_.counters.fills;
   note(now, key_event::fill_begun, read.cache, read.hash, {});
   return begin_result::lead;
@@ -330,12 +346,16 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
 }
 
 /// No value: the owner refused, or the loader failed. Who would only ask the same again shares the
-/// failure; where the caller has to route anew or to load itself, everyone does.
+/// failure; where the caller has to route anew or to load itself, everyone does, and what is wrong
+/// with the leader's token is its own affair.
 inline reply_verdict coherence::on_failure(fill& failed, const wire::get_reply& reply,
                                            outbox& out) {
   using wire::get_status;
   const bool again = reply.status == get_status::wrong_epoch || reply.status == get_status::retry;
-  if (!again && reply.status != get_status::ticket) {
+  const bool of_leader = reply.status == get_status::ticket ||
+                         reply.status == get_status::lost_write ||
+                         reply.status == get_status::unknown_version;
+  if (!again && !of_leader) {
     for (const std::uint64_t waiter : failed.followers) {
       out.push_back(refuse{waiter, reply.status, to_bytes(reply.value)});
     }
@@ -424,10 +444,27 @@ inline void coherence::on_mutation_reply(partition_id p, cache_id cache, std::ui
   if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
 }
 
+inline void coherence::on_own_mutation(time_point now, partition_id p, const epoch& in,
+                                       const wire::invalidation& entry) {
+  const std::size_t slot = lane_.slot_of(p);
+  const reader_stream& s = lane_.streams[slot];
+  if (s.owner != lane_.self || s.epoch != in) return;
+  listener_.apply_one(now, slot, entry);
+  ++lane_.counters.own_mutations_applied;
+}
+
 inline void coherence::on_clear_reply(time_point now, partition_id p, cache_id cache,
                                       version applied) {
   const std::size_t slot = lane_.slot_of(p);
   lane_.clear(now, slot, cache, applied);
+  reader_stream& s = lane_.streams[slot];
+  if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
+}
+
+inline void coherence::on_end_tag_reply(time_point now, partition_id p, cache_id cache,
+                                        std::uint64_t tag, version applied) {
+  const std::size_t slot = lane_.slot_of(p);
+  lane_.end_tag(now, slot, cache, tag, applied);
   reader_stream& s = lane_.streams[slot];
   if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
 }

@@ -38,6 +38,8 @@ struct fill_request {
   bool load = false;
   /// The bound on the age of what it may share; see gates.hpp.
   duration max_age{};
+  /// False: it must see what was written before it, which a get that left earlier may have missed.
+  bool may_follow = true;
 };
 
 struct fill {

@@ -127,6 +127,7 @@ class lane_state {
   void flush(time_point now, std::size_t slot);
   void invalidate(cache_id cache, std::uint64_t hash, version at);
   void clear(time_point now, std::size_t slot, cache_id cache, version at);
+  void end_tag(time_point now, std::size_t slot, cache_id cache, std::uint64_t tag, version at);
   void drop_fills(std::size_t slot, outbox& out);
   void reissue_followers(fill& of, outbox& out);
 
@@ -156,6 +157,7 @@ class lane_state {
 
  private:
   static void poison(fill& one, version at, coherence_counters& counted);
+  void poison_cache(std::size_t slot, cache_id cache, version at);
   void expect_dead(time_point now);
 };
 
@@ -193,11 +195,27 @@ inline void lane_state::clear(time_point now, std::size_t slot, cache_id cache, 
     kept->clear(partition_at(slot));
     next_sweep = std::min(next_sweep, now + options.sweep_interval);
   }
+  poison_cache(slot, cache, at);
+  ++counters.clears_applied;
+  events.record({now, key_event::near_cleared, cache, partition_at(slot), {}, at});
+}
+
+/// The tags of what is under way are not known yet: none of it may be installed.
+inline void lane_state::end_tag(time_point now, std::size_t slot, cache_id cache, std::uint64_t tag,
+                                version at) {
+  if (table* const kept = table_of(cache)) {
+    kept->end_tag(tag);
+    next_sweep = std::min(next_sweep, now + options.sweep_interval);
+  }
+  poison_cache(slot, cache, at);
+  ++counters.tags_ended;
+  events.record({now, key_event::near_tag_ended, cache, partition_at(slot), {}, at});
+}
+
+inline void lane_state::poison_cache(std::size_t slot, cache_id cache, version at) {
   fills.for_partition(slot, [&](fill& one) {
     if (one.cache == cache) poison(one, at, counters);
   });
-  ++counters.clears_applied;
-  events.record({now, key_event::near_cleared, cache, partition_at(slot), {}, at});
 }
 
 inline void lane_state::reissue_followers(fill& of, outbox& out) {

@@ -40,6 +40,8 @@ class listener {
   /// anew behind `n`.
   void on_numbers_back(time_point now, std::size_t slot, stream_number n);
 
+  /// Applies one mutation. Requires that none before it was missed.
+  void apply_one(time_point now, std::size_t slot, const wire::invalidation& one);
   /// Tells the owner how far the partition was applied.
   void acknowledge(std::size_t slot, outbox& out) const;
   /// Asks for what is missing, unless it was asked for.
@@ -89,9 +91,24 @@ inline bool listener::well_formed(partition_id p, stream_number first,
                                   std::span<const wire::invalidation> entries) {
   if (first.value() == 0 || first.value() >= number_max) return false;
   return std::ranges::all_of(entries, [&](const wire::invalidation& one) {
-    const bool placed = one.whole_cache || partition_of(one.key_hash) == p;
+    const bool placed = one.scope != wire::scope::key || partition_of(one.hash) == p;
     return placed && one.seq.value() <= number_max;
   });
+}
+
+inline void listener::apply_one(time_point now, std::size_t slot, const wire::invalidation& one) {
+  reader_stream& s = lane_.streams[slot];
+  const version at{s.epoch, one.seq};
+  switch (one.scope) {
+    case wire::scope::key:
+      lane_.invalidate(one.cache, one.hash, at);
+      lane_.events.record({now, key_event::invalidated, one.cache, lane_.partition_at(slot),
+                           one.hash, at});
+      break;
+    case wire::scope::cache: lane_.clear(now, slot, one.cache, at); break;
+    case wire::scope::tag: lane_.end_tag(now, slot, one.cache, one.hash, at); break;
+  }
+  s.raise_floor(one.seq);
 }
 
 /// Applies what was not processed yet. Requires that `first` leaves no hole.
@@ -99,17 +116,7 @@ inline void listener::apply(time_point now, std::size_t slot, stream_number firs
                             std::span<const wire::invalidation> entries) {
   reader_stream& s = lane_.streams[slot];
   const std::uint64_t known = s.contiguous.value() + 1 - first.value();
-  for (const wire::invalidation& one : entries.subspan(known)) {
-    const version at{s.epoch, one.seq};
-    if (one.whole_cache) {
-      lane_.clear(now, slot, one.cache, at);
-    } else {
-      lane_.invalidate(one.cache, one.key_hash, at);
-      lane_.events.record({now, key_event::invalidated, one.cache, lane_.partition_at(slot),
-                           one.key_hash, at});
-    }
-    s.raise_floor(one.seq);
-  }
+  for (const wire::invalidation& one : entries.subspan(known)) apply_one(now, slot, one);
   lane_.counters.invalidations_applied += entries.size() - known;
   s.advance(stream_number{first.value() + entries.size() - 1});
   s.settle();

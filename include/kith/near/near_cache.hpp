@@ -13,11 +13,14 @@
 #include <kith/near/gates.hpp>
 #include <kith/near/guard.hpp>
 #include <kith/near/ref.hpp>
+#include <kith/near/tag_epochs.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace kith::near {
 
@@ -30,6 +33,7 @@ struct entry_terms {
   std::uint64_t charge = 0;
   /// From the send time of the get: t_send + ttl_left, never later than the owner's own.
   time_point expires = never;
+  std::vector<std::uint64_t> tags = {};
 };
 
 template <class K, class V>
@@ -47,16 +51,20 @@ class near_cache final : public cell_store {
   template <class Key>
   [[nodiscard]] ref<V> find(std::uint64_t hash, const Key& key, time_point now,
                             duration max_age) const {
-    guard::record* const reader = guard::of_this_thread();
-    if (reader == nullptr) return {};
-    guard_slot& slot = reader->choose();
-    const auto matches = [&](const cell& seen) {
+    return find_if(hash, now, max_age, [&](const cell& seen) {
       return seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
-    };
-    const cell* seen = find_cell(hash, matches, now, max_age, *reader, slot);
-    if (seen == nullptr) return {};
-    return ref_access::announced<V>(static_cast<const entry&>(*seen), slot,
-                                    &slot != &reader->passing);
+    });
+  }
+
+  /// The same for a reader that must see what was written up to `after`: of that epoch, and not
+  /// older. An entry of a later epoch says nothing of whether the write was lost.
+  template <class Key>
+  [[nodiscard]] ref<V> find_after(std::uint64_t hash, const Key& key, time_point now,
+                                  duration max_age, const kith::version& after) const {
+    return find_if(hash, now, max_age, [&](const cell& seen) {
+      const bool covers = seen.version >= after && seen.version.epoch == after.epoch;
+      return covers && seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
+    });
   }
 
   /// What is kept of the key, whether it may be served or not; not counted as a look-up.
@@ -72,6 +80,10 @@ class near_cache final : public cell_store {
     made->place.hash = terms.hash;
     made->place.charge = terms.charge;
     made->place.expires = terms.expires;
+    if (!terms.tags.empty()) {
+      made->marks = std::make_unique<std::vector<tag_mark>>();
+      for (const std::uint64_t tag : terms.tags) made->marks->push_back({tag, 0});
+    }
     return made;
   }
 
@@ -80,6 +92,18 @@ class near_cache final : public cell_store {
 
  private:
   using entry = entry_cell<K, V>;
+
+  template <class Matches>
+  [[nodiscard]] ref<V> find_if(std::uint64_t hash, time_point now, duration max_age,
+                               Matches&& matches) const {
+    guard::record* const reader = guard::of_this_thread();
+    if (reader == nullptr) return {};
+    guard_slot& slot = reader->choose();
+    const cell* seen = find_cell(hash, matches, now, max_age, *reader, slot);
+    if (seen == nullptr) return {};
+    return ref_access::announced<V>(static_cast<const entry&>(*seen), slot,
+                                    &slot != &reader->passing);
+  }
 };
 
 }  // namespace kith::near

@@ -43,6 +43,10 @@ class table {
   /// Drops the cache's entries of `p`, in O(1): they are invisible at once and reclaimed later.
   virtual void clear(partition_id p) = 0;
 
+  /// Drops the cache's entries that have the tag, of whatever partition, in O(1), and with them a
+  /// few that do not (tag_epochs.hpp).
+  virtual void end_tag(std::uint64_t tag) = 0;
+
   /// A partition was flushed or cleared: entries that are dead take up memory.
   virtual void expect_dead() = 0;
 

@@ -20,8 +20,10 @@
 #include <kith/core/assert.hpp>
 #include <kith/core/hash_map.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/core/listener_queue.hpp>
 #include <kith/core/mutex.hpp>
 #include <kith/error.hpp>
+#include <kith/events.hpp>
 #include <kith/net/alarm.hpp>
 #include <kith/net/clock.hpp>
 #include <kith/net/discovery.hpp>
@@ -29,10 +31,12 @@
 #include <kith/net/handler_queue.hpp>
 #include <kith/net/io_threads.hpp>
 #include <kith/net/links.hpp>
+#include <kith/net/load_gathering.hpp>
 #include <kith/net/listener.hpp>
 #include <kith/net/log_sink.hpp>
 #include <kith/net/runtime_counters.hpp>
 #include <kith/net/runtime_options.hpp>
+#include <kith/net/told_view.hpp>
 #include <kith/net/worker_pool.hpp>
 #include <kith/node/batching.hpp>
 #include <kith/node/call.hpp>
@@ -54,7 +58,6 @@
 #include <vector>
 
 namespace kith::net {
-
 
 /// Bytes of values that one drive of a lane takes from a caller of many, about (1 MiB).
 inline constexpr std::size_t drive_bytes = std::size_t{1} << 20;
@@ -84,6 +87,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void submit(node::call&& what);
   /// What goes from one lane to one owner goes in one frame.
   void submit_many(std::vector<node::call>&& calls);
+  void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how);
   void settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft);
 
   [[nodiscard]] bool closed() const {
@@ -93,9 +97,9 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   [[nodiscard]] bool in_child() const { return made_.elsewhere(); }
   /// True on a thread that serves the network: a call that blocks there would wait for itself.
   [[nodiscard]] bool on_serving_thread() const { return threads_.on_one_of_them(); }
-  /// Where handlers run that name no executor.
   /// Where loaders and processors run.
   [[nodiscard]] worker_pool& workers() { return workers_; }
+  /// Where handlers run that name no executor.
   [[nodiscard]] net::handler_executor handler_executor() const {
     return net::handler_executor{handlers_};
   }
@@ -107,6 +111,15 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   }
   /// Null before the first view.
   [[nodiscard]] std::shared_ptr<const cluster::view> view() const KITH_EXCLUDES(view_mutex_);
+  /// Tells `listener` of the views that are installed from now on, until it is closed and removed.
+  void add_view_listener(std::shared_ptr<listener_queue<view_event>> listener)
+      KITH_EXCLUDES(view_mutex_);
+  void remove_view_listener(const std::shared_ptr<listener_queue<view_event>>& listener)
+      KITH_EXCLUDES(view_mutex_);
+  void write_log(const log_record& record) { log_.write(record); }
+  void count_listener_failure() {
+    counters_.view_listener_failures.fetch_add(1, std::memory_order_relaxed);
+  }
   /// Visits each lane with its lock held: `visit(const node::lane&)`.
   template <class Visit>
   void for_each_lane(Visit&& visit);
@@ -185,12 +198,21 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   template <class Done>
   void post_load(cache_id cache, bytes&& key, std::uint32_t depth, const Done& done);
   void carry(lane_slot& in, node::load_here&& one);
+  /// Runs the cache's processor on a worker, then `done` with what it gave.
+  template <class Done>
+  void post_processor(replica::run_processor&& job, const Done& done);
+  void carry(lane_slot& in, node::process_here&& one);
+  void note_changes(node::lane::outbox& effects);
+  void carry(lane_slot&, replica::change_notice&& one);
   void carry(lane_slot& in, replica::run_load&& one);
   void carry(lane_slot& in, replica::run_processor&& one);
   [[nodiscard]] std::shared_ptr<node::cache_hooks> hooks_of(cache_id id)
       KITH_EXCLUDES(hooks_mutex_);
   static void refuse(node::call&& what, errc why);
   static touched& read_here();
+  /// The loads that this thread gathers.
+  static load_gathering& loads_here();
+  void post_gathered_loads();
 
   // runtime_requests.hpp: messages of other members' lanes.
   enum class admission : std::uint8_t { now, parked, refused };
@@ -221,6 +243,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(cluster::dial&& one) { links_.dial(one.where); }
   void carry(cluster::close&& one);
   void carry(node::install_view&& one);
+  void tell_view(const cluster::view& installed);
   void carry(node::open_in_lanes&& one);
   void carry(node::reset_lanes&& one);
   void carry(node::open_answered&& one);
@@ -256,6 +279,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   std::multimap<std::string, std::shared_ptr<open_wait>> opens_;
   std::promise<void> left_;
   bool has_left_ = false;
+  /// What view listeners were told last.
+  told_view told_;
 
   // Of whoever made it.
   bool started_ = false;
@@ -265,11 +290,14 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   mutable kith::mutex view_mutex_;
   std::shared_ptr<const cluster::view> view_ KITH_GUARDED_BY(view_mutex_);
   cluster::membership_counters membership_counters_ KITH_GUARDED_BY(view_mutex_);
+  std::vector<std::shared_ptr<listener_queue<view_event>>> view_listeners_
+      KITH_GUARDED_BY(view_mutex_);
 };
 
 }  // namespace kith::net
 
 #include <kith/net/runtime_control.hpp>
+#include <kith/net/runtime_events.hpp>
 #include <kith/net/runtime_lanes.hpp>
 #include <kith/net/runtime_life.hpp>
 #include <kith/net/runtime_requests.hpp>

@@ -153,6 +153,7 @@ inline void runtime::carry(node::install_view&& one) {
   drive_all([&](node::lane& machine, time_point now, node::lane::outbox& out) {
     machine.on_view(now, *one.view, out);
   });
+  tell_view(*one.view);
 }
 
 inline std::shared_ptr<const cluster::view> runtime::view() const {

@@ -30,6 +30,8 @@ struct driver_counters {
   Number closed_overflow{0};
   Number dials_failed{0};
   Number jobs_refused{0};
+  /// Exceptions that left listeners of views.
+  Number view_listener_failures{0};
 };
 
 using runtime_counters = driver_counters<std::atomic<std::uint64_t>>;
@@ -53,6 +55,11 @@ inline constexpr counter_row<Of, Number> runtime_rows[] = {
     {&Of::closed_overflow, {}, {}, {}, "overflow"},
     {&Of::dials_failed, "dials_failed", "Addresses that did not answer as a member.", {}, {}},
     {&Of::jobs_refused, "jobs_refused", "Loads and processors refused: too many wait.", {}, {}},
+    {&Of::view_listener_failures,
+     "view_listener_failures",
+     "Exceptions that left listeners of views.",
+     {},
+     {}},
 };
 static_assert(describes_all(runtime_rows<std::uint64_t>));
 

@@ -1,6 +1,7 @@
 // A runtime's lanes: who drives them, and what their effects mean (runtime.hpp).
 #pragma once
 
+#include <kith/net/load_gathering.hpp>
 #include <kith/net/places_by_lane.hpp>
 #include <kith/net/runtime.hpp>
 #include <kith/wire/data_messages.hpp>
@@ -48,6 +49,7 @@ bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) 
     input(in.machine, now(), effects);
     std::vector<wire::send> sends = take_sends(effects);
     note_answers(in, sends);
+    note_changes(effects);
     if (join == joining::yes) sends = node::batched(std::move(sends));
     push_sends(in, std::move(sends), later != nullptr ? *later : written);
     next = in.machine.next_timeout();
@@ -109,6 +111,7 @@ inline void runtime::submit(node::call&& what) {
 // lane sees in between how its requests leave, and what does not leave is not made.
 inline void runtime::submit_many(std::vector<node::call>&& calls) {
   for (node::call& one : calls) one.depth = workers_.depth_here();
+  std::optional<load_gathering::scope> together{std::in_place, loads_here()};
   const auto places = places_by_lane(calls);
   touched written;
   std::size_t queued = 0;
@@ -137,6 +140,8 @@ inline void runtime::submit_many(std::vector<node::call>&& calls) {
     }
   }
   written.flush();
+  together.reset();
+  post_gathered_loads();
 }
 
 // In turns, as each lane emits a part of what it holds back: until all have, or it is full again.
@@ -161,6 +166,13 @@ inline void runtime::send_held(connection& at) {
 inline void runtime::on_room(connection& at) {
   resume_parked(at);
   send_held(at);
+}
+
+inline void runtime::cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) {
+  if (closed()) return;
+  drive(lane(p), [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+    machine.cancel(now, cancel_id, how, out);
+  });
 }
 
 inline void runtime::settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft) {
@@ -191,7 +203,10 @@ inline touched& runtime::read_here() {
   return written;
 }
 
-inline void runtime::on_batch_end(connection&) { read_here().flush(); }
+inline void runtime::on_batch_end(connection&) {
+  read_here().flush();
+  post_gathered_loads();
+}
 
 inline void runtime::on_message(connection& from, const wire::message_frame& frame) {
   counters_.messages.fetch_add(1, std::memory_order_relaxed);
@@ -231,12 +246,33 @@ inline std::vector<std::shared_ptr<node::cache_hooks>> runtime::caches() const {
 
 template <class Done>
 void runtime::post_load(cache_id cache, bytes&& key, std::uint32_t depth, const Done& done) {
-  auto load = [hooks = hooks_of(cache), key = std::move(key), done] {
+  const auto hooks = hooks_of(cache);
+  if (loads_here().open() && hooks != nullptr && hooks->load_many_max() > 0) {
+    return loads_here().add(cache, hooks, std::move(key), depth, done);
+  }
+  auto load = [hooks, key = std::move(key), done] {
     done(hooks != nullptr ? hooks->load(key) : replica::load_result{replica::not_found{}});
   };
   if (workers_.post(std::move(load), depth)) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
   done(replica::load_failure{"too many loads wait"});
+}
+
+inline load_gathering& runtime::loads_here() {
+  thread_local load_gathering gathered;
+  return gathered;
+}
+
+// With no lock held.
+inline void runtime::post_gathered_loads() {
+  if (loads_here().empty()) return;
+  for (load_batch& each : loads_here().take()) {
+    const std::uint32_t depth = each.depth;
+    const auto batch = std::make_shared<load_batch>(std::move(each));
+    if (workers_.post([batch] { batch->run(); }, depth)) continue;
+    counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
+    batch->fail("too many loads wait");
+  }
 }
 
 inline void runtime::carry(lane_slot& in, node::load_here&& one) {
@@ -258,13 +294,8 @@ inline void runtime::carry(lane_slot& in, replica::run_load&& one) {
   post_load(one.cache, std::move(one.key), one.depth, done);
 }
 
-inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
-  const auto done = [self = shared_from_this(), &in,
-                     ticket = one.ticket](replica::processor_result&& result) {
-    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
-      machine.on_processor_done(now, ticket, std::move(result), out);
-    });
-  };
+template <class Done>
+void runtime::post_processor(replica::run_processor&& one, const Done& done) {
   const std::uint32_t depth = one.depth;
   auto process = [hooks = hooks_of(one.cache), job = std::move(one), done] {
     done(hooks != nullptr ? hooks->process(job)
@@ -273,6 +304,26 @@ inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
   if (workers_.post(std::move(process), depth)) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
   done(replica::processor_failure{"too many processors wait"});
+}
+
+inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
+  const auto done = [self = shared_from_this(), &in,
+                     ticket = one.ticket](replica::processor_result&& result) {
+    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+      machine.on_processor_done(now, ticket, std::move(result), out);
+    });
+  };
+  post_processor(std::move(one), done);
+}
+
+inline void runtime::carry(lane_slot& in, node::process_here&& one) {
+  const auto done = [self = shared_from_this(), &in,
+                     rid = one.rid](replica::processor_result&& result) {
+    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+      machine.on_processed_here(now, rid, std::move(result), out);
+    });
+  };
+  post_processor(std::move(one.run), done);
 }
 
 }  // namespace kith::net

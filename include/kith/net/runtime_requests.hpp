@@ -25,13 +25,15 @@ namespace kith::net {
 
 inline node::verdict runtime::take_data(connection& from, const wire::message_frame& frame) {
   const auto code = static_cast<wire::opcode>(frame.code);
-  if (code == wire::opcode::batch) return take_batch(from, frame);
-  if (wire::is_request(code)) {
+  if (wire::is_request(code) && code != wire::opcode::batch) {
     const admission result = admit(from, frame, 0);
     after_admission(from, result);
     if (result != admission::now) return node::verdict::fine;
   }
-  return take_one(from, frame, read_here());
+  // The end of the receive, on this thread, posts what is gathered.
+  const load_gathering::scope together{loads_here()};
+  return code == wire::opcode::batch ? take_batch(from, frame)
+                                     : take_one(from, frame, read_here());
 }
 
 inline node::verdict runtime::take_one(connection& from, const wire::message_frame& frame,

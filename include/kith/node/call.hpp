@@ -9,6 +9,7 @@
 #include <kith/error.hpp>
 #include <kith/near/cell.hpp>
 #include <kith/options.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/store/handle.hpp>
 #include <kith/wire/data_messages.hpp>
 
@@ -45,6 +46,8 @@ struct outcome {
   /// The call's own key, for the leader of a fill.
   bytes key;
   std::uint64_t key_hash = 0;
+  /// The entry's, for the leader of a fill.
+  std::vector<wire::tag> tags;
   /// Set for the leader of a fill: decode, then settle the fill of this number.
   std::optional<std::uint64_t> fill;
   /// Set for a follower: the leader's object, of the cache's own value type.
@@ -69,12 +72,18 @@ struct cache_binding {
   /// The cluster that this member went over to knows the cache with other options.
   std::atomic<bool> refused{false};
   duration max_staleness{};
-  bool near_enabled = true;
+  /// Near entries of what this member owns are kept too.
+  bool near_local = false;
   bool has_loader = false;
   /// This member's writes of single keys that ended: well, and with an error. Counted by calls,
   /// which change nothing else here.
   mutable std::atomic<std::uint64_t> writes{0};
   mutable std::atomic<std::uint64_t> writes_failed{0};
+  /// What listeners of this member want to hear of what it owns.
+  std::shared_ptr<replica::watch_level> watched =
+      std::make_shared<replica::watch_level>(replica::watching::nothing);
+  /// What the members agreed on, for owners that never opened the cache.
+  std::optional<duration> ttl;
 
   void count_write(bool failed) const {
     (failed ? writes_failed : writes).fetch_add(1, std::memory_order_relaxed);
@@ -83,6 +92,9 @@ struct cache_binding {
     return static_cast<cache_id>(id.load(std::memory_order_acquire));
   }
 };
+
+/// Whether a call may be cancelled that may have had an effect already.
+enum class cancelling : std::uint8_t { always, without_effect };
 
 /// scan: not asked of an owner, and answered at once.
 enum class call_kind : std::uint8_t { get, mutate, count, scan };
@@ -116,6 +128,8 @@ struct call {
   duration timeout{};
   time_point deadline = never;
   completion* done = nullptr;
+  /// By which it may be cancelled; 0: it may not. No two calls of a process have the same.
+  std::uint64_t cancel_id = 0;
   /// How many loaders, each waiting for the next, wait for this call.
   std::uint32_t depth = 0;
 
@@ -123,6 +137,8 @@ struct call {
   bool near = false;
   bool load = false;
   std::optional<duration> max_age;
+  /// What the answer must have seen; the oldest version asks for nothing.
+  kith::version after;
 
   // mutate
   wire::mutation mutation = wire::mutation::put;
@@ -132,6 +148,7 @@ struct call {
   kith::version expected;
   std::uint64_t ticket = 0;
   std::string processor;
+  std::vector<wire::tag> tags;
 
   // scan
   scan_turn* scan = nullptr;

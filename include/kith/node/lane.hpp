@@ -36,8 +36,8 @@ struct lane_options {
   router_options router;
 };
 
-using lane_effect = std::variant<wire::send, complete, load_here, replica::run_load,
-                                 replica::run_processor, pull_view>;
+using lane_effect = std::variant<wire::send, complete, load_here, process_here, replica::run_load,
+                                 replica::run_processor, replica::change_notice, pull_view>;
 
 /// What the lane thinks of a message.
 enum class verdict : std::uint8_t {
@@ -57,6 +57,12 @@ class lane {
   lane& operator=(const lane&) = delete;
 
   void submit(time_point now, call&& what, outbox& out);
+
+  /// See router::cancel.
+  void cancel(time_point now, std::uint64_t cancel_id, cancelling how, outbox& out) {
+    router_.cancel(now, cancel_id, how, from_router_);
+    run(now, out);
+  }
 
   /// A message of the lane's partitions, or about the lane. `sid` is the session it came by.
   [[nodiscard]] verdict on_message(time_point now, const member_id& from, std::uint32_t sid,
@@ -83,6 +89,12 @@ class lane {
                          replica::processor_result&& result, outbox& out);
   void on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
                       outbox& out);
+  void on_processed_here(time_point now, std::uint64_t rid, replica::processor_result&& result,
+                         outbox& out) {
+    replica_->set_coordinator_freshness(gates_.coordinator());
+    router_.on_processed_here(now, rid, std::move(result), from_router_);
+    run(now, out);
+  }
 
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const;
@@ -102,17 +114,19 @@ class lane {
   void run(time_point now, outbox& out);
   void scan(time_point now, cache_id cache, scan_turn& turn) const;
 
-  void carry(time_point now, wire::send&& one, outbox& out);
+  void carry(time_point, wire::send&& one, outbox& out) { out.push_back(std::move(one)); }
   void carry(time_point now, ask_here&& one, outbox& out);
   void carry(time_point now, complete&& one, outbox& out);
-  void carry(time_point now, load_here&& one, outbox& out);
+  void carry(time_point, load_here&& one, outbox& out) { out.push_back(std::move(one)); }
+  void carry(time_point, process_here&& one, outbox& out) { out.push_back(std::move(one)); }
   void carry(time_point now, unused_ticket&& one, outbox& out);
-  void carry(time_point now, pull_view&& one, outbox& out);
+  void carry(time_point, pull_view&& one, outbox& out) { out.push_back(one); }
   void carry(time_point now, replica::answer_get&& one, outbox& out);
   void carry(time_point now, replica::answer_mutate&& one, outbox& out);
   void carry(time_point now, replica::answer_count&& one, outbox& out);
   void carry(time_point now, replica::run_load&& one, outbox& out);
   void carry(time_point now, replica::run_processor&& one, outbox& out);
+  void carry(time_point now, replica::own_mutation&& one, outbox& out);
   void carry(time_point now, replica::pull_view&& one, outbox& out);
   void carry(time_point now, near::serve&& one, outbox& out);
   void carry(time_point now, near::reissue&& one, outbox& out);
@@ -373,16 +387,7 @@ inline void lane::on_processor_done(time_point now, const replica::processor_tic
 
 inline void lane::on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
                                  outbox& out) {
-  outcome failure;
-  std::optional<bytes> value;
-  if (auto* found = std::get_if<replica::loaded>(&loaded)) {
-    value = std::move(found->value);
-  } else if (auto* failed = std::get_if<replica::load_failure>(&loaded)) {
-    failure.error = errc::load_failed;
-    failure.detail = std::move(failed->text);
-    failure.thrown = std::move(failed->thrown);
-  }
-  router_.on_loaded_here(now, rid, std::move(value), std::move(failure), from_router_);
+  router_.on_loaded_here(now, rid, std::move(loaded), from_router_);
   run(now, out);
 }
 
@@ -414,17 +419,14 @@ inline void lane::run(time_point now, outbox& out) {
     carry_all(from_near_);
     carry_all(from_router_);
   }
+  for (replica::change_notice& one : replica_->take_notices()) out.push_back(std::move(one));
 }
 
 // What goes out.
 
-inline void lane::carry(time_point, wire::send&& one, outbox& out) {
-  out.push_back(std::move(one));
-}
 inline void lane::carry(time_point, complete&& one, outbox& out) {
   if (one.done != nullptr) out.push_back(std::move(one));
 }
-inline void lane::carry(time_point, load_here&& one, outbox& out) { out.push_back(std::move(one)); }
 inline void lane::carry(time_point now, unused_ticket&& one, outbox& out) {
   const wire::return_ticket message{one.ticket};
   if (one.owner == self_) return replica_->on_return_ticket(now, self_, message, from_replica_);
@@ -439,7 +441,6 @@ inline void lane::carry(time_point, replica::run_processor&& one, outbox& out) {
   one.ticket.number |= life_ << life_shift;
   out.push_back(std::move(one));
 }
-inline void lane::carry(time_point, pull_view&& one, outbox& out) { out.push_back(one); }
 inline void lane::carry(time_point, replica::pull_view&& one, outbox& out) {
   out.push_back(pull_view{one.from});
 }
@@ -474,6 +475,9 @@ inline void lane::carry(time_point now, replica::answer_mutate&& one, outbox&) {
 }
 inline void lane::carry(time_point now, replica::answer_count&& one, outbox&) {
   router_.on_count_reply(now, self_, one.rid, one.reply, from_router_);
+}
+inline void lane::carry(time_point now, replica::own_mutation&& one, outbox&) {
+  near_->on_own_mutation(now, one.partition, one.epoch, one.entry);
 }
 inline void lane::carry(time_point, near::serve&& one, outbox&) {
   router_.on_served(std::move(one), from_router_);

@@ -4,7 +4,10 @@
 #pragma once
 
 #include <kith/core/assert.hpp>
+#include <kith/core/bytes.hpp>
+#include <kith/core/hash_map.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/node/call.hpp>
 #include <kith/store/handle.hpp>
@@ -13,13 +16,23 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <utility>
 
 namespace kith::node {
 
-/// room: for the way to the owner, which is full.
-enum class wait_for : std::uint8_t { answer, leader, next_try, room };
+/// room: for the way to the owner, which is full. processor: for its result, when it runs here.
+enum class wait_for : std::uint8_t { answer, leader, next_try, room, processor };
+
+/// A processor that its owner does not know (router_fallback.hpp).
+struct fallback {
+  bytes fields;
+  std::uint32_t tries = 0;
+  /// Of the entry that the processor was given; the oldest where there was none.
+  version seen;
+  bytes result;
+};
 
 struct pending_call {
   call what;
@@ -37,6 +50,8 @@ struct pending_call {
   std::uint32_t tries = 0;
   /// Requests to owners that had no answer: a mutation may be applied by each.
   std::uint32_t unanswered = 0;
+  /// Set from when the owner said that it does not know the processor.
+  std::unique_ptr<fallback> instead;
 };
 
 class pending_calls {
@@ -59,6 +74,12 @@ class pending_calls {
   /// The call that waits under `rid`; no_handle for an earlier try or a call that is over.
   [[nodiscard]] store::handle find(std::uint64_t rid) const;
 
+  /// The call that may be cancelled by `id`; no_handle when it is over.
+  [[nodiscard]] store::handle find_cancellable(std::uint64_t id) const {
+    const auto found = cancellable_.find(id);
+    return found == cancellable_.end() ? store::no_handle : found->second;
+  }
+
   /// Wakes the call at its deadline, or at `next_try` if that is earlier.
   void set_alarm(store::handle at, time_point next_try);
   [[nodiscard]] store::handle pop_due(time_point now);
@@ -70,6 +91,10 @@ class pending_calls {
   }
   /// A number for the operation, the same for all its tries.
   void begin_operation(store::handle at);
+  /// The call goes on as something else, which may be a new operation.
+  void end_operation(store::handle at);
+  /// Gives the call another value; returns the one it had.
+  [[nodiscard]] kith::bytes exchange_value(store::handle at, kith::bytes value);
 
   /// Visits the calls in the order of their handles; `visit` may change what it is given, and must
   /// not add or take calls.
@@ -95,6 +120,7 @@ class pending_calls {
   store::timer_wheel alarms_;
   std::uint64_t tries_ = 0;
   std::uint64_t last_operation_ = 0;
+  hash_map<std::uint64_t, store::handle> cancellable_;
   /// Ordered: its first is what the owner may not forget.
   std::set<std::uint64_t> unsettled_;
 };
@@ -109,6 +135,7 @@ inline store::handle pending_calls::add(time_point now, call&& what) {
   added.submitted_at = now;
   const store::handle at = slots_.emplace(std::move(added));
   KITH_ASSERT(store::index_of(at) <= handle_mask);
+  if (slots_[at].what.cancel_id != 0) cancellable_.emplace(slots_[at].what.cancel_id, at);
   return at;
 }
 
@@ -118,6 +145,7 @@ inline pending_call pending_calls::take(store::handle at) {
   bytes_ -= size_of(taken.what);
   slots_.erase(at);
   if (taken.operation != 0) unsettled_.erase(taken.operation);
+  if (taken.what.cancel_id != 0) cancellable_.erase(taken.what.cancel_id);
   return taken;
 }
 
@@ -145,6 +173,17 @@ inline store::handle pending_calls::pop_due(time_point now) {
 inline void pending_calls::begin_operation(store::handle at) {
   slots_[at].operation = ++last_operation_;
   unsettled_.insert(last_operation_);
+}
+
+inline void pending_calls::end_operation(store::handle at) {
+  unsettled_.erase(std::exchange(slots_[at].operation, 0));
+}
+
+inline kith::bytes pending_calls::exchange_value(store::handle at, kith::bytes value) {
+  kith::bytes& now = slots_[at].what.value;
+  bytes_ += value.size();
+  bytes_ -= now.size();
+  return std::exchange(now, std::move(value));
 }
 
 }  // namespace kith::node

@@ -15,7 +15,9 @@
 #include <kith/near/coherence.hpp>
 #include <kith/node/call.hpp>
 #include <kith/node/pending.hpp>
+#include <kith/node/request_messages.hpp>
 #include <kith/node/router_effect.hpp>
+#include <kith/replica/effect.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/packet.hpp>
 
@@ -47,6 +49,9 @@ class router {
         calls_{options.pending_max, options.pending_bytes} {}
 
   void submit(time_point now, call&& what, outbox& out);
+  /// Ends the call with operation_aborted, unless it is over, or may have had an effect that `how`
+  /// forbids. What was sent of a write may be applied yet, as when its time is over.
+  void cancel(time_point now, std::uint64_t cancel_id, cancelling how, outbox& out);
 
   /// What was asked of an owner before goes on waiting until retry_moved().
   void on_ownership(partition_id p, member_id owner, epoch e);
@@ -75,9 +80,12 @@ class router {
   void on_refused(time_point now, near::refuse&& refused, outbox& out);
   /// The get `rid` has to begin again: its leader's result is not for it, or its fill was dropped.
   void on_reissue(time_point now, std::uint64_t rid, outbox& out);
-  /// The result of load_here: the value's bytes, or nothing; `failure` names why the loader failed.
-  void on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
-                      outcome&& failure, outbox& out);
+  /// The result of load_here.
+  void on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
+                      outbox& out);
+  /// The result of process_here.
+  void on_processed_here(time_point now, std::uint64_t rid, replica::processor_result&& result,
+                         outbox& out);
 
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const { return calls_.next_timeout(); }
@@ -126,7 +134,10 @@ class router {
                     const std::exception_ptr& thrown = nullptr);
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
                                           const wire::get_reply& reply);
+  void load_anew(time_point now, const call& asked, std::uint64_t ticket, outbox& out);
   void drop_fill(store::handle at);
+  void fall_back(time_point now, store::handle at, outbox& out);
+  void process_here(store::handle at, const wire::get_reply& reply, outbox& out);
   void distrust(time_point now, const call& what);
   void fell_due(time_point now, store::handle at, outbox& out);
   [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
@@ -156,36 +167,7 @@ class router {
   latency_histogram write_times_;
 };
 
-[[nodiscard]] wire::get get_message(const call& what, epoch e);
-[[nodiscard]] wire::mutate mutate_message(const pending_call& waiting, epoch e,
-                                          std::uint64_t lowest_unsettled);
-
 // --- implementation ---
-
-inline wire::get get_message(const call& what, epoch e) {
-  return {e, what.cache->current_id(), what.key, what.near, what.load,
-          what.depth};
-}
-
-inline wire::mutate mutate_message(const pending_call& waiting, epoch e,
-                                   std::uint64_t lowest_unsettled) {
-  const call& what = waiting.what;
-  wire::mutate message;
-  message.epoch = e;
-  message.operation = waiting.operation;
-  message.lowest_unsettled = lowest_unsettled;
-  message.kind = what.mutation;
-  message.cache = what.cache->current_id();
-  message.key = what.key;
-  message.value = what.value;
-  message.rule = what.rule;
-  message.ttl = what.ttl;
-  message.expected = what.expected;
-  message.ticket = what.ticket;
-  message.processor = as_bytes(what.processor);
-  message.depth = what.depth;
-  return message;
-}
 
 template <class Visit>
 void router::visit_request(std::uint64_t rid, Visit&& visit) {
@@ -240,14 +222,16 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
   waiting.state = wait_for::answer;
   calls_.set_alarm(at, never);
   const call& what = waiting.what;
-  if (what.kind == call_kind::get && what.near && to.owner != self_) {
+  const bool may_keep = to.owner != self_ || what.cache->near_local;
+  if (what.kind == call_kind::get && what.near && may_keep) {
     const near::fill_request read{what.partition,
                                   what.cache->current_id(),
                                   what.key_hash,
                                   what.key,
                                   rid,
                                   what.load,
-                                  what.max_age.value_or(what.cache->max_staleness)};
+                                  what.max_age.value_or(what.cache->max_staleness),
+                                  what.after == version{}};
     const near::begin_result role = near_->begin(now, read);
     waiting.leads = role == near::begin_result::lead;
     if (role == near::begin_result::joined) {
@@ -331,7 +315,9 @@ inline void router::try_later(time_point now, store::handle at) {
 }
 
 inline void router::finish(store::handle at, outcome&& result, outbox& out) {
-  const pending_call over = calls_.take(at);
+  pending_call over = calls_.take(at);
+  // What began as a write ends as one, also while it reads for a processor that runs here.
+  if (over.instead != nullptr) over.what.kind = call_kind::mutate;
   complete_call(over.what, std::move(result), out);
 }
 
@@ -434,6 +420,23 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   finish(at, ownerless && !maybe_applied ? errc::no_owner : errc::timed_out, out);
 }
 
+inline void router::cancel(time_point now, std::uint64_t cancel_id, cancelling how, outbox& out) {
+  const store::handle at = calls_.find_cancellable(cancel_id);
+  if (at == store::no_handle) return;
+  const pending_call& waiting = calls_[at];
+  const bool maybe_applied = waiting.what.kind == call_kind::mutate && waiting.unanswered > 0;
+  if (maybe_applied && how == cancelling::without_effect) return;
+  ++counters_.cancelled;
+  drop_fill(at);
+  if (waiting.what.ticket != 0 && waiting.what.kind == call_kind::get) {
+    out.push_back(unused_ticket{waiting.asked, waiting.what.ticket});
+  }
+  if (maybe_applied) distrust(now, waiting.what);
+  outcome result;
+  result.error = operation_aborted();
+  finish(at, std::move(result), out);
+}
+
 inline void router::on_identity(time_point now, member_id self, near::coherence& near,
                                 outbox& out) {
   self_ = self;
@@ -460,4 +463,5 @@ inline void router::fail_all(errc why, outbox& out) {
 
 }  // namespace kith::node
 
+#include <kith/node/router_fallback.hpp>
 #include <kith/node/router_replies.hpp>

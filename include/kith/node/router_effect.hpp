@@ -5,6 +5,7 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/time.hpp>
 #include <kith/node/call.hpp>
+#include <kith/replica/effect.hpp>
 #include <kith/wire/packet.hpp>
 
 #include <chrono>
@@ -24,17 +25,26 @@ struct router_options {
   /// The next try after a refusal or a loss; doubles with each try up to the longest.
   duration retry_first = std::chrono::milliseconds{2};
   duration retry_longest = std::chrono::milliseconds{128};
+  /// How often a processor that the owner does not know is run here, as long as other writes of the
+  /// key come between.
+  std::uint32_t fallback_tries = 8;
 };
 
 struct router_counters {
   std::uint64_t calls = 0;
   std::uint64_t retries = 0;
   std::uint64_t timed_out = 0;
+  std::uint64_t cancelled = 0;
   std::uint64_t overloaded = 0;
   /// Requests that waited because the way to the owner was full.
   std::uint64_t held_back = 0;
   std::uint64_t late_replies = 0;
   std::uint64_t ticket_loads = 0;
+  /// Of those, the ones for which nobody waited.
+  std::uint64_t ticket_refreshes = 0;
+  /// Runs of processors here because their owner did not know them, and calls that gave up.
+  std::uint64_t fallbacks = 0;
+  std::uint64_t fallbacks_exhausted = 0;
 };
 
 /// The key is owned by this member: hand the request `rid` to the replica.
@@ -52,6 +62,11 @@ struct load_here {
   bytes key;
   std::uint32_t depth = 0;
 };
+/// Run the processor here, for the call `rid`: its owner does not know it. `run` has no ticket.
+struct process_here {
+  std::uint64_t rid = 0;
+  replica::run_processor run;
+};
 /// Nobody has a use for this ticket: `owner`, perhaps this member, is told.
 struct unused_ticket {
   member_id owner;
@@ -63,6 +78,6 @@ struct pull_view {
 };
 
 using router_effect =
-    std::variant<wire::send, ask_here, complete, load_here, unused_ticket, pull_view>;
+    std::variant<wire::send, ask_here, complete, load_here, process_here, unused_ticket, pull_view>;
 
 }  // namespace kith::node

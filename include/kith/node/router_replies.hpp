@@ -2,11 +2,14 @@
 #pragma once
 
 #include <kith/core/bytes.hpp>
+#include <kith/core/time.hpp>
 #include <kith/error.hpp>
 #include <kith/near/coherence.hpp>
 #include <kith/node/call.hpp>
 #include <kith/node/pending.hpp>
 #include <kith/node/router.hpp>
+#include <kith/replica/effect.hpp>
+#include <kith/replica/load.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <cstdint>
@@ -14,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 
 namespace kith::node {
 
@@ -25,7 +29,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   if (known) note_epoch(from, calls_[at].what.partition, reply.epoch, out);
   const auto said = known ? judge(now, from, at, reply) : near::reply_verdict::retry;
   if (said == near::reply_verdict::retry) {
-    if (reply.status == wire::get_status::ticket) out.push_back(unused_ticket{from, reply.ticket});
+    if (reply.ticket != 0) out.push_back(unused_ticket{from, reply.ticket});
     if (known) try_later(now, at);
     return;
   }
@@ -33,6 +37,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
     return not_answered(now, at, reply, out, thrown);
   }
+  if (waiting.instead != nullptr) return process_here(at, reply, out);
   note_time(now, from, at, read_times_);
   outcome result;
   result.yes = reply.status == wire::get_status::hit;
@@ -43,10 +48,37 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
     result.fill = rid;
     result.key = waiting.what.key;
     result.key_hash = waiting.what.key_hash;
+    result.tags = reply.tags;
     // From the send time: never later than the owner's own end of the entry.
     if (reply.ttl_left) result.expires = waiting.asked_at + *reply.ttl_left;
   }
+  if (reply.ticket != 0 && result.yes) load_anew(now, waiting.what, reply.ticket, out);
   finish(at, std::move(result), out);
+}
+
+/// The owner has no loader, and the value that it answered is to be loaded anew: by a call that
+/// nobody waits for.
+inline void router::load_anew(time_point now, const call& asked, std::uint64_t ticket,
+                              outbox& out) {
+  const member_id owner = route_of(asked.partition).owner;
+  if (calls_.full()) return out.push_back(unused_ticket{owner, ticket});
+  ++counters_.ticket_loads;
+  ++counters_.ticket_refreshes;
+  call again;
+  again.cache = asked.cache;
+  again.partition = asked.partition;
+  again.key_hash = asked.key_hash;
+  again.key = asked.key;
+  again.timeout = asked.timeout;
+  again.deadline = now + asked.timeout;
+  again.ticket = ticket;
+  const store::handle at = calls_.add(now, std::move(again));
+  const std::uint64_t rid = calls_.renumber(at);
+  calls_[at].state = wait_for::answer;
+  calls_[at].asked = owner;
+  calls_.set_alarm(at, never);
+  const call& what = calls_[at].what;
+  out.push_back(load_here{rid, what.cache->current_id(), what.key, what.depth});
 }
 
 /// What the near side says of an answer. It ends the fill, unless the value is to be installed.
@@ -54,7 +86,7 @@ inline near::reply_verdict router::judge(time_point now, member_id from, store::
                                          const wire::get_reply& reply) {
   pending_call& waiting = calls_[at];
   const call& what = waiting.what;
-  if (from == self_) {
+  if (from == self_ && !waiting.leads) {
     const bool current = reply.epoch == route_of(what.partition).epoch &&
                          reply.status != wire::get_status::wrong_epoch &&
                          reply.status != wire::get_status::retry;
@@ -82,6 +114,9 @@ inline void router::not_answered(time_point now, store::handle at, const wire::g
       return finish(at, std::move(failure), out);
     }
     case wire::get_status::overloaded: return finish(at, errc::overloaded, out);
+    case wire::get_status::lost_write: return finish(at, errc::lost_write, out);
+    case wire::get_status::unknown_version:
+      return finish(at, errc::invalid_argument, out, "after: the token names no write that was");
     case wire::get_status::ticket: break;
     case wire::get_status::hit:
     case wire::get_status::absent: return;
@@ -92,8 +127,8 @@ inline void router::not_answered(time_point now, store::handle at, const wire::g
                           waiting.what.depth});
 }
 
-inline void router::on_loaded_here(time_point now, std::uint64_t rid, std::optional<bytes> value,
-                                   outcome&& failure, outbox& out) {
+inline void router::on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
+                                   outbox& out) {
   const store::handle at = calls_.find(rid);
   if (at == store::no_handle) return;
   call told;
@@ -105,14 +140,33 @@ inline void router::on_loaded_here(time_point now, std::uint64_t rid, std::optio
   told.key = asked.key;
   told.deadline = asked.deadline;
   told.ticket = asked.ticket;
-  told.mutation = value ? wire::mutation::fill : wire::mutation::fill_absent;
-  if (value) told.value = *value;
+  told.mutation = wire::mutation::fill_absent;
+  outcome result;
+  result.tier = tier::loaded;
+  std::optional<duration> ttl;
+  if (auto* found = std::get_if<replica::loaded>(&loaded)) {
+    told.mutation = wire::mutation::fill;
+    told.value = found->value;
+    told.tags = std::move(found->tags);
+    ttl = found->ttl;
+    result.yes = true;
+    result.value = std::move(found->value);
+  } else if (auto* failed = std::get_if<replica::load_failure>(&loaded)) {
+    // An empty value says that there is no such row: a failure has words.
+    const std::string words = replica::printable(failed->text);
+    told.value = to_bytes(as_bytes(words.empty() ? "the loader failed" : words));
+    result.error = errc::load_failed;
+    result.detail = std::move(failed->text);
+    result.thrown = std::move(failed->thrown);
+  } else {
+    ttl = std::get<replica::not_found>(loaded).ttl;
+  }
+  if (ttl) {
+    told.rule = wire::ttl_rule::given;
+    told.ttl = *ttl;
+  }
 
   // The caller has its answer; the owner is told by a call that nobody waits for.
-  outcome result = std::move(failure);
-  result.yes = value.has_value();
-  if (value) result.value = std::move(*value);
-  result.tier = tier::loaded;
   finish(at, std::move(result), out);
   submit(now, std::move(told), out);
 }
@@ -137,6 +191,9 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
       distrust(now, what);
       return finish(at, errc::timed_out, out);
     case wire::mutate_status::unknown_processor:
+      if (calls_[at].unanswered == 0 && what.mutation == wire::mutation::invoke) {
+        return fall_back(now, at, out);
+      }
       return refused(now, at, errc::unknown_processor, std::move(detail), out);
     case wire::mutate_status::processor_failed:
       return finish(at, errc::processor_failed, out, std::move(detail));
@@ -148,18 +205,25 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
   // F6: what this member wrote, or was told by a refusal, it never reads older again.
   if (applied || reply.version != version{}) {
     const cache_id id = what.cache->current_id();
-    if (what.mutation == wire::mutation::clear) {
-      near_->on_clear_reply(now, what.partition, id, reply.version);
-    } else {
-      near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
-      near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
+    switch (what.mutation) {
+      case wire::mutation::clear:
+        near_->on_clear_reply(now, what.partition, id, reply.version);
+        break;
+      case wire::mutation::end_tag:
+        near_->on_end_tag_reply(now, what.partition, id, what.tags[0].hash, reply.version);
+        break;
+      default:
+        near_->on_mutation_reply(what.partition, id, what.key_hash, reply.version);
+        near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
     }
   }
+  const auto& instead = calls_[at].instead;
+  if (instead != nullptr && !applied) return fall_back(now, at, out);
   note_time(now, from, at, write_times_);
   outcome result;
   result.yes = applied;
   result.version = reply.version;
-  result.value = to_bytes(reply.result);
+  result.value = instead != nullptr ? std::move(instead->result) : to_bytes(reply.result);
   finish(at, std::move(result), out);
 }
 
@@ -168,10 +232,11 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
 inline void router::distrust(time_point now, const call& what) {
   if (what.kind != call_kind::mutate) return;
   const cache_id id = what.cache->current_id();
-  if (what.mutation == wire::mutation::clear) {
-    near_->poison_all(now, what.partition, id);
-  } else {
-    near_->poison(id, what.key_hash);
+  switch (what.mutation) {
+    case wire::mutation::clear: return near_->poison_all(now, what.partition, id);
+    case wire::mutation::end_tag:
+      return near_->poison_tag(now, what.partition, id, what.tags[0].hash);
+    default: near_->poison(id, what.key_hash);
   }
 }
 

@@ -17,6 +17,9 @@ struct counters {
   /// Requests of members that the installed view does not name.
   std::uint64_t strangers = 0;
   std::uint64_t epochs_ended = 0;
+  /// Reads behind a causal token whose write was lost, and behind one of an epoch yet to come.
+  std::uint64_t tokens_lost = 0;
+  std::uint64_t tokens_early = 0;
   std::uint64_t sequence_exhausted = 0;
 
   std::uint64_t retries_answered = 0;
@@ -38,6 +41,25 @@ struct counters {
   std::uint64_t tickets_revoked = 0;
   /// Given to calls that were over.
   std::uint64_t tickets_returned = 0;
+
+  /// The loader said not to keep what it brought.
+  std::uint64_t loads_uncached = 0;
+  /// Reads answered by what a load had found before: nothing.
+  std::uint64_t absences_answered = 0;
+  /// Loads that began while the old value was answered: because it was time, or by an early draw.
+  std::uint64_t refreshes = 0;
+  std::uint64_t refreshes_early = 0;
+  std::uint64_t refreshes_failed = 0;
+  /// Not begun, because there were as many loads as may be.
+  std::uint64_t refreshes_skipped = 0;
+  /// Reads answered with a value beyond its end: at once, because a load failed, or took long.
+  std::uint64_t stale_answered = 0;
+  std::uint64_t stale_after_failure = 0;
+  std::uint64_t stale_after_soft_timeout = 0;
+  /// Reads that waited for a load no longer.
+  std::uint64_t hard_timeouts = 0;
+  /// Entries that ended because nobody used them.
+  std::uint64_t idle_ends = 0;
 
   std::uint64_t processors_run = 0;
   std::uint64_t processors_rerun = 0;

@@ -5,6 +5,7 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
+#include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/packet.hpp>
 
@@ -79,17 +80,30 @@ struct pull_view {
   member_id from;
 };
 
+/// A mutation was applied, and this process keeps near entries of what it owns: to be carried out
+/// before the lane's lock is released.
+struct own_mutation {
+  partition_id partition{};
+  kith::epoch epoch;
+  wire::invalidation entry;
+};
+
 using effect = std::variant<wire::send, answer_get, answer_mutate, answer_count, run_load,
-                            run_processor, pull_view>;
+                            run_processor, own_mutation, pull_view>;
 using outbox = std::vector<effect>;
 
 /// What a loader brought.
 struct loaded {
   bytes value;
-  /// Absent: the cache's default.
+  /// Absent: the cache's default. Zero: it is answered, and not kept.
   std::optional<duration> ttl;
+  /// None: those of the entry whose value it replaces.
+  std::vector<wire::tag> tags = {};
 };
-struct not_found {};
+struct not_found {
+  /// How long that is remembered; absent: as long as the cache says. Zero: not at all.
+  std::optional<duration> ttl = std::nullopt;
+};
 struct load_failure {
   std::string text;
   /// What the loader threw: for callers in its own process, the others get the text.

@@ -7,8 +7,11 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/key_events.hpp>
 #include <kith/core/ordinal.hpp>
+#include <kith/core/random.hpp>
+#include <kith/core/stable_hash.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/audience.hpp>
+#include <kith/replica/change_notice.hpp>
 #include <kith/replica/counters.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/replica/entries.hpp>
@@ -60,8 +63,14 @@ class holdings {
   /// Declared before what is charged to it.
   std::size_t pending_write_bytes = 0;
   busy_table busy;
+  /// For listeners in this process, since the driver took them last.
+  std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
   time_point coordinator_fresh = time_point::min();
+  /// Of the lane, and from its secret: other members' lanes draw otherwise.
+  random_source random;
+  /// This process keeps near entries of what it owns.
+  bool tell_own = false;
   /// The installed view, and its members, sorted.
   std::optional<view_number> view;
   std::vector<member_id> members;
@@ -93,7 +102,11 @@ class holdings {
 
   /// The mutation with the version of.next() is done: it is numbered, told and remembered by loads.
   void commit(time_point now, owned_partition& of, const key_view& key, outbox& out);
-  void commit_clear(time_point now, owned_partition& of, cache_id cache, outbox& out);
+  /// The same of a mutation of all entries of the cache, or of those with a tag, of hash `hash`.
+  void commit_many(time_point now, owned_partition& of, cache_id cache, wire::scope which,
+                   std::uint64_t hash, outbox& out);
+  /// Entries that ended because nobody used them are mutations too: copies of them are dropped.
+  void commit_idle_ends(time_point now, entries& cache, outbox& out);
 
   [[nodiscard]] std::uint64_t next_number() { return ++numbers_; }
 
@@ -111,7 +124,10 @@ class holdings {
 // --- implementation ---
 
 inline holdings::holdings(const member_id& me, const replica_options& chosen)
-    : self{me}, options{chosen}, audience{options, counters} {
+    : self{me},
+      options{chosen},
+      audience{options, counters},
+      random{stable_hash_combine(options.salt, options.lane)} {
   KITH_ASSERT(options.lanes > 0 && partition_count % options.lanes == 0);
   KITH_ASSERT(options.lane < options.lanes);
   partitions_.resize(partition_count / options.lanes);
@@ -171,6 +187,7 @@ inline entries* holdings::find_cache(cache_id id) const {
 
 inline entries* holdings::add_cache(const cache_settings& settings) {
   caches_.push_back(std::make_unique<entries>(settings, options));
+  caches_.back()->report_to(notices);
   return cache_index_[settings.id] = caches_.back().get();
 }
 
@@ -185,10 +202,16 @@ inline entries* holdings::use_cache(cache_id id) {
 }
 
 inline void holdings::open_cache(const cache_settings& settings) {
-  if (entries* known = find_cache(settings.id)) {
+  entries* known = find_cache(settings.id);
+  const bool again = known != nullptr && known->settings().watched != nullptr;
+  if (known != nullptr) {
     known->configure(settings);
   } else {
-    add_cache(settings);
+    known = add_cache(settings);
+  }
+  // Listeners may have come with it from another identity of this member.
+  for (const owned_partition& each : partitions_) {
+    if (each.owned && !again) known->note_arrival(each.id);
   }
 }
 
@@ -199,23 +222,37 @@ inline void holdings::number(time_point now, owned_partition& of, wire::invalida
   entry.seq = of.seq;
   ++counters.mutations;
   audience.publish(now, of.slot, entry, out);
+  if (tell_own) out.push_back(own_mutation{of.id, of.epoch, entry});
 }
 
 inline void holdings::commit(time_point now, owned_partition& of, const key_view& key,
                              outbox& out) {
   loads.outrun(key.cache, key.key);
-  number(now, of, {{}, key.cache, false, key.hash}, out);
+  if (entries* known = find_cache(key.cache)) known->forget_absent(now, key.hash, key.key);
+  number(now, of, {{}, key.cache, wire::scope::key, key.hash}, out);
   events.record({now, key_event::write_applied, key.cache, of.id, key.hash, of.newest()});
 }
 
-inline void holdings::commit_clear(time_point now, owned_partition& of, cache_id cache,
-                                   outbox& out) {
+/// No load has to be outrun: the entry was as good as gone before, and no value is older than that.
+inline void holdings::commit_idle_ends(time_point now, entries& cache, outbox& out) {
+  for (const entries::idle_end& gone : cache.take_idle_ends()) {
+    owned_partition& of = *partition(partition_of(gone.hash));
+    if (!of.owned || of.seq >= sequence_max) continue;
+    ++counters.idle_ends;
+    number(now, of, {{}, cache.settings().id, wire::scope::key, gone.hash}, out);
+  }
+}
+
+/// Which tags a load will bring, and a processor's entry had, is not known here: all are outrun.
+inline void holdings::commit_many(time_point now, owned_partition& of, cache_id cache,
+                                  wire::scope which, std::uint64_t hash, outbox& out) {
   loads.outrun_all(of.id, cache);
   busy.for_each([&](busy_key& running) {
     if (running.at.partition == of.id && running.at.cache == cache) running.outrun = true;
   });
-  number(now, of, {{}, cache, true, 0}, out);
-  events.record({now, key_event::cleared, cache, of.id, {}, of.newest()});
+  number(now, of, {{}, cache, which, hash}, out);
+  const auto what = which == wire::scope::tag ? key_event::tag_ended : key_event::cleared;
+  events.record({now, what, cache, of.id, {}, of.newest()});
 }
 
 }  // namespace kith::replica

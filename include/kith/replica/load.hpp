@@ -12,10 +12,12 @@
 #include <kith/core/bytes.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
 #include <kith/replica/work.hpp>
 #include <kith/wire/limits.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,12 +33,16 @@ struct reader {
   std::uint32_t sid = 0;
   /// wire::get's.
   std::uint32_t depth = 0;
+  std::optional<duration> stale_max = std::nullopt;
 };
 
 struct load_waiter {
   reader who;
   /// It asked after the load was outrun.
   bool late = false;
+  /// When it takes an old value, if there is one, and when it gives up.
+  time_point soft = never;
+  time_point hard = never;
 };
 
 struct load {
@@ -45,6 +51,17 @@ struct load {
   /// The partition's version when the load began.
   version fence;
   bool outrun = false;
+  /// The version of the entry whose value is to be replaced; the oldest where there was none.
+  version base;
+  /// Its tags, which stay when the loader names none.
+  std::vector<std::uint64_t> tags;
+  /// It began while the old value was answered: nobody waited.
+  bool refresh = false;
+  time_point began;
+  /// When nobody believes in it any more.
+  time_point abandoned = never;
+  /// When the table hands it out: then, or earlier for one who waits.
+  time_point wakes = never;
   /// A caller runs it: this one.
   bool ticket = false;
   member_id holder;

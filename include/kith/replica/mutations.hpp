@@ -9,6 +9,7 @@
 #include <kith/core/time.hpp>
 #include <kith/replica/entries.hpp>
 #include <kith/replica/operation.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/limits.hpp>
 
@@ -16,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace kith::replica {
 
@@ -45,17 +47,20 @@ struct write_outcome {
 
 /// The expiry of an entry that is written under `rule`. `old` is the entry before, if there was
 /// one.
-[[nodiscard]] inline time_point expiry_by(wire::ttl_rule rule, duration given, time_point now,
+[[nodiscard]] inline time_point expiry_by(wire::ttl_rule rule, const key_write& write,
                                           const entries& in, const entries::found& old) {
   switch (rule) {
-    case wire::ttl_rule::given: return expiry_after(now, given);
+    case wire::ttl_rule::given: return expiry_after(write.now, write.message.ttl);
     case wire::ttl_rule::unlimited: return never;
     case wire::ttl_rule::keep:
-      if (old) return old->expires();
+      if (old) return in.life_of(old).ends;
       break;
     case wire::ttl_rule::cache_default: break;
   }
-  return expiry_after(now, in.settings().ttl);
+  // Of the caller's cache, for an owner that never opened it.
+  const duration told = write.message.ttl;
+  if (!in.settings().ttl && told > duration::zero()) return expiry_after(write.now, told);
+  return in.default_end(write.now, write.hash, write.next);
 }
 
 /// A change of an entry that is not a new one keeps what remains of its life, unless the caller
@@ -70,14 +75,21 @@ struct write_outcome {
   return {std::move(answer), false};
 }
 
+/// What becomes of the tags that the entry has.
+enum class tag_rule : std::uint8_t { given, keep };
+
 /// Stores `value` as the entry's new value.
 [[nodiscard]] inline write_outcome store_value(const key_write& write, entries& in, bytes value,
-                                               wire::ttl_rule rule) {
+                                               wire::ttl_rule rule,
+                                               tag_rule which = tag_rule::given) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
   const bool existed{old};
-  const time_point expires = expiry_by(rule, write.message.ttl, write.now, in, old);
+  const time_point expires = expiry_by(rule, write, in, old);
+  std::vector<std::uint64_t> tags = hashes_of(write.message.tags);
+  if (which == tag_rule::keep && old && old->value().tags) tags = old->value().tags->tags;
   if (value.size() > wire::limits::value_bytes ||
-      !in.put(write.now, write.hash, write.message.key, {std::move(value), write.next}, expires)) {
+      !in.put(write.now, write.hash, write.message.key, {std::move(value), write.next}, expires,
+              tags)) {
     return {{wire::mutate_status::too_large, {}, existed, {}}, false};
   }
   return {{wire::mutate_status::applied, write.next, existed, {}}, true};
@@ -88,7 +100,8 @@ struct write_outcome {
 [[nodiscard]] inline write_outcome erase_value(const key_write& write, entries& in) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
   const bool existed{old};
-  if (old) in.erase(old.at);
+  // What is beyond its end goes too: nothing of the key may be answered any more.
+  in.forget(write.now, write.hash, write.message.key);
   return {{wire::mutate_status::applied, write.next, existed, {}}, true};
 }
 
@@ -96,8 +109,7 @@ struct write_outcome {
 [[nodiscard]] inline write_outcome touch_entry(const key_write& write, entries& in) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
   if (!old) return refused_by(old);
-  in.touch(old.at, write.next,
-           expiry_by(write.message.rule, write.message.ttl, write.now, in, old));
+  in.touch(write.now, old.at, write.next, expiry_by(write.message.rule, write, in, old));
   return {{wire::mutate_status::applied, write.next, true, {}}, true};
 }
 
@@ -112,9 +124,22 @@ struct write_outcome {
   const auto sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(*before) +
                                              static_cast<std::uint64_t>(*delta));
   write_outcome done =
-      store_value(write, in, write_number(sum), rule_of_update(write.message.rule));
+      store_value(write, in, write_number(sum), rule_of_update(write.message.rule), tag_rule::keep);
   if (done.changed) done.answer.result = write_number(sum);
   return done;
+}
+
+/// Tells listeners of a write that was applied. An erase of what was absent changed no entry.
+inline void note_write(const key_write& write, const write_outcome& done, entries& in) {
+  if (!done.changed || in.watched() == watching::nothing) return;
+  const wire::mutate& message = write.message;
+  if (const entries::found now = in.peek(write.now, write.hash, message.key)) {
+    const bool touched = message.kind == wire::mutation::touch;
+    in.note(touched ? entry_change::touched : entry_change::put, write.hash, message.key,
+            write.next, &now->value().value);
+  } else if (done.answer.existed) {
+    in.note(entry_change::erased, write.hash, message.key, write.next);
+  }
 }
 
 /// Applies put, put_if_absent, compare_and_put, erase, erase_if_version, add or touch.

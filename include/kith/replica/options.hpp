@@ -5,10 +5,13 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
+#include <kith/replica/change_notice.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -54,6 +57,10 @@ struct replica_options {
   /// A ticket that was not filled by then goes to the next caller.
   duration ticket_time = std::chrono::seconds{5};
 
+  /// After a load that failed, no other one of the key begins for so long where there is an old
+  /// value to answer.
+  duration failure_pause = std::chrono::seconds{1};
+
   std::size_t processors = 1024;
   /// Writes of one key that wait while a processor runs on it.
   std::size_t pending_writes = 256;
@@ -61,12 +68,47 @@ struct replica_options {
   std::size_t pending_write_bytes = std::size_t{16} << 20;
   duration processor_time = std::chrono::seconds{30};
 
+  /// Ended tags that a cache of the lane remembers; see store/tag_ends.hpp.
+  std::size_t tags_kept = 16384;
+
   /// Units of expiry work in one turn (store/timer_wheel.hpp).
   std::size_t expiry_work = 256;
   /// Secret of the process; see store::shard_config.
   std::uint64_t salt = 0;
   /// Where the sequence of a new epoch begins.
   sequence first_sequence;
+};
+
+/// How the entries of a cache end, and how they are renewed. What is absent or zero is off. All of
+/// it is decided by the owner's own settings.
+struct lifetime_settings {
+  /// The cache's default time to live is shortened by up to this; see jittered().
+  duration ttl_jitter = {};
+  /// An entry that was not read or written at its owner for so long ends.
+  std::optional<duration> idle = std::nullopt;
+  /// How long the owner remembers that the loader found nothing.
+  std::optional<duration> negative_ttl = std::nullopt;
+  /// A read of an entry that was written so long ago starts a refresh, and has the old value.
+  std::optional<duration> refresh_after = std::nullopt;
+  /// For so long after its end a value is answered at once, while it is loaded anew.
+  duration stale_while_revalidate = {};
+  /// For so long after its end a value is answered when loading it anew fails or takes long.
+  duration stale_if_error = {};
+  /// A read that waits so long for a load is answered with the stale value, if there is one.
+  std::optional<duration> soft_timeout = std::nullopt;
+  /// A read waits no longer than this for a load.
+  std::optional<duration> hard_timeout = std::nullopt;
+  /// The factor of early refreshes, in parts of random_source::exponential_one; 0: none.
+  std::uint64_t early_refresh = 0;
+
+  /// How long a value is kept beyond its end.
+  [[nodiscard]] duration stale_for() const {
+    return std::max(stale_while_revalidate, stale_if_error);
+  }
+  /// More has to be known of an entry than its end.
+  [[nodiscard]] bool tracked() const {
+    return idle || refresh_after || early_refresh > 0 || stale_for() > duration::zero();
+  }
 };
 
 struct cache_settings {
@@ -78,8 +120,13 @@ struct cache_settings {
   /// How long an entry lives that was put without a time of its own; absent: until it is evicted.
   std::optional<duration> ttl;
   duration max_staleness = std::chrono::seconds{3};
+  /// This process keeps near entries of what it owns: own_mutation tells of each change.
+  bool near_local = false;
   /// This member can load absent keys itself.
   bool has_loader = false;
+  lifetime_settings life;
+  /// What this member's listeners want to hear; null: there are none.
+  std::shared_ptr<const watch_level> watched;
 };
 
 }  // namespace kith::replica

@@ -1,5 +1,5 @@
-// How an owner answers gets: from its store, or with the result of one load that all who ask for an
-// absent key share (load.hpp).
+// How an owner answers gets: from its store (here), or with the result of one load that all who ask
+// for an absent key share (load.hpp, read_loads.hpp).
 #pragma once
 
 #include <kith/core/bytes.hpp>
@@ -9,6 +9,7 @@
 #include <kith/replica/effect.hpp>
 #include <kith/replica/holdings.hpp>
 #include <kith/replica/load.hpp>
+#include <kith/replica/tags.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <algorithm>
@@ -50,19 +51,46 @@ class reads {
   void on_timeout(time_point now, outbox& out);
 
  private:
+  /// Why this owner cannot answer a read that must have seen `after`; absent: it can.
+  std::optional<wire::get_status> behind(const owned_partition& in, const version& after);
   void serve(time_point now, owned_partition& in, const reader& who, const key_view& key,
              bool load_absent, outbox& out);
-  void join_load(time_point now, owned_partition& in, const reader& who, const key_view& key,
-                 outbox& out);
-  void start_load(time_point now, owned_partition& in, const reader& who, const key_view& key,
-                  outbox& out);
-  std::optional<version> store(time_point now, owned_partition& in, const load& done,
-                               const load_result& result, outbox& out);
-  void pass_on(time_point now, const load& revoked, outbox& out);
-  void serve_anew(time_point now, const load& done, const std::vector<reader>& asked, outbox& out);
+  void serve_value(time_point now, owned_partition& in, const reader& who, const key_view& key,
+                   const entries::found& live, bool may_load, outbox& out);
   void reply(owned_partition& in, const reader& who, wire::get_reply reply, byte_view value,
              outbox& out, const std::exception_ptr& thrown = nullptr);
   void refuse(const owned_partition& in, const reader& who, wire::get_status why, outbox& out);
+
+  // read_loads.hpp
+  void serve_absent(time_point now, owned_partition& in, const reader& who, const key_view& key,
+                    outbox& out);
+  [[nodiscard]] entries::found stale_for(time_point now, const reader& who, const key_view& key);
+  void reply_stale(owned_partition& in, const reader& who, const entries::found& stale,
+                   std::uint64_t ticket, outbox& out);
+  bool reply_at_hand(time_point now, owned_partition& in, const reader& who, const key_view& key,
+                     outbox& out);
+  void reply_failure(owned_partition& in, const reader& who, const load_failure& failure,
+                     outbox& out);
+  void join_load(time_point now, owned_partition& in, const reader& who, const key_view& key,
+                 outbox& out);
+  void wait(time_point now, load& running, const reader& who);
+  void wake_by(load& running, time_point when);
+  load& start_load(time_point now, owned_partition& in, const reader& who, const key_view& key,
+                   outbox& out);
+  [[nodiscard]] std::uint64_t refresh(time_point now, owned_partition& in, const reader& who,
+                                      const key_view& key, refresh_cause why, outbox& out);
+  [[nodiscard]] bool outrun(time_point now, const load& done);
+  std::optional<version> store(time_point now, owned_partition& in, const load& done,
+                               const loaded& brought, outbox& out);
+  void drop_old(time_point now, owned_partition& in, const load& done, outbox& out);
+  void note_absent(time_point now, owned_partition& in, const load& done, const not_found& found,
+                   outbox& out);
+  void commit(time_point now, owned_partition& in, const load& done, outbox& out);
+  void fail(time_point now, owned_partition& in, const load& done, const load_failure& failure,
+            outbox& out);
+  void release_overdue(time_point now, load& running, outbox& out);
+  void pass_on(time_point now, const load& revoked, outbox& out);
+  void serve_anew(time_point now, const load& done, const std::vector<reader>& asked, outbox& out);
 
   holdings& held_;
 };
@@ -74,16 +102,28 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   owned_partition* in = held_.partition(partition);
   const std::uint64_t hash = stable_hash(message.key);
   if (in == nullptr || partition_of(hash) != partition) return ++held_.counters.violations, false;
-  reader who{from, rid, message.near, 0, message.depth};
+  reader who{from, rid, message.near, 0, message.depth, message.stale_max};
   switch (held_.admit(now, from, *in, message.epoch, message.cache, out)) {
     case admission::wrong_epoch: return refuse(*in, who, wire::get_status::wrong_epoch, out), true;
     case admission::retry: return refuse(*in, who, wire::get_status::retry, out), true;
     case admission::serve: break;
   }
+  if (const auto why = behind(*in, message.after)) return refuse(*in, who, *why, out), true;
   // Before the read: what happens between the two must reach the reader.
-  if (who.near) who.sid = held_.audience.subscribe(now, from, in->slot);
+  if (who.near && from != held_.self) who.sid = held_.audience.subscribe(now, from, in->slot);
   serve(now, *in, who, {message.cache, hash, message.key}, message.load, out);
   return true;
+}
+
+/// An epoch begins with nothing: what was written in an earlier one is lost.
+inline std::optional<wire::get_status> reads::behind(const owned_partition& in,
+                                                     const version& after) {
+  if (after == version{}) return std::nullopt;
+  if (after.epoch < in.epoch) return ++held_.counters.tokens_lost, wire::get_status::lost_write;
+  // Others know of that epoch already: this member will soon.
+  if (after.epoch > in.epoch) return ++held_.counters.tokens_early, wire::get_status::retry;
+  if (after.seq > in.seq) return wire::get_status::unknown_version;
+  return std::nullopt;
 }
 
 inline bool reads::on_count(time_point now, const member_id& from, std::uint64_t rid,
@@ -112,16 +152,29 @@ inline void reads::serve(time_point now, owned_partition& in, const reader& who,
   entries* cache = held_.find_cache(key.cache);
   const auto found = cache != nullptr ? cache->find(now, key.hash, key.key) : entries::found{};
   ++(found ? held_.counters.hits : held_.counters.misses);
-  if (!found && load_absent) return join_load(now, in, who, key, out);
+  if (found) return serve_value(now, in, who, key, found, load_absent, out);
+  if (load_absent) return serve_absent(now, in, who, key, out);
   wire::get_reply answer;
   answer.cacheable = true;
-  if (!found) {
-    answer.status = wire::get_status::absent;
-    return reply(in, who, answer, {}, out);
+  answer.status = wire::get_status::absent;
+  reply(in, who, answer, {}, out);
+}
+
+inline void reads::serve_value(time_point now, owned_partition& in, const reader& who,
+                               const key_view& key, const entries::found& live, bool may_load,
+                               outbox& out) {
+  const entries& cache = *held_.find_cache(key.cache);
+  wire::get_reply answer;
+  answer.cacheable = true;
+  answer.version = live->value().version;
+  answer.tags = wire_tags(live->value().tags.get());
+  answer.ttl_left = cache.ttl_left(now, live);
+  if (may_load) {
+    const std::uint64_t early = cache.settings().life.early_refresh;
+    const refresh_cause why = refresh_of(cache.life_of(live), now, early, held_.random);
+    if (why != refresh_cause::none) answer.ticket = refresh(now, in, who, key, why, out);
   }
-  answer.version = found->value().version;
-  if (found->expires() < never) answer.ttl_left = found->expires() - now;
-  reply(in, who, answer, found->value().value, out);
+  reply(in, who, answer, live->value().value, out);
 }
 
 /// `answer.cacheable` says that the value may be kept; the reader must also be told of its changes.
@@ -129,12 +182,13 @@ inline void reads::reply(owned_partition& in, const reader& who, wire::get_reply
                          byte_view value, outbox& out, const std::exception_ptr& thrown) {
   answer.epoch = in.epoch;
   answer.as_of = in.seq;
-  if (who.near) {
+  if (who.near && who.from != held_.self) {
     const auto standing = held_.audience.bring_up_to_date(who.from, in.slot, who.sid, out);
     answer.n_last = standing.n_last;
     answer.cacheable = answer.cacheable && standing.listens;
   } else {
-    answer.cacheable = false;
+    // This process hears of each change at once (own_mutation).
+    answer.cacheable = answer.cacheable && who.near;
   }
   if (who.from == held_.self) {
     out.push_back(answer_get{who.rid, in.id, answer, to_bytes(value), thrown});
@@ -157,206 +211,6 @@ inline void reads::refuse(const owned_partition& in, const reader& who, wire::ge
   }
 }
 
-// Loads.
-
-inline void reads::join_load(time_point now, owned_partition& in, const reader& who,
-                             const key_view& key, outbox& out) {
-  load* running = held_.loads.find(key.cache, key.key);
-  const bool full = running != nullptr ? running->waiters.size() >= held_.options.load_waiters
-                                       : held_.loads.size() >= held_.options.loads;
-  if (full) {
-    ++held_.counters.overloaded;
-    return refuse(in, who, wire::get_status::overloaded, out);
-  }
-  if (running == nullptr) return start_load(now, in, who, key, out);
-  ++held_.counters.loads_joined;
-  running->waiters.push_back({who, running->outrun});
-}
-
-inline void reads::start_load(time_point now, owned_partition& in, const reader& who,
-                              const key_view& key, outbox& out) {
-  const entries* cache = held_.find_cache(key.cache);
-  load begun;
-  begun.at = {in.id, key.cache, key.hash, to_bytes(key.key)};
-  begun.number = held_.next_number();
-  begun.fence = in.newest();
-  begun.ticket = cache == nullptr || !cache->settings().has_loader;
-  ++held_.counters.loads_started;
-  held_.events.record({now, key_event::load_begun, key.cache, in.id, key.hash, begun.fence});
-  if (!begun.ticket) {
-    begun.waiters.push_back({who, false});
-    out.push_back(run_load{{in.id, begun.number}, key.cache, begun.at.key, begun.fence,
-                           who.depth});
-    const time_point deadline = now + held_.options.load_time;
-    held_.loads.start(begun.number, deadline, std::move(begun));
-    return;
-  }
-  begun.holder = who.from;
-  wire::get_reply answer;
-  answer.status = wire::get_status::ticket;
-  answer.ticket = begun.number;
-  ++held_.counters.tickets_given;
-  held_.loads.start(begun.number, now + held_.options.ticket_time, std::move(begun));
-  reply(in, who, answer, {}, out);
-}
-
-inline void reads::on_load_done(time_point now, const load_ticket& ticket, load_result result,
-                                outbox& out) {
-  const load* running = held_.loads.find(ticket.number);
-  if (running == nullptr || running->ticket) {
-    ++held_.counters.loads_orphaned;
-    return;
-  }
-  finish(now, *held_.loads.take(ticket.number), std::move(result), out);
-}
-
-inline std::optional<version> reads::store(time_point now, owned_partition& in, const load& done,
-                                           const load_result& result, outbox& out) {
-  const auto* brought = std::get_if<loaded>(&result);
-  if (brought == nullptr || in.seq >= sequence_max) return std::nullopt;
-  entries* cache = held_.use_cache(done.at.cache);
-  if (cache == nullptr) return std::nullopt;
-  if (done.outrun || cache->peek(now, done.at.hash, done.at.key)) {
-    ++held_.counters.loads_outrun;
-    return std::nullopt;
-  }
-  const version taken = in.next();
-  const auto ttl = brought->ttl ? brought->ttl : cache->settings().ttl;
-  if (brought->value.size() > wire::limits::value_bytes ||
-      !cache->put(now, done.at.hash, done.at.key, {brought->value, taken},
-                  expiry_after(now, ttl))) {
-    return std::nullopt;
-  }
-  if (busy_key* running = held_.busy.find(done.at.cache, done.at.key)) running->outrun = true;
-  held_.commit(now, in, view_of(done.at), out);
-  ++held_.counters.loads_stored;
-  return taken;
-}
-
-inline std::optional<version> reads::finish(time_point now, load done, load_result result,
-                                            outbox& out) {
-  owned_partition& in = *held_.partition(done.at.partition);
-  held_.events.record({now, key_event::load_ended, done.at.cache, in.id, done.at.hash, done.fence});
-  if (!held_.serves(now, in, done.at.cache)) {
-    ++held_.counters.not_fresh;
-    for (const load_waiter& waiter : done.waiters) {
-      refuse(in, waiter.who, wire::get_status::retry, out);
-    }
-    return std::nullopt;
-  }
-  const std::optional<version> taken = store(now, in, done, result, out);
-  wire::get_reply answer;
-  byte_view value;
-  std::string text;
-  std::exception_ptr thrown;
-  answer.version = taken.value_or(done.fence);
-  if (const auto* brought = std::get_if<loaded>(&result)) {
-    answer.loaded = true;
-    answer.cacheable = taken.has_value();
-    const entries* cache = held_.find_cache(done.at.cache);
-    const time_point expires =
-        expiry_after(now, brought->ttl || cache == nullptr ? brought->ttl : cache->settings().ttl);
-    if (expires < never) answer.ttl_left = expires - now;
-    value = brought->value;
-  } else if (const auto* failure = std::get_if<load_failure>(&result)) {
-    ++held_.counters.loads_failed;
-    answer.status = wire::get_status::load_failed;
-    text = printable(failure->text);
-    value = as_bytes(text);
-    thrown = failure->thrown;
-  } else {
-    ++held_.counters.loads_absent;
-    answer.status = wire::get_status::absent;
-    answer.loaded = true;
-    answer.cacheable = !done.outrun;
-  }
-  std::vector<reader> late;
-  for (const load_waiter& waiter : done.waiters) {
-    if (waiter.late) {
-      ++held_.counters.late_waiters;
-      late.push_back(waiter.who);
-    } else {
-      reply(in, waiter.who, answer, value, out, thrown);
-    }
-  }
-  serve_anew(now, done, late, out);
-  return taken;
-}
-
-inline void reads::serve_anew(time_point now, const load& done, const std::vector<reader>& asked,
-                              outbox& out) {
-  owned_partition& in = *held_.partition(done.at.partition);
-  for (const reader& who : asked) {
-    if (held_.serves(now, in, done.at.cache)) {
-      serve(now, in, who, view_of(done.at), true, out);
-    } else {
-      ++held_.counters.not_fresh;
-      refuse(in, who, wire::get_status::retry, out);
-    }
-  }
-}
-
-/// Nobody runs the load any more: the next one who waits gets the ticket.
-inline void reads::pass_on(time_point now, const load& revoked, outbox& out) {
-  std::vector<reader> asked;
-  for (const load_waiter& waiter : revoked.waiters) asked.push_back(waiter.who);
-  serve_anew(now, revoked, asked, out);
-}
-
-// Without it, callers that gave up long ago would get the ticket one after the other, each for as
-// long as a ticket lasts.
-inline void reads::on_return_ticket(time_point now, const member_id& from,
-                                    const wire::return_ticket& message, outbox& out) {
-  const load* given = held_.loads.find(message.ticket);
-  if (given == nullptr || !given->ticket || given->holder != from) {
-    ++held_.counters.loads_orphaned;
-    return;
-  }
-  ++held_.counters.tickets_returned;
-  pass_on(now, *held_.loads.take(message.ticket), out);
-}
-
-inline void reads::on_epoch_end(const owned_partition& ended, outbox& out) {
-  for (const load& dropped :
-       held_.loads.take_if([&](const load& l) { return l.at.partition == ended.id; })) {
-    for (const load_waiter& waiter : dropped.waiters) {
-      refuse(ended, waiter.who, wire::get_status::wrong_epoch, out);
-    }
-  }
-}
-
-/// The other calls of the peer that waited are made again: a ticket for one of them would be lost
-/// with the connection too.
-inline void reads::on_session(time_point now, const member_id& peer, outbox& out) {
-  for (load& revoked :
-       held_.loads.take_if([&](const load& l) { return l.ticket && l.holder == peer; })) {
-    std::erase_if(revoked.waiters, [&](const load_waiter& w) { return w.who.from == peer; });
-    ++held_.counters.tickets_revoked;
-    pass_on(now, revoked, out);
-  }
-}
-
-inline void reads::on_members(time_point now, outbox& out) {
-  held_.loads.for_each([&](load& l) {
-    std::erase_if(l.waiters, [&](const load_waiter& w) { return held_.stranger(w.who.from); });
-  });
-  for (const load& revoked :
-       held_.loads.take_if([&](const load& l) { return l.ticket && held_.stranger(l.holder); })) {
-    ++held_.counters.tickets_revoked;
-    pass_on(now, revoked, out);
-  }
-}
-
-inline void reads::on_timeout(time_point now, outbox& out) {
-  while (std::optional<load> due = held_.loads.take_due(now)) {
-    if (due->ticket) {
-      ++held_.counters.tickets_revoked;
-      pass_on(now, *due, out);
-    } else {
-      ++held_.counters.loads_timed_out;
-      finish(now, std::move(*due), load_failure{"the loader did not answer in time"}, out);
-    }
-  }
-}
-
 }  // namespace kith::replica
+
+#include <kith/replica/read_loads.hpp>

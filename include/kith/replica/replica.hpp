@@ -73,7 +73,10 @@ class replica {
       : held_{self, options}, reads_{held_}, writes_{held_, reads_} {}
 
   /// The cache may have entries already: an owner that never opened it stores with defaults.
-  void open_cache(const cache_settings& settings) { held_.open_cache(settings); }
+  void open_cache(const cache_settings& settings) {
+    held_.open_cache(settings);
+    held_.tell_own = held_.tell_own || settings.near_local;
+  }
 
   /// A view gave the partition to `owner` (perhaps nobody) in `began`. A lower epoch is ignored.
   void on_ownership(time_point now, partition_id partition, const member_id& owner,
@@ -122,6 +125,11 @@ class replica {
   /// Work is bounded; what is left over keeps next_timeout() in the past.
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const;
+
+  /// For listeners, in the order of the changes, since it was called last.
+  [[nodiscard]] std::vector<change_notice> take_notices() {
+    return held_.notices.empty() ? std::vector<change_notice>{} : std::exchange(held_.notices, {});
+  }
 
   /// The short way for a caller in this process: the entry, if this owner may serve it now. Absent
   /// for every other reason too; on_get tells them apart.
@@ -187,6 +195,7 @@ inline void replica::on_ownership(time_point, partition_id partition, const memb
   in->owned = mine;
   if (!mine) return held_.audience.close(in->slot, began);
   in->seq = held_.options.first_sequence;
+  for (const auto& cache : held_.caches()) cache->note_arrival(partition);
   held_.audience.open(in->slot, began, in->seq);
 }
 
@@ -275,7 +284,10 @@ inline void replica::on_timeout(time_point now, outbox& out) {
                             out);
   reads_.on_timeout(now, out);
   writes_.on_timeout(now, out);
-  for (const auto& cache : held_.caches()) cache->expire(now, held_.options.expiry_work);
+  for (const auto& cache : held_.caches()) {
+    cache->expire(now, held_.options.expiry_work);
+    held_.commit_idle_ends(now, *cache, out);
+  }
 }
 
 inline time_point replica::next_timeout() const {
@@ -295,9 +307,7 @@ inline std::optional<local_read> replica::try_get(time_point now, partition_id p
   const auto found = known->find(now, hash, key);
   if (!found) return std::nullopt;
   ++held_.counters.hits;
-  local_read result{found->value().version, std::nullopt, found->value().value};
-  if (found->expires() < never) result.ttl_left = found->expires() - now;
-  return result;
+  return local_read{found->value().version, known->ttl_left(now, found), found->value().value};
 }
 
 inline std::optional<holding> replica::peek(time_point now, partition_id partition, cache_id cache,

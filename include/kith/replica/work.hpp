@@ -58,6 +58,13 @@ class work_table {
 
   /// Takes out the one that is given up first, if its time has come.
   [[nodiscard]] std::optional<Work> take_due(time_point now);
+  /// The same, and leaves it in the table. Good until the next change.
+  [[nodiscard]] Work* find_due(time_point now) {
+    return next_deadline() > now || deadlines_.empty() ? nullptr
+                                                       : find(deadlines_.begin()->second);
+  }
+  /// Requires that it is there.
+  void set_deadline(std::uint64_t number, time_point deadline);
 
   /// Takes out all that `wanted(work)` accepts.
   template <class Wanted>
@@ -133,6 +140,15 @@ template <class Work>
 std::optional<Work> work_table<Work>::take_due(time_point now) {
   if (next_deadline() > now || deadlines_.empty()) return std::nullopt;
   return take(deadlines_.begin()->second);
+}
+
+template <class Work>
+void work_table<Work>::set_deadline(std::uint64_t number, time_point deadline) {
+  const auto at = runs_.find(number);
+  KITH_ASSERT(at != runs_.end());
+  deadlines_.erase({at->second.deadline, number});
+  at->second.deadline = deadline;
+  deadlines_.insert({deadline, number});
 }
 
 template <class Work>

@@ -15,6 +15,7 @@
 #include <kith/replica/reads.hpp>
 #include <kith/wire/data_messages.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -56,6 +57,8 @@ class writes {
   void run(time_point now, owned_partition& in, const member_id& from, std::uint64_t hash,
            const wire::mutate& message, outbox& out);
   void clear(time_point now, owned_partition& in, const caller& who, cache_id cache, outbox& out);
+  void end_tag(time_point now, owned_partition& in, const caller& who, const wire::mutate& message,
+               outbox& out);
   void fill(time_point now, owned_partition& in, const caller& who, std::uint64_t hash,
             const wire::mutate& message, outbox& out);
   void start_processor(time_point now, owned_partition& in, pending_write write, queue waiting,
@@ -84,9 +87,11 @@ class writes {
 inline bool writes::on_mutate(time_point now, const member_id& from, std::uint64_t rid,
                               partition_id partition, const wire::mutate& message, outbox& out) {
   owned_partition* in = held_.partition(partition);
-  const bool whole = message.kind == wire::mutation::clear;
-  const std::uint64_t hash = whole ? 0 : stable_hash(message.key);
-  if (in == nullptr || (whole ? !message.key.empty() : partition_of(hash) != partition)) {
+  const bool keyless = wire::without_key(message.kind);
+  const std::uint64_t hash = keyless ? 0 : stable_hash(message.key);
+  const bool tagged = message.kind != wire::mutation::end_tag || message.tags.size() == 1;
+  if (in == nullptr || !tagged ||
+      (keyless ? !message.key.empty() : partition_of(hash) != partition)) {
     return ++held_.counters.violations, false;
   }
   switch (held_.admit(now, from, *in, message.epoch, message.cache, out)) {
@@ -101,6 +106,7 @@ inline bool writes::on_mutate(time_point now, const member_id& from, std::uint64
   window.begin(message.operation, rid);
   switch (message.kind) {
     case wire::mutation::clear: clear(now, *in, who, message.cache, out); break;
+    case wire::mutation::end_tag: end_tag(now, *in, who, message, out); break;
     case wire::mutation::fill:
     case wire::mutation::fill_absent: fill(now, *in, who, hash, message, out); break;
     default: enqueue_or_run(now, *in, from, hash, message, out);
@@ -166,16 +172,28 @@ inline void writes::enqueue_or_run(time_point now, owned_partition& in, const me
 inline void writes::run(time_point now, owned_partition& in, const member_id& from,
                         std::uint64_t hash, const wire::mutate& message, outbox& out) {
   entries& cache = *held_.use_cache(message.cache);
-  write_outcome done = apply_write({now, hash, message, in.next()}, cache);
+  const key_write target{now, hash, message, in.next()};
+  write_outcome done = apply_write(target, cache);
+  note_write(target, done, cache);
   if (done.changed) held_.commit(now, in, {message.cache, hash, message.key}, out);
   settle(in, {from, message.operation}, std::move(done.answer), out);
 }
 
 inline void writes::clear(time_point now, owned_partition& in, const caller& who, cache_id cache,
                           outbox& out) {
-  const bool existed = held_.use_cache(cache)->drop(in.slot) > 0;
-  held_.commit_clear(now, in, cache, out);
+  entries& all = *held_.use_cache(cache);
+  all.note_clear(in.slot, in.next());
+  const bool existed = all.drop(in.slot) > 0;
+  held_.commit_many(now, in, cache, wire::scope::cache, 0, out);
   settle(in, who, {wire::mutate_status::applied, in.newest(), existed, {}}, out);
+}
+
+inline void writes::end_tag(time_point now, owned_partition& in, const caller& who,
+                            const wire::mutate& message, outbox& out) {
+  const std::uint64_t tag = message.tags.front().hash;
+  held_.use_cache(message.cache)->end_tag(in.slot, tag, in.next());
+  held_.commit_many(now, in, message.cache, wire::scope::tag, tag, out);
+  settle(in, who, {wire::mutate_status::applied, in.newest(), false, {}}, out);
 }
 
 /// The result of a load that the caller ran under a ticket. An empty fill_absent: there is no such
@@ -187,12 +205,16 @@ inline void writes::fill(time_point now, owned_partition& in, const caller& who,
                      waiting->at.cache == message.cache && equal(waiting->at.key, message.key);
   std::optional<version> taken;
   if (known) {
-    load_result result = not_found{};
+    std::optional<duration> ttl;
+    const entries& cache = *held_.use_cache(message.cache);
+    const bool told = message.rule == wire::ttl_rule::cache_default &&
+                      message.ttl > duration::zero() && !cache.settings().ttl;
+    if (told && message.kind == wire::mutation::fill) ttl = message.ttl;
+    if (message.rule == wire::ttl_rule::given) ttl = std::max(message.ttl, duration::zero());
+    if (message.rule == wire::ttl_rule::unlimited) ttl = duration::max();
+    load_result result = not_found{ttl};
     if (message.kind == wire::mutation::fill) {
-      loaded brought{to_bytes(message.value), std::nullopt};
-      if (message.rule == wire::ttl_rule::given) brought.ttl = message.ttl;
-      if (message.rule == wire::ttl_rule::unlimited) brought.ttl = duration::max();
-      result = std::move(brought);
+      result = loaded{to_bytes(message.value), ttl, message.tags};
     } else if (!message.value.empty()) {
       result = load_failure{std::string{as_text(message.value)}};
     }
@@ -275,7 +297,8 @@ inline mutation_answer writes::apply_processed(time_point now, owned_partition& 
   write_outcome outcome;
   switch (done.action) {
     case processor_action::set:
-      outcome = store_value(target, cache, std::move(done.value), rule_of_update(message.rule));
+      outcome = store_value(target, cache, std::move(done.value), rule_of_update(message.rule),
+                            tag_rule::keep);
       break;
     case processor_action::erase: outcome = erase_value(target, cache); break;
     case processor_action::keep:
@@ -283,6 +306,7 @@ inline mutation_answer writes::apply_processed(time_point now, owned_partition& 
       outcome.answer.status = wire::mutate_status::applied;
       break;
   }
+  note_write(target, outcome, cache);
   if (outcome.changed) held_.commit(now, in, {message.cache, write.hash, message.key}, out);
   if (outcome.answer.status == wire::mutate_status::applied) {
     outcome.answer.result = std::move(done.result);

@@ -19,6 +19,7 @@
 //   I12, I13      views of one key are equal; a life's view numbers only grow
 //   A1            see authority_oracle.hpp
 //   V1            see value_oracle.hpp
+//   T1            see causal_oracle.hpp
 #pragma once
 
 #include <kith/cluster/view.hpp>
@@ -75,6 +76,8 @@ class checker {
   void note_vouchers(record& op) const;
   /// max_staleness before the read was invoked.
   [[nodiscard]] time_point bound_of(const record& read) const;
+  /// The newest row that a read has to know of by its bound.
+  [[nodiscard]] std::optional<std::int64_t> row_owed_to(const record& read) const;
   [[nodiscard]] std::int64_t row_owed(std::size_t member, std::uint32_t key) const;
 
   /// The epoch of the key's partition, as the member knows it.
@@ -418,6 +421,17 @@ inline void checker::check_row(const record& read) {
       return;
     }
   }
+}
+
+inline std::optional<std::int64_t> checker::row_owed_to(const record& read) const {
+  std::optional<std::int64_t> newest;
+  const auto found = rows_.find(read.key);
+  if (found == rows_.end() || moved(read)) return newest;
+  for (const acknowledged& one : found->second) {
+    if (one.at >= read.bound || !owes(one, read)) continue;
+    newest = std::max(newest.value_or(one.value), one.value);
+  }
+  return newest;
 }
 
 /// After everything is quiet: the newest row whose erase was acknowledged on the line of views that

@@ -65,7 +65,7 @@ class cluster {
   explicit cluster(const cluster_options& options);
   cluster(const cluster&) = delete;
   cluster& operator=(const cluster&) = delete;
-  ~cluster();
+  ~cluster() { stop(); }
 
   /// A handle of member `index` to a cache; opens it. Blocks in virtual time. Throws kith::error.
   template <class Key, class Value>
@@ -118,6 +118,10 @@ class cluster {
   [[nodiscard]] static endpoint address_of(std::size_t index) {
     return {"host-" + std::to_string(index), 5801};
   }
+
+  /// Ends every member, and runs the handlers of what was still asked: who asks with handlers that
+  /// die before the cluster calls this while they live. No event happens afterwards.
+  void stop();
 
   /// Lets one event happen; false when there is none.
   bool step();

@@ -2,9 +2,12 @@
 // have a port.
 #pragma once
 
+#include <kith/core/assert.hpp>
+#include <kith/core/time.hpp>
 #include <kith/handle/state_table.hpp>
 #include <kith/sim/cluster.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,6 +48,9 @@ class cluster::member_port final : public handle::port {
     if (!closed_) return host_->submit_many(std::move(calls));
     for (node::call& one : calls) refuse(std::move(one));
   }
+  void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) override {
+    if (!closed_) host_->cancel(p, cancel_id, how);
+  }
   void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) override {
     if (!closed_) host_->settle(p, rid, std::move(draft));
   }
@@ -66,24 +72,34 @@ class cluster::member_port final : public handle::port {
   std::shared_ptr<const kith::cluster::view> view() const override {
     return closed_ ? nullptr : host_->control().membership().current();
   }
+  bool post_job(std::function<void()> job) override {
+    if (closed_) return false;
+    cluster_->time().after(duration{}, std::move(job));
+    return true;
+  }
+  void report(const log_record&) override {}
   boost::asio::any_io_executor executor() override { return cluster_->handlers_.get_executor(); }
   time_point now() const override { return host_->now(); }
   near::gates& gates() override { return host_->gates(); }
   bool closed() const override { return closed_; }
 
  private:
-  /// Lets events happen until it is signalled.
+  /// Lets events happen until it is signalled. Every call ends by its own deadline: one that does
+  /// not is lost, and ends the run here, for it would not end otherwise.
   class pump final : public handle::waiter {
    public:
     explicit pump(cluster& in) : cluster_{in} {}
     void wait() override {
-      while (!signalled_ && cluster_.step()) {
-      }
+      const time_point lost = cluster_.time().now() + lost_after;
+      while (!signalled_ && cluster_.step()) KITH_ASSERT(cluster_.time().now() < lost);
       KITH_ASSERT(signalled_);
     }
     void signal() noexcept override { signalled_ = true; }
 
    private:
+    /// Longer than any call of a simulation and any standstill of its member.
+    static constexpr std::chrono::hours lost_after{1};
+
     cluster& cluster_;
     bool signalled_ = false;
   };

@@ -68,7 +68,7 @@ inline cluster::cluster(const cluster_options& options)
   for (std::size_t i = 0; options.start && i < options.members; ++i) start(i);
 }
 
-inline cluster::~cluster() {
+inline void cluster::stop() {
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     if (hosts_[i]->running()) crash(i);
   }

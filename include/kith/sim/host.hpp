@@ -128,6 +128,7 @@ class host final : public endpoint_events {
   void submit(node::call&& what);
   /// What goes to one owner goes in one frame.
   void submit_many(std::vector<node::call>&& calls);
+  void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how);
   void settle(partition_id p, std::uint64_t rid, near::counted_cell draft);
   void open(const node::open_request& request);
   /// The answer to an open() of this name, once there is one.
@@ -208,6 +209,11 @@ class host final : public endpoint_events {
   /// Callers that are still decoding are done.
   void end_decoding();
   void carry(node::lane& in, node::load_here&& one);
+  /// Runs the processor a little later, then `done(lane, result, outbox)`.
+  template <class Done>
+  void process_later(node::lane& in, replica::run_processor&& job, Done done);
+  void carry(node::lane& in, node::process_here&& one);
+  void carry(node::lane& in, replica::change_notice&& one);
   void carry(node::lane& in, replica::run_load&& one);
   void carry(node::lane& in, replica::run_processor&& one);
   void carry(node::lane&, node::pull_view&& one);

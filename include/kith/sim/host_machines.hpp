@@ -1,6 +1,8 @@
 // A host's machines: life and death, time, and what their effects mean (host.hpp).
 #pragma once
 
+#include <kith/core/assert.hpp>
+#include <kith/core/time.hpp>
 #include <kith/near/cell_store.hpp>
 #include <kith/node/batching.hpp>
 #include <kith/sim/host.hpp>
@@ -125,6 +127,8 @@ inline void host::arm() {
   time_point earliest = control().next_timeout();
   for (const time_point due : lanes_due_) earliest = std::min(earliest, due);
   if (earliest >= armed_for_ || earliest >= never) return;
+  // Before the zero of the host's clock there is nothing: on another clock it would wrap around.
+  KITH_ASSERT(earliest >= time_point{});
   armed_for_ = earliest;
   const time_point when = clock_.first(earliest) + options_.tick_delay();
   time_.at(when, [this, life = life_, earliest] {
@@ -194,6 +198,15 @@ inline void host::end_batch() {
   std::vector<wire::send> sends = std::move(*gathered_);
   gathered_.reset();
   for (const wire::send& one : node::batched(std::move(sends))) send(one.to, one.message);
+}
+
+inline void host::cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) {
+  when_awake([this, p, cancel_id, how] {
+    node::lane& in = lane(p);
+    node::lane::outbox out;
+    in.cancel(now(), cancel_id, how, out);
+    run(in, out);
+  });
 }
 
 inline void host::settle(partition_id p, std::uint64_t rid, near::counted_cell draft) {
@@ -356,6 +369,13 @@ inline void host::carry(node::lane& in, node::load_here&& one) {
   });
 }
 
+inline void host::carry(node::lane&, replica::change_notice&& one) {
+  const auto hooks = hooks_of(one.cache);
+  if (hooks == nullptr) return;
+  hooks->note_change(one);
+  hooks->tell_listeners();
+}
+
 /// The loader reads at the start and its result arrives later: what the races are about.
 inline void host::carry(node::lane& in, replica::run_load&& one) {
   const auto hooks = hooks_of(one.cache);
@@ -371,19 +391,34 @@ inline void host::carry(node::lane& in, replica::run_load&& one) {
   });
 }
 
-inline void host::carry(node::lane& in, replica::run_processor&& one) {
+template <class Done>
+void host::process_later(node::lane& in, replica::run_processor&& one, Done done) {
   const auto hooks = hooks_of(one.cache);
-  time_.after(duration{1000}, [this, &in, life = life_, hooks, one = std::move(one)] {
+  time_.after(duration{1000}, [this, &in, life = life_, hooks, one = std::move(one), done] {
     if (life != life_) return;
-    when_awake([this, &in, hooks, one] {
+    when_awake([this, &in, hooks, one, done] {
       replica::processor_result result =
           hooks != nullptr ? hooks->process(one)
                            : replica::processor_result{replica::processor_unknown{}};
       node::lane::outbox out;
-      in.on_processor_done(now(), one.ticket, std::move(result), out);
+      done(in, std::move(result), out);
       run(in, out);
     });
   });
+}
+
+inline void host::carry(node::lane& in, replica::run_processor&& one) {
+  const auto ticket = one.ticket;
+  process_later(in, std::move(one), [this, ticket](auto& lane, auto&& result, auto& out) {
+    lane.on_processor_done(now(), ticket, std::move(result), out);
+  });
+}
+
+inline void host::carry(node::lane& in, node::process_here&& one) {
+  process_later(in, std::move(one.run),
+                [this, rid = one.rid](auto& lane, auto&& result, auto& out) {
+                  lane.on_processed_here(now(), rid, std::move(result), out);
+                });
 }
 
 }  // namespace kith::sim

@@ -9,6 +9,7 @@
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/faults.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/lifetimes.hpp>
 #include <kith/sim/member_rules.hpp>
 #include <kith/sim/workload.hpp>
 
@@ -83,6 +84,25 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   for (std::size_t i = 0; i < into.size(); ++i) into[i].count += more[i].count;
 }
 
+/// Of those, how loaded values are renewed and end. `sum(name, of_lane)` adds up over the lanes.
+template <class Sum>
+void sum_of_lifetimes(Sum&& sum) {
+  using node::lane;
+  sum("loads_uncached", [](const lane& l) { return l.owned().counters().loads_uncached; });
+  sum("absences_answered", [](const lane& l) { return l.owned().counters().absences_answered; });
+  sum("refreshes", [](const lane& l) { return l.owned().counters().refreshes; });
+  sum("refreshes_early", [](const lane& l) { return l.owned().counters().refreshes_early; });
+  sum("refreshes_failed", [](const lane& l) { return l.owned().counters().refreshes_failed; });
+  sum("refreshes_by_ticket", [](const lane& l) { return l.calls().counters().ticket_refreshes; });
+  sum("stale_answered", [](const lane& l) { return l.owned().counters().stale_answered; });
+  sum("stale_after_failure",
+      [](const lane& l) { return l.owned().counters().stale_after_failure; });
+  sum("stale_after_soft_timeout",
+      [](const lane& l) { return l.owned().counters().stale_after_soft_timeout; });
+  sum("hard_timeouts", [](const lane& l) { return l.owned().counters().hard_timeouts; });
+  sum("idle_ends", [](const lane& l) { return l.owned().counters().idle_ends; });
+}
+
 /// What the machines of one host counted in this life.
 [[nodiscard]] inline branch_counts branches_of(host& of) {
   branch_counts counts;
@@ -99,12 +119,14 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("fills_poisoned", [](const lane& l) { return l.near().counters().fills_poisoned; });
   sum("installs_refused", [](const lane& l) { return l.near().counters().refused_poisoned; });
   sum("invalidations", [](const lane& l) { return l.near().counters().invalidations_applied; });
+  sum("own_mutations", [](const lane& l) { return l.near().counters().own_mutations_applied; });
   sum("stream_resumes", [](const lane& l) { return l.near().counters().resumes; });
   sum("stream_resets", [](const lane& l) { return l.near().counters().resets; });
   sum("gaps", [](const lane& l) { return l.near().counters().gaps; });
   sum("replays", [](const lane& l) { return l.near().counters().replays_applied; });
   sum("replays_too_old", [](const lane& l) { return l.near().counters().too_old; });
   sum("duplicates", [](const lane& l) { return l.near().counters().duplicates; });
+  sum("tags_ended", [](const lane& l) { return l.near().counters().tags_ended; });
   sum("clears_applied", [](const lane& l) { return l.near().counters().clears_applied; });
   sum("bypasses", [](const lane& l) { return l.near().counters().bypasses; });
   sum("disconnects", [](const lane& l) { return l.near().counters().suspicions_by_disconnect; });
@@ -114,6 +136,7 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("owner_hits", [](const lane& l) { return l.owned().counters().hits; });
   sum("owner_not_fresh", [](const lane& l) { return l.owned().counters().not_fresh; });
   sum("wrong_epoch", [](const lane& l) { return l.owned().counters().wrong_epoch; });
+  sum("tokens_lost", [](const lane& l) { return l.owned().counters().tokens_lost; });
   sum("operations_deduplicated",
       [](const lane& l) { return l.owned().counters().retries_answered; });
   sum("tickets_returned", [](const lane& l) { return l.owned().counters().tickets_returned; });
@@ -123,11 +146,13 @@ inline void add_branches(branch_counts& into, const branch_counts& more) {
   sum("loads_failed", [](const lane& l) { return l.owned().counters().loads_failed; });
   sum("loads_timed_out", [](const lane& l) { return l.owned().counters().loads_timed_out; });
   sum("loads_absent", [](const lane& l) { return l.owned().counters().loads_absent; });
+  sum_of_lifetimes(sum);
   sum("loads_outrun", [](const lane& l) { return l.owned().counters().loads_outrun; });
   sum("loads_joined", [](const lane& l) { return l.owned().counters().loads_joined; });
   sum("overflows_collapsed",
       [](const lane& l) { return l.owned().counters().overflows_collapsed; });
   sum("late_waiters", [](const lane& l) { return l.owned().counters().late_waiters; });
+  sum("fallbacks", [](const lane& l) { return l.calls().counters().fallbacks; });
   sum("call_retries", [](const lane& l) { return l.calls().counters().retries; });
   sum("calls_timed_out", [](const lane& l) { return l.calls().counters().timed_out; });
   const auto& views = of.control().membership().counters();
@@ -173,10 +198,22 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
   if (random.below(8) == 0) of.lane.replica.operations_kept = 1;
   // The others own partitions of caches that they never opened: their callers load, by ticket.
   if (random.below(8) == 0) work.members_most = (of.members + 1) / 2;
+  work.near_local = random.below(2) == 0;
 }
 
-inline void work_under_faults(cluster& members, workload& clients, fault_injector& faults,
-                              duration length) {
+/// Clients of a cache whose entries end and are renewed, in half of the seeds.
+[[nodiscard]] inline lifetime_options draw_lifetimes(std::uint64_t seed, const cluster_options& of,
+                                                     const fault_plan& plan) {
+  random_source random{seed ^ 0x6C69766573000001u};
+  lifetime_options drawn;
+  drawn.drawn = random.below(2) == 0;
+  drawn.load_most = of.load_most;
+  drawn.clocks_run = !plan.has(fault::pause) && !plan.has(fault::freeze);
+  return drawn;
+}
+
+inline void work_under_faults(cluster& members, workload& clients, lifetime_clients& lifetimes,
+                              fault_injector& faults, duration length) {
   members.run_until_stable();
   clients.open_missing();
   const time_point end = members.time().now() + length;
@@ -184,22 +221,25 @@ inline void work_under_faults(cluster& members, workload& clients, fault_injecto
   while (members.time().now() < end) {
     clients.open_missing();
     clients.start_clients();
+    lifetimes.start_missing();
     members.run_for(std::chrono::milliseconds{200});
   }
 }
 
 [[nodiscard]] inline std::vector<violation> heal_and_converge(cluster& members, workload& clients,
+                                                              lifetime_clients& lifetimes,
                                                               fault_injector& faults,
                                                               member_rules& each) {
   std::vector<violation> wrong;
   clients.stop();
+  lifetimes.stop();
   members.end_hangs();
   faults.stop();
   members.run_for(fault_injector::over_after + std::chrono::seconds{5});
   members.run_until_stable();
-  if (!members.run_until([&] { return clients.pending() == 0; }, std::chrono::seconds{30})) {
-    wrong.push_back({"liveness: " + std::to_string(clients.pending()) +
-                     " operations have no answer"});
+  const auto pending = [&] { return clients.pending() + lifetimes.pending(); };
+  if (!members.run_until([&] { return pending() == 0; }, std::chrono::seconds{30})) {
+    wrong.push_back({"liveness: " + std::to_string(pending()) + " operations have no answer"});
   }
   constexpr std::chrono::seconds rest{3};
   const std::uint64_t before = members.time().events();
@@ -216,6 +256,7 @@ inline void work_under_faults(cluster& members, workload& clients, fault_injecto
 struct run_parts {
   cluster& members;
   workload& clients;
+  lifetime_clients& lifetimes;
   checker& judge;
   member_rules& each;
   fault_injector& faults;
@@ -233,9 +274,10 @@ inline void take_results(run_report& report, const run_parts& of) {
   report.checks = of.judge.checks();
   report.fault_counts = of.faults.counts();
   report.network = of.members.network().counters();
-  for (violation& wrong : of.clients.violations()) report.violations.push_back(std::move(wrong));
-  for (const violation& wrong : of.judge.violations()) report.violations.push_back(wrong);
-  for (const violation& wrong : of.each.violations()) report.violations.push_back(wrong);
+  for (const auto& all : {of.clients.violations(), of.lifetimes.violations(), of.judge.violations(),
+                          of.each.violations()}) {
+    report.violations.insert(report.violations.end(), all.begin(), all.end());
+  }
 }
 
 inline run_report run_seed(const run_options& options) {
@@ -263,6 +305,7 @@ inline run_report run_seed(const run_options& options) {
   cluster members{of};
   checker judge{members, work.max_staleness, of.quorum};
   workload clients{members, judge, random.next(), work};
+  lifetime_clients lifetimes{members, judge, options.seed, draw_lifetimes(options.seed, of, plan)};
   const bool large = of.members > workload_options{}.members_most;
   if (large) plan.interval = std::chrono::seconds{1};
   fault_injector faults{members, plan, of.quorum, random.next()};
@@ -279,8 +322,8 @@ inline run_report run_seed(const run_options& options) {
   });
 
   try {
-    work_under_faults(members, clients, faults, options.length);
-    for (violation& wrong : heal_and_converge(members, clients, faults, each)) {
+    work_under_faults(members, clients, lifetimes, faults, options.length);
+    for (violation& wrong : heal_and_converge(members, clients, lifetimes, faults, each)) {
       report.violations.push_back(std::move(wrong));
     }
   } catch (const std::exception& failed) {
@@ -293,7 +336,9 @@ inline run_report run_seed(const run_options& options) {
     if (members.host(i).running()) life_ends(members.host(i));
   }
   members.on_end_of_life({});
-  take_results(report, {members, clients, judge, each, faults});
+  take_results(report, {members, clients, lifetimes, judge, each, faults});
+  // What had no answer gets one, while those who asked live.
+  members.stop();
   return report;
 }
 

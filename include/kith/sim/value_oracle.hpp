@@ -8,8 +8,10 @@
 
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
 #include <kith/sim/history.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -42,8 +44,12 @@ class value_oracle {
 // --- implementation ---
 
 inline void value_oracle::fail(const record& op, const std::string& more) {
+  const auto ms = [](time_point t) {
+    return std::to_string(t.time_since_epoch() / std::chrono::milliseconds{1});
+  };
   violations_.push_back({"V1: " + cache_ + " key " + std::to_string(op.key) + " member " +
-                         std::to_string(op.member) + " version " +
+                         std::to_string(op.member) + " invoked " + ms(op.invoked) +
+                         " ms answered " + ms(op.answered) + " ms version " +
                          std::to_string(op.version.epoch.view.value()) + "/" +
                          std::to_string(op.version.seq.value()) + " value " +
                          std::to_string(op.value) + ": " + more});

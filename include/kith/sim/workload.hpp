@@ -10,7 +10,8 @@
 #include <kith/codec_boost.hpp>
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
-#include <kith/handle/entry.hpp>
+#include <kith/sim/addition.hpp>
+#include <kith/sim/causal_oracle.hpp>
 #include <kith/sim/checkers.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/conditions.hpp>
@@ -38,28 +39,17 @@ struct workload_options {
   std::size_t members_most = 32;
   duration think_most = std::chrono::milliseconds{60};
   duration max_staleness = std::chrono::seconds{3};
+  /// Members keep near entries of what they own.
+  bool near_local = false;
   duration timeout = std::chrono::seconds{5};
   /// One in so many operations is conditional, or a removal of all. 0: none.
   std::uint64_t conditional_every = 8;
   /// Of a thousand of those: clears, which ask every partition. At most 50.
   std::uint64_t clears_per_mille = 0;
+  /// One in so many operations is a read behind another one's write. 0: none.
+  std::uint64_t causal_every = 10;
   /// One in so many loads throws. 0: none.
   std::uint64_t load_failure_every = 0;
-};
-
-/// The clients' processor. By 0 it throws.
-struct addition {
-  std::int64_t by = 1;
-  std::int64_t operator()(entry<std::uint32_t, std::int64_t>& at) const {
-    if (by == 0) throw std::runtime_error{"adds nothing"};
-    const std::int64_t sum = (at.exists() ? at.value() : 0) + by;
-    at.set(sum);
-    return sum;
-  }
-  template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
-    archive & by;
-  }
 };
 
 struct workload_counters {
@@ -97,6 +87,7 @@ class workload {
   /// What was wrong with single answers, beside what the checker says; after finish().
   [[nodiscard]] std::vector<violation> violations() const {
     std::vector<violation> all = found_absent_;
+    all.insert(all.end(), causal_.violations().begin(), causal_.violations().end());
     for (const conditions* one : {&registers_, &tokens_}) {
       all.insert(all.end(), one->violations().begin(), one->violations().end());
     }
@@ -134,6 +125,7 @@ class workload {
 
   void read(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void read_many(std::size_t member, std::shared_ptr<handles> with);
+  void read_after(std::size_t member, std::shared_ptr<handles> with);
   void write(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void erase(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void put_if_absent(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
@@ -148,6 +140,10 @@ class workload {
   void swap_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void drop_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void clear_tokens(std::size_t member, std::shared_ptr<handles> with);
+  void end_tag(std::size_t member, std::shared_ptr<handles> with, std::uint32_t parity);
+  [[nodiscard]] static std::string tag_of(std::uint32_t key) {
+    return key % 2 == 0 ? "even" : "odd";
+  }
   void read_absent_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void invoke(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   /// The epoch in which an operation was applied: known if its member knows no other by now.
@@ -171,7 +167,9 @@ class workload {
   random_source random_;
   random_source conditional_;
   random_source failures_;
+  random_source behind_;
   workload_options options_;
+  causal_oracle causal_;
   conditions registers_;
   conditions tokens_;
   value_oracle register_values_{"registers"};
@@ -195,7 +193,9 @@ inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workl
       random_{seed},
       conditional_{seed ^ 0x636F6E6400000001u},
       failures_{seed ^ 0x6661696C00000002u},
-      options_{options} {
+      behind_{seed ^ 0x6265686900000003u},
+      options_{options},
+      causal_{options.keys / 2} {
   for (std::uint32_t key = 0; key < options_.keys; ++key) {
     database_[key] = ++last_value_;
     row_values_.invoked(key, database_[key]);
@@ -212,6 +212,7 @@ inline void workload::open_missing() {
     using options_type = cache_options<std::uint32_t, std::int64_t>;
     options_type plain;
     plain.near.max_staleness = options_.max_staleness;
+    plain.near.local = options_.near_local;
     plain.timeout = options_.timeout;
     options_type loading = plain;
     loading.load = [this](const std::uint32_t& key) -> std::optional<std::int64_t> {
@@ -229,7 +230,7 @@ inline void workload::open_missing() {
                   cluster_.cache<std::uint32_t, std::int64_t>(i, "counters", plain),
                   cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading),
                   cluster_.cache<std::uint32_t, std::int64_t>(i, "tokens", plain)});
-      open_[i]->counters.register_processor<addition>("addition");
+      if (knows_addition(i)) open_[i]->counters.register_processor<addition>("addition");
     } catch (const error&) {
       open_.erase(i);  // it crashed meanwhile, or found nobody to agree with: later again
     }
@@ -269,6 +270,9 @@ inline void workload::next(std::size_t member, std::shared_ptr<handles> with) {
   if (cluster_.host(member).paused()) return later(member, with);
   if (options_.conditional_every > 0 && conditional_.below(options_.conditional_every) == 0) {
     return next_conditional(member, with);
+  }
+  if (options_.causal_every > 0 && behind_.below(options_.causal_every) == 0) {
+    return read_after(member, with);
   }
   const auto key = static_cast<std::uint32_t>(random_.below(options_.keys));
   // Half of the keys are never erased, so that what was put there has to be found.
@@ -360,6 +364,7 @@ inline void workload::write(std::size_t member, std::shared_ptr<handles> with, s
                               end(op, code);
                               register_values_.told(op);
                               checker_.check(op);
+                              causal_.hand_on(op, with->registers.token(op.key, at));
                               later(member, with);
                             });
 }
@@ -375,6 +380,7 @@ inline void workload::erase(std::size_t member, std::shared_ptr<handles> with, s
     registers_.end_removal(op.answered, number, op.failed, epochs_at(op.member, op.key));
     checker_.invoked_erase(op.key);
     checker_.check(op);
+    causal_.hand_on(op, with->registers.token(op.key, at));
     later(member, with);
   });
 }

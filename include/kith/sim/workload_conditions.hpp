@@ -1,9 +1,8 @@
-// The clients' conditional writes, removals, processors and reads of what is not there
-// (workload.hpp).
+// The clients' conditional writes, removals, processors, reads of what is not there and reads
+// behind causal tokens (workload.hpp).
 #pragma once
 
 #include <kith/codec_boost.hpp>
-#include <kith/handle/entry.hpp>
 #include <kith/sim/workload.hpp>
 
 #include <cstdint>
@@ -21,7 +20,9 @@ inline void workload::next_conditional(std::size_t member, std::shared_ptr<handl
   if (draw < 450) return take_token(member, with, key);
   if (draw < 650) return swap_token(member, with, key);
   if (draw < 750) return drop_token(member, with, key);
-  if (draw < 750 + options_.clears_per_mille) return clear_tokens(member, with);
+  if (draw < 750 + options_.clears_per_mille) {
+    return draw % 2 == 0 ? clear_tokens(member, with) : end_tag(member, with, key % 2);
+  }
   if (draw < 850) return read_absent_row(member, with, key);
   invoke(member, with, key);
 }
@@ -90,7 +91,8 @@ inline void workload::take_token(std::size_t member, std::shared_ptr<handles> wi
   token_values_.invoked(key, op.value);
   const std::optional<epoch> before = checker_.epoch_at(member, key);
   with->tokens.async_put_if_absent(
-      key, op.value, [this, member, with, op, before](error_code code, bool put) mutable {
+      key, op.value, {.tags = {tag_of(key)}},
+      [this, member, with, op, before](error_code code, bool put) mutable {
         op.yes = put;
         end(op, code);
         tokens_.put_if_absent(op, epoch_of(op, before));
@@ -118,7 +120,7 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
         token_values_.told(seen);
         token_values_.invoked(op.key, op.value);
         with->tokens.async_compare_and_put(
-            op.key, expected, op.value,
+            op.key, expected, op.value, {.tags = {tag_of(op.key)}},
             [this, member, with, op, expected](error_code failed, bool put) mutable {
               op.yes = put;
               end(op, failed);
@@ -151,6 +153,24 @@ inline void workload::clear_tokens(std::size_t member, std::shared_ptr<handles> 
   });
 }
 
+/// Every second token has the same tag.
+inline void workload::end_tag(std::size_t member, std::shared_ptr<handles> with,
+                              std::uint32_t parity) {
+  const auto concerned = [this, parity](std::size_t at) {
+    conditions::epochs all = epochs_at(at, std::nullopt);
+    std::erase_if(all, [&](const auto& one) { return one.first % 2 != parity; });
+    return all;
+  };
+  record op = begin(operation_kind::erase, member, *with, 0);
+  const std::size_t number = tokens_.begin_removal(op.invoked, concerned(member));
+  with->tokens.async_invalidate_tag(
+      tag_of(parity), [this, member, with, op, number, concerned](error_code code) mutable {
+        end(op, code);
+        tokens_.end_removal(op.answered, number, op.failed, concerned(op.member));
+        later(member, with);
+      });
+}
+
 /// A row that no client ever writes.
 inline void workload::read_absent_row(std::size_t member, std::shared_ptr<handles> with,
                                       std::uint32_t key) {
@@ -164,9 +184,33 @@ inline void workload::read_absent_row(std::size_t member, std::shared_ptr<handle
                        });
 }
 
+/// A read behind the newest write of a key, whichever client's and member's that was.
+inline void workload::read_after(std::size_t member, std::shared_ptr<handles> with) {
+  const auto key = static_cast<std::uint32_t>(behind_.below(options_.keys));
+  const std::optional<causal_token> after = causal_.token_of(key);
+  if (!after) return read(member, with, key);
+  record op = begin(operation_kind::read, member, *with, key);
+  with->registers.async_get(
+      key, {.after = after},
+      [this, member, with, op, after](error_code code, ref<std::int64_t> found) mutable {
+        op.yes = static_cast<bool>(found);
+        op.version = found.version();
+        op.value = found ? *found : 0;
+        end(op, code);
+        register_values_.told(op);
+        checker_.check(op);
+        host& reader = cluster_.host(member);
+        const bool same = reader.running() && reader.control().self() == op.as;
+        causal_.told(op, *after, code,
+                     same ? checker_.epoch_at(member, op.key) : std::nullopt);
+        later(member, with);
+      });
+}
+
 /// An addition by a processor: its sums and those of add are of one sequence.
 inline void workload::invoke(std::size_t member, std::shared_ptr<handles> with,
                              std::uint32_t key) {
+  if (!knows_addition(member)) return add(member, with, key);
   record op = begin(operation_kind::add, member, *with, key);
   checker_.invoked_add(key);
   const std::optional<epoch> before = checker_.epoch_at(member, key);

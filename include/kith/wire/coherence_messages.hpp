@@ -18,19 +18,25 @@
 
 namespace kith::wire {
 
+/// Which entries of the partition and cache a mutation concerns: those of one key, all, or those
+/// that have one tag.
+enum class scope : std::uint8_t { key, cache, tag };
+template <>
+inline constexpr scope last_enumerator<scope> = scope::tag;
+
 /// One mutation, as a holder of near entries has to know it.
 struct invalidation {
   sequence seq;
   cache_id cache{};
-  /// The whole cache was cleared in this partition; `key_hash` is 0.
-  bool whole_cache = false;
-  std::uint64_t key_hash = 0;
+  wire::scope scope = wire::scope::key;
+  /// Of the key or the tag; 0 for the whole cache.
+  std::uint64_t hash = 0;
 
   friend bool operator==(const invalidation&, const invalidation&) = default;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
-    visit(self.seq, self.cache, self.whole_cache, fixed(self.key_hash));
+    visit(self.seq, self.cache, self.scope, fixed(self.hash));
   }
 };
 

@@ -20,6 +20,18 @@
 
 namespace kith::wire {
 
+/// A name that entries share: the stable hash of its text.
+struct tag {
+  std::uint64_t hash = 0;
+
+  friend bool operator==(const tag&, const tag&) = default;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(fixed(self.hash));
+  }
+};
+
 enum class get_status : std::uint8_t {
   hit,
   absent,
@@ -33,9 +45,13 @@ enum class get_status : std::uint8_t {
   overloaded,
   /// The owner has no loader: the caller runs its own and sends the result as a fill.
   ticket,
+  /// `after` is of an epoch whose writes this owner does not have.
+  lost_write,
+  /// `after` is of this epoch, and no write of it had that version yet.
+  unknown_version,
 };
 template <>
-inline constexpr get_status last_enumerator<get_status> = get_status::ticket;
+inline constexpr get_status last_enumerator<get_status> = get_status::unknown_version;
 
 struct get {
   static constexpr opcode code = opcode::get;
@@ -49,11 +65,15 @@ struct get {
   bool load = false;
   /// How many loaders, each waiting for the next, wait for this read.
   std::uint32_t depth = 0;
+  /// How long after its end a value may be answered; absent: as long as the owner keeps it.
+  std::optional<duration> stale_max = std::nullopt;
+  /// Answer with nothing older; the oldest version asks for nothing.
+  kith::version after = {};
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.epoch, self.cache, capped(self.key, limits::key_bytes), self.near, self.load,
-          self.depth);
+          self.depth, self.stale_max, self.after);
   }
 };
 
@@ -75,15 +95,19 @@ struct get_reply {
   bool loaded = false;
   /// How long the entry lives from now on; absent: until it is evicted.
   std::optional<duration> ttl_left;
-  /// The generation that a ticket's fill must name.
+  /// The generation that a ticket's fill must name. Beside a value: the caller has its answer, and
+  /// is asked to load the key anew.
   std::uint64_t ticket = 0;
+  /// The entry's, for who keeps it.
+  std::vector<tag> tags;
   /// The value; the loader's words where it failed.
   byte_view value;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.status, self.epoch, self.version, self.as_of, self.n_last, self.cacheable,
-          self.loaded, self.ttl_left, self.ticket, capped(self.value, limits::value_bytes));
+          self.loaded, self.ttl_left, self.ticket, capped(self.tags, limits::tags),
+          capped(self.value, limits::value_bytes));
   }
 };
 
@@ -99,17 +123,26 @@ enum class mutation : std::uint8_t {
   invoke,
   /// Removes every entry of the cache in the partition; `key` is empty.
   clear,
-  /// The result of a load that ran under a ticket: `expected_ticket` names it.
+  /// The result of a load that ran under a ticket: `ticket` names it. With a time to live of zero
+  /// it is for those who wait, and not kept.
   fill,
-  /// The same for a load that found nothing or failed.
+  /// The same for a load that found nothing, or failed with the words in `value`.
   fill_absent,
   /// Gives the entry, if there is one, a new time to live; its value stays.
   touch,
   /// Removes the entry if its version is `expected`.
   erase_if_version,
+  /// Removes every entry of the cache in the partition that has the only tag of `tags`; `key` is
+  /// empty.
+  end_tag,
 };
 template <>
-inline constexpr mutation last_enumerator<mutation> = mutation::erase_if_version;
+inline constexpr mutation last_enumerator<mutation> = mutation::end_tag;
+
+/// The mutation is not of one key: it names none, and is asked of each partition.
+[[nodiscard]] constexpr bool without_key(mutation kind) {
+  return kind == mutation::clear || kind == mutation::end_tag;
+}
 
 /// What becomes of the entry's time to live.
 enum class ttl_rule : std::uint8_t { cache_default, keep, given, unlimited };
@@ -129,19 +162,23 @@ struct mutate {
   byte_view key;
   byte_view value;
   ttl_rule rule = ttl_rule::cache_default;
+  /// The given one; else the cache's default as the sender knows it, for an owner that does not, or
+  /// zero.
   duration ttl{};
   kith::version expected;
   std::uint64_t ticket = 0;
   byte_view processor;
   /// As a get's.
   std::uint32_t depth = 0;
+  /// Of the entry that is put or loaded.
+  std::vector<tag> tags;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.epoch, self.operation, self.lowest_unsettled, self.kind, self.cache,
           capped(self.key, limits::key_bytes), capped(self.value, limits::value_bytes), self.rule,
           self.ttl, self.expected, self.ticket, capped(self.processor, limits::name_bytes),
-          self.depth);
+          self.depth, capped(self.tags, limits::tags));
   }
 };
 

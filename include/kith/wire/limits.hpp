@@ -38,6 +38,8 @@ inline constexpr std::size_t name_bytes = 128;
 inline constexpr std::size_t host_bytes = 256;
 inline constexpr std::size_t text_bytes = 256;
 
+/// Tags of one entry.
+inline constexpr std::size_t tags = 16;
 /// Keys, entries or partitions named by one message.
 inline constexpr std::size_t batch_items = 4096;
 inline constexpr std::size_t members = 4096;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+
 namespace kith {
 
 TEST_CASE("bytes: a text is seen as bytes and back") {

@@ -4,7 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace kith {
 
@@ -63,6 +65,26 @@ TEST_CASE("random_source: a chance of none never comes and one of a million alwa
   }
   CHECK(hits > 2300);
   CHECK(hits < 2700);
+}
+
+TEST_CASE("random_source: exponential draws have their mean and their tail") {
+  random_source random{3};
+  std::uint64_t sum = 0;
+  int above_two = 0;
+  std::uint64_t most = 0;
+  constexpr int draws = 100'000;
+  for (int i = 0; i < draws; ++i) {
+    const std::uint64_t drawn = random.exponential();
+    sum += drawn;
+    most = std::max(most, drawn);
+    above_two += drawn > 2 * random_source::exponential_one ? 1 : 0;
+  }
+  const std::uint64_t mean = sum / draws;
+  CHECK(mean > random_source::exponential_one * 99 / 100);
+  CHECK(mean < random_source::exponential_one * 101 / 100);
+  CHECK(above_two > draws * 133 / 1000);  // e^-2 = 0.1353
+  CHECK(above_two < draws * 138 / 1000);
+  CHECK(most < 45 * random_source::exponential_one);
 }
 
 TEST_CASE("random_source: what a fork draws does not move its parent") {

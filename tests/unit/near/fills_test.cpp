@@ -48,6 +48,19 @@ TEST_CASE("fill: an invalidation of another key of the partition does not poison
   CHECK(r.reply(id, r.value(8, 8, 1)) == reply_verdict::deliver_and_install);
 }
 
+TEST_CASE("fill: a reader that must see what was written follows none that left earlier") {
+  near_reader r;
+  r.lead(r.key);
+  CHECK(r.lane.begin(r.now, {.partition = r.key.partition,
+                             .cache = r.cache,
+                             .hash = r.key.hash,
+                             .key = as_bytes(r.key.text),
+                             .rid = ++r.rid,
+                             .max_age = r.max_age,
+                             .may_follow = false}) == begin_result::lead);
+  CHECK(r.counted().fills == 2);
+}
+
 TEST_CASE("fill: a poisoned one is not joined by later readers (F2)") {
   near_reader r;
   r.lead(r.key);
@@ -337,6 +350,12 @@ TEST_CASE("failure: followers share what would only fail again and route anew wi
   SUBCASE("the leader is to load itself") {
     answer.status = wire::get_status::ticket;
     CHECK(r.reply(id, answer) == reply_verdict::deliver);
+    CHECK(r.effects<reissue>().size() == 1);
+  }
+  SUBCASE("the leader's token is of no use") {
+    answer.status = wire::get_status::lost_write;
+    CHECK(r.reply(id, answer) == reply_verdict::deliver);
+    CHECK(r.effects<refuse>().empty());
     CHECK(r.effects<reissue>().size() == 1);
   }
   SUBCASE("the leader gave up or could not decode") {

@@ -315,3 +315,18 @@ TEST_CASE("gates: nothing is allowed before anything was heard unless any age wi
   CHECK_FALSE(first.allows(time_point{1s}, duration{INT64_MAX - 1}));
   CHECK(first.allows(time_point{}, any_age));
 }
+
+TEST_CASE("near cache: a reader behind a token sees what is of its epoch and not older") {
+  near_reader r;
+  r.fill(r.key, 5);
+  const auto after = [&](const version& token) {
+    const auto found = r.kept.find_after(r.key.hash, r.key.text, r.now, r.max_age, token);
+    return static_cast<bool>(found);
+  };
+  CHECK(after(r.at(4)));
+  CHECK(after(r.at(5)));
+  CHECK_FALSE(after(r.at(6)));
+  CHECK_FALSE(after({{view_number{3}, 0}, sequence{1}}));
+  CHECK_FALSE(after({{view_number{5}, 0}, sequence{1}}));
+  CHECK(r.hit(r.key));
+}

@@ -108,3 +108,34 @@ TEST_CASE("router: calls of a moved partition go to the new owner, once a view")
   w.machine.retry_moved(w.reader.now, w.out);
   CHECK(w.out.size() == 1);
 }
+
+TEST_CASE("router: what an owner says of a token ends the read") {
+  writer w;
+  node::call what;
+  what.cache = w.binding;
+  what.partition = w.reader.key.partition;
+  what.key_hash = w.reader.key.hash;
+  what.key = to_bytes(w.reader.key.text);
+  what.near = true;
+  what.after = w.reader.at(7);
+  what.deadline = w.reader.now + 1s;
+  wire::get_reply reply;
+  reply.epoch = w.reader.term;
+  errc told{};
+  SUBCASE("lost") {
+    reply.status = wire::get_status::lost_write;
+    told = errc::lost_write;
+  }
+  SUBCASE("never written") {
+    reply.status = wire::get_status::unknown_version;
+    told = errc::invalid_argument;
+  }
+  w.machine.submit(w.reader.now, std::move(what), w.out);
+  REQUIRE(w.out.size() == 1);
+  const auto& sent = std::get<wire::send>(w.out[0]).message;
+  wire::get asked;
+  REQUIRE(wire::decode(sent.payload, asked) == wire::decode_error::none);
+  CHECK(asked.after == w.reader.at(7));
+  w.machine.on_get_reply(w.reader.now, near_reader::owner, sent.rid, reply, w.out);
+  CHECK(std::get<node::complete>(w.out.back()).result.error == told);
+}

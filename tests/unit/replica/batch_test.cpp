@@ -30,7 +30,7 @@ TEST_CASE("batch: an idle stream tells at once, a busy one in batches of a milli
   CHECK(numbers_told(o) == list{1, 2, 3});
   CHECK(o.sent<wire::invalidate>(anna).size() == 2);
   CHECK(o.sent<wire::invalidate>(anna)[1].entries[1] ==
-        wire::invalidation{sequence{3}, books, false, stable_hash(as_bytes("key"))});
+        wire::invalidation{sequence{3}, books, wire::scope::key, stable_hash(as_bytes("key"))});
 }
 
 TEST_CASE("batch: what waits leaves when all listeners acknowledged what left before") {

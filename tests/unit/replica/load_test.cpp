@@ -351,8 +351,9 @@ TEST_CASE("load: a time to live beyond the wire's range never reaches a reader")
     owner o;
     const load_ticket ticket = begin_load(o, anna);
     o.machine.on_load_done(o.now, ticket, loaded{to_bytes("row"), odd}, o.out);
-    const auto left = o.one<wire::get_reply>(anna).ttl_left;
-    CHECK(left == (odd < 0s ? std::optional{duration{0}} : std::nullopt));
+    const auto reply = o.one<wire::get_reply>(anna);
+    CHECK_FALSE(reply.ttl_left.has_value());
+    CHECK(reply.cacheable == (odd > 0s));
   }
 }
 

@@ -139,7 +139,7 @@ TEST_CASE("mutations: clear empties the cache in the partition and is told as on
   CHECK(o.value(other).empty());
   const auto told = o.one<wire::invalidate>(bert).entries;
   REQUIRE(told.size() == 1);
-  CHECK(told[0] == wire::invalidation{sequence{3}, books, true, 0});
+  CHECK(told[0] == wire::invalidation{sequence{3}, books, wire::scope::cache, 0});
   outbox counted;
   CHECK(o.machine.on_count(o.now, self, 1, home, {first_epoch, books}, counted));
   CHECK(std::get<answer_count>(counted[0]).reply.entries == 0);

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +51,8 @@ inline replica_options options_of_home() {
 struct asked {
   bool near = false;
   bool load = false;
+  std::optional<duration> stale_max = std::nullopt;
+  version after = {};
 };
 struct change {
   /// 0: the next one.
@@ -62,6 +65,7 @@ struct change {
   version expected = {};
   std::uint64_t ticket = 0;
   byte_view processor = {};
+  std::vector<wire::tag> tags = {};
 };
 
 struct owner {
@@ -97,6 +101,8 @@ struct owner {
     wire::get message;
     message.near = want.near;
     message.load = want.load;
+    message.stale_max = want.stale_max;
+    message.after = want.after;
     message.epoch = term;
     message.cache = books;
     message.key = as_bytes(k);
@@ -121,7 +127,8 @@ struct owner {
     message.expected = want.expected;
     message.ticket = want.ticket;
     message.processor = want.processor;
-    if (message.kind != wire::mutation::clear) message.key = as_bytes(k);
+    message.tags = want.tags;
+    if (!wire::without_key(message.kind)) message.key = as_bytes(k);
     const partition_id p = message.key.empty() ? home : partition_of(stable_hash(message.key));
     CHECK(machine.on_mutate(now, from, ++rids, p, message, out));
     return rids;
@@ -201,6 +208,51 @@ struct owner {
     return machine.on_beat(now, from, sid, lane, {sent_at}, out);
   }
   const counters& counted() const { return machine.counters(); }
+};
+
+/// An owner whose cache has other settings.
+struct owner_with : owner {
+  explicit owner_with(const lifetime_settings& life, std::optional<duration> ttl = 60s,
+                      bool has_loader = true) {
+    cache_settings settings;
+    settings.id = books;
+    settings.ttl = ttl;
+    settings.has_loader = has_loader;
+    settings.life = life;
+    machine.open_cache(settings);
+  }
+
+  /// The one load that began since clear().
+  load_ticket begun() {
+    const auto runs = effects<run_load>();
+    REQUIRE(runs.size() == 1);
+    return runs[0].ticket;
+  }
+  void finish(const load_ticket& ticket, std::string_view row,
+              std::optional<duration> ttl = std::nullopt) {
+    machine.on_load_done(now, ticket, loaded{to_bytes(row), ttl}, out);
+  }
+  void fail(const load_ticket& ticket) {
+    machine.on_load_done(now, ticket, load_failure{"no database"}, out);
+  }
+  /// Loads `row` and forgets what was said.
+  void load_row(std::string_view row) {
+    clear();
+    load(anna);
+    finish(begun(), row);
+    clear();
+  }
+  /// Asks as anna and returns the answer that is there at once.
+  wire::get_reply ask(const asked& want = {.near = true, .load = true}) {
+    clear();
+    get(anna, want);
+    return one<wire::get_reply>(anna);
+  }
+  bool asks_and_waits() {
+    clear();
+    load(anna);
+    return sent<wire::get_reply>(anna).empty();
+  }
 };
 
 /// The stream numbers that anna was told one by one, in the order of arrival.

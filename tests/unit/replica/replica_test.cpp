@@ -366,3 +366,36 @@ TEST_CASE("replica: what it holds is counted where it is most") {
   CHECK(o.machine.held().operations_most == 1);
   CHECK(o.machine.held().loads == 0);
 }
+
+TEST_CASE("replica: a read behind a token is answered as soon as the owner has that version") {
+  owner o;
+  o.put(bert, "x");
+  const auto answer = [&](const version& after) {
+    o.clear();
+    o.get(anna, {.after = after});
+    return o.one<wire::get_reply>(anna).status;
+  };
+  CHECK(answer({first_epoch, sequence{1}}) == get_status::hit);
+  CHECK(answer({first_epoch, sequence{2}}) == get_status::unknown_version);
+  o.erase(bert);
+  CHECK(answer({first_epoch, sequence{2}}) == get_status::absent);
+}
+
+TEST_CASE("replica: a token of an earlier epoch is of a lost write and of a later one too early") {
+  owner o;
+  o.put(bert, "x");
+  o.clear();
+  o.get(anna, {.after = {{view_number{4}, 9}, sequence{1}}});
+  CHECK(o.one<wire::get_reply>(anna).status == get_status::lost_write);
+  CHECK(o.counted().tokens_lost == 1);
+  o.clear();
+  o.get(anna, {.near = true, .after = {second_epoch, sequence{1}}});
+  CHECK(o.one<wire::get_reply>(anna).status == get_status::retry);
+  CHECK(o.counted().tokens_early == 1);
+  // The next epoch begins with nothing: the token of this one's put is of a lost write then.
+  move_on(o, self, second_epoch);
+  o.term = second_epoch;
+  o.clear();
+  o.get(anna, {.after = {first_epoch, sequence{1}}});
+  CHECK(o.one<wire::get_reply>(anna).status == get_status::lost_write);
+}

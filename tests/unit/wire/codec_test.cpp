@@ -98,11 +98,11 @@ TEST_CASE("decode: a count over its cap, or over the bytes that are there, is re
 }
 
 TEST_CASE("decode: a bool, an enumerator and a partition out of range are refused") {
-  // get: epoch view, branch, cache, key length and bytes, near, load, depth
-  CHECK(why<get>(hex("0100000161" "010002")) == decode_error::none);
-  CHECK(why<get>(hex("0100000161" "020002")) == decode_error::out_of_range);
+  // get: epoch view, branch, cache, key length and bytes, near, load, depth, no stale_max, version
+  CHECK(why<get>(hex("0100000161" "01000200" "000000")) == decode_error::none);
+  CHECK(why<get>(hex("0100000161" "02000200" "000000")) == decode_error::out_of_range);
   bytes reply = encoded(get_reply{});
-  reply[0] = std::byte{8};
+  reply[0] = std::byte{10};
   CHECK(why<get_reply>(reply) == decode_error::out_of_range);
   CHECK(why<stream_position>(hex("8008" "0100" "05")) == decode_error::out_of_range);
 }

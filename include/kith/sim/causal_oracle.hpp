@@ -1,0 +1,65 @@
+// Rule T1: a read behind a causal token, on whatever member, returns nothing older than the write
+// that the token names, or says that the write was lost, which is so only when its epoch is over.
+//
+// The newest write of each key hands its token to whoever reads behind it next, as text.
+#pragma once
+
+#include <kith/causal_token.hpp>
+#include <kith/error.hpp>
+#include <kith/sim/history.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kith::sim {
+
+class causal_oracle {
+ public:
+  /// Keys below are never erased.
+  explicit causal_oracle(std::uint32_t kept_below) : kept_below_{kept_below} {}
+
+  /// A write was answered, and its client tells everybody of it.
+  void hand_on(const record& write, const causal_token& token) {
+    if (!write.failed) tokens_[write.key] = to_string(token);
+  }
+  [[nodiscard]] std::optional<causal_token> token_of(std::uint32_t key) const {
+    const auto found = tokens_.find(key);
+    if (found == tokens_.end()) return std::nullopt;
+    return parse_causal_token(found->second);
+  }
+  /// `current`: the epoch in which the reader believes by now; absent where that says nothing.
+  void told(const record& read, const causal_token& after, const error_code& code,
+            const std::optional<epoch>& current) {
+    if (code == errc::lost_write) {
+      const bool over = !current || after.version.epoch < *current;
+      if (!over) fail(read, "the write is said to be lost, and its epoch goes on");
+    } else if (code == errc::invalid_argument) {
+      fail(read, "the write is said to have never been");
+    } else if (!code && !read.yes) {
+      if (read.key < kept_below_) fail(read, "what nobody erases is absent");
+    } else if (!code && (read.version < after.version ||
+                         read.version.epoch != after.version.epoch)) {
+      fail(read, "the version is " + text_of(read.version) + ", the token's " +
+                     text_of(after.version));
+    }
+  }
+  [[nodiscard]] const std::vector<violation>& violations() const { return violations_; }
+
+ private:
+  [[nodiscard]] static std::string text_of(const version& at) {
+    return std::to_string(at.epoch.view.value()) + "/" + std::to_string(at.seq.value());
+  }
+  void fail(const record& read, const std::string& why) {
+    violations_.push_back({"T1: key " + std::to_string(read.key) + " member " +
+                           std::to_string(read.member) + ": " + why});
+  }
+
+  const std::uint32_t kept_below_;
+  std::map<std::uint32_t, std::string> tokens_;
+  std::vector<violation> violations_;
+};
+
+}  // namespace kith::sim

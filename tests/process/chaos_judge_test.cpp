@@ -1,0 +1,125 @@
+// The judge of the chaos runs on histories that were made up: what it must report, and what it must
+// let pass.
+#include <doctest/doctest.h>
+
+#include "chaos_judge.hpp"
+
+#include <cstddef>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+/// Times are in milliseconds here.
+class story {
+ public:
+  story& write(std::size_t member, long value, long invoked, long answered, long seq,
+               const std::string& what = "put") {
+    announce(member, what == "erase" ? 0 : value, invoked);
+    lines_[member] += what + " 1 " + std::to_string(what == "erase" ? 0 : value) +
+                      times(invoked, answered) + " 1 5 0 " + std::to_string(seq) + '\n';
+    return *this;
+  }
+  story& announce(std::size_t member, long value, long invoked) {
+    lines_[member] += "invoked 1 " + std::to_string(value) + ' ' + ns(invoked) + '\n';
+    return *this;
+  }
+  /// Of the sequence 0: nothing was found.
+  story& read(std::size_t member, long value, long invoked, long answered, long seq,
+              const std::string& epochs = "5 0 5 0") {
+    lines_[member] += "read 1 " + std::to_string(value) + times(invoked, answered) + " 1 " +
+                      (seq == 0 ? "0 0 0 0 " : "5 0 " + std::to_string(seq) + " 1 ") + epochs +
+                      '\n';
+    return *this;
+  }
+  story& add(std::size_t member, const std::string& text) {
+    lines_[member] += text;
+    return *this;
+  }
+  [[nodiscard]] std::vector<std::string> judged(kith::quorum quorum = kith::quorum::none) const {
+    chaos::judge judge{quorum, std::chrono::seconds{3}};
+    for (const auto& [member, text] : lines_) {
+      std::istringstream in{text};
+      judge.take(member, 1, in);
+    }
+    judge.decide();
+    return judge.violations();
+  }
+  /// The rule of the only violation; "none", or "several".
+  [[nodiscard]] std::string rule(kith::quorum quorum = kith::quorum::none) const {
+    const std::vector<std::string> all = judged(quorum);
+    if (all.size() > 1) return "several";
+    return all.empty() ? "none" : all.front().substr(0, 2);
+  }
+
+ private:
+  [[nodiscard]] static std::string ns(long ms) { return std::to_string(ms) + "000000"; }
+  [[nodiscard]] static std::string times(long invoked, long answered) {
+    return ' ' + ns(invoked) + ' ' + ns(answered);
+  }
+
+  std::map<std::size_t, std::string> lines_;
+};
+
+story two_writes() {
+  return story{}.write(1, 10, 1'000, 1'001, 1).write(1, 11, 2'000, 2'001, 2);
+}
+
+}  // namespace
+
+TEST_CASE("chaos judge: what is within the bound passes") {
+  CHECK(two_writes().read(2, 10, 5'001, 5'002, 1).rule() == "none");
+  CHECK(two_writes().read(2, 11, 9'000, 9'001, 2).rule() == "none");
+}
+
+TEST_CASE("chaos judge: an older value than was acknowledged max_staleness before is reported") {
+  const story old = two_writes().read(2, 10, 5'002, 5'003, 1);
+  CHECK(old.rule() == "E1");
+  CHECK(old.judged().front().find("key 1 member 2") != std::string::npos);
+  // Of the invocation: a process that was stopped meanwhile answers late.
+  CHECK(two_writes().read(2, 10, 4'000, 20'000, 1).rule() == "none");
+  // The reader was in another epoch at one end: with a quorum there is one line all the same.
+  const story moved = two_writes().read(2, 10, 5'002, 5'003, 1, "5 0 6 0");
+  CHECK(moved.rule() == "none");
+  CHECK(moved.rule(kith::quorum::majority) == "E1");
+}
+
+TEST_CASE("chaos judge: what was put and is absent is reported unless it may be gone") {
+  CHECK(two_writes().read(2, 0, 5'002, 5'003, 0).rule() == "E2");
+  CHECK(two_writes().read(2, 0, 5'002, 5'003, 0, "5 0 6 0").rule() == "none");
+  CHECK(two_writes().write(3, 0, 3'000, 3'001, 3, "erase").read(2, 0, 5'002, 5'003, 0).rule() ==
+        "none");
+  CHECK(two_writes().announce(3, 0, 1'500).read(2, 0, 5'002, 5'003, 0).rule() == "none");
+  CHECK(two_writes().write(3, 0, 1'500, 1'501, 1, "erase").read(2, 0, 5'002, 5'003, 0).rule() ==
+        "E2");
+}
+
+TEST_CASE("chaos judge: a version that goes back within a process and an epoch is reported") {
+  CHECK(two_writes().read(2, 11, 2'100, 2'101, 2).read(2, 10, 2'102, 2'103, 1).rule() == "E3");
+  CHECK(two_writes().read(2, 11, 2'100, 2'101, 2).read(2, 10, 2'101, 2'103, 1).rule() == "none");
+  CHECK(two_writes().read(2, 11, 2'100, 2'101, 2).read(3, 10, 2'102, 2'103, 1).rule() == "none");
+  CHECK(two_writes().read(1, 10, 2'100, 2'103, 1).rule() == "E3");
+}
+
+TEST_CASE("chaos judge: a value that nobody wrote is reported and one that may be passes") {
+  CHECK(two_writes().read(2, 12, 2'100, 2'101, 3).rule() == "V1");
+  CHECK(two_writes().read(2, 10, 2'100, 2'101, 2).rule() == "V1");
+  CHECK(two_writes().announce(3, 12, 2'050).read(2, 12, 2'100, 2'101, 3).rule() == "none");
+  CHECK(two_writes().announce(3, 12, 2'150).read(2, 12, 2'100, 2'101, 3).rule() == "V1");
+}
+
+TEST_CASE("chaos judge: members that disagree when all has healed are reported") {
+  const story agree = two_writes().add(1, "owned 1 11 5 0 2 1\n").add(2, "near 1 11 5 0 2 1\n");
+  CHECK(agree.rule() == "none");
+  CHECK(story{agree}.add(3, "near 1 10 5 0 1 1\n").rule() == "C1");
+  CHECK(story{agree}.add(3, "near 1 0 0 0 0 0\n").rule() == "C1");
+  CHECK(story{agree}.add(1, "view 5 0 7\n").add(2, "view 5 0 8\n").rule() == "I1");
+}
+
+TEST_CASE("chaos judge: the line that a kill tore is not read and any other that is none is told") {
+  CHECK(two_writes().add(1, "put 1 12 30").rule() == "none");
+  CHECK(two_writes().add(1, "put 1 12 30\n").judged().front().find("nobody can read") !=
+        std::string::npos);
+}

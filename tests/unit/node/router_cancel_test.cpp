@@ -1,0 +1,167 @@
+// What becomes of calls that are cancelled while they wait.
+#include <kith/node/router.hpp>
+
+#include <support/near_reader.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <variant>
+#include <vector>
+
+using namespace kith;
+using namespace kith::test;
+using namespace std::chrono_literals;
+using node::cancelling;
+
+namespace {
+
+/// A router over the near side of a lane whose keys are another member's.
+struct canceller {
+  canceller() {
+    binding->name = "words";
+    binding->id = static_cast<std::uint32_t>(near_reader::cache);
+    machine.on_ownership(reader.key.partition, near_reader::owner, reader.term);
+  }
+
+  /// Returns the number by which the call is cancelled.
+  std::uint64_t submit(node::call_kind kind) {
+    node::call what;
+    what.kind = kind;
+    what.cache = binding;
+    what.partition = reader.key.partition;
+    what.key_hash = reader.key.hash;
+    what.key = to_bytes(reader.key.text);
+    what.near = kind == node::call_kind::get;
+    what.deadline = reader.now + 1s;
+    what.cancel_id = ++ids;
+    machine.submit(reader.now, std::move(what), out);
+    return ids;
+  }
+  void cancel(std::uint64_t id, cancelling how) { machine.cancel(reader.now, id, how, out); }
+  /// The requests that left.
+  std::vector<std::uint64_t> asked() const {
+    std::vector<std::uint64_t> rids;
+    for (const node::router_effect& effect : out) {
+      if (const auto* sent = std::get_if<wire::send>(&effect)) rids.push_back(sent->message.rid);
+    }
+    return rids;
+  }
+  std::vector<error_code> ended() const {
+    std::vector<error_code> codes;
+    for (const node::router_effect& effect : out) {
+      if (const auto* done = std::get_if<node::complete>(&effect)) {
+        codes.push_back(done->result.error);
+      }
+    }
+    return codes;
+  }
+
+  near_reader reader;
+  std::uint64_t ids = 0;
+  std::shared_ptr<node::cache_binding> binding = std::make_shared<node::cache_binding>();
+  node::router machine{near_reader::self, reader.lane, reader.out, {}};
+  node::router::outbox out;
+};
+
+}  // namespace
+
+TEST_CASE("cancel: a get ends at once and its place is free") {
+  for (const cancelling how : {cancelling::always, cancelling::without_effect}) {
+    canceller c;
+    const std::uint64_t id = c.submit(node::call_kind::get);
+    const auto rids = c.asked();
+    REQUIRE(rids.size() == 1);
+    c.cancel(id, how);
+    REQUIRE(c.ended().size() == 1);
+    CHECK(c.ended()[0] == operation_aborted());
+    CHECK(c.machine.pending() == 0);
+    CHECK(c.machine.pending_bytes() == 0);
+    CHECK(c.reader.lane.fills() == 0);
+    CHECK(c.machine.counters().cancelled == 1);
+    // The owner's answer comes for nobody.
+    c.machine.on_get_reply(c.reader.now, near_reader::owner, rids[0], c.reader.value(1, 1), c.out);
+    CHECK(c.ended().size() == 1);
+    CHECK(c.machine.counters().late_replies == 1);
+  }
+}
+
+TEST_CASE("cancel: who followed a get that is cancelled begins again") {
+  canceller c;
+  const std::uint64_t leader = c.submit(node::call_kind::get);
+  c.submit(node::call_kind::get);
+  CHECK(c.asked().size() == 1);
+  c.cancel(leader, cancelling::always);
+  CHECK(c.reader.effects<near::reissue>().size() == 1);
+  CHECK(c.machine.pending() == 1);
+}
+
+TEST_CASE("cancel: a follower that is cancelled leaves its leader alone") {
+  canceller c;
+  c.submit(node::call_kind::get);
+  const std::uint64_t follower = c.submit(node::call_kind::get);
+  c.cancel(follower, cancelling::always);
+  CHECK(c.ended().size() == 1);
+  CHECK(c.machine.pending() == 1);
+  CHECK(c.reader.lane.fills() == 1);
+}
+
+TEST_CASE("cancel: a get that holds the ticket of a load gives it back") {
+  canceller c;
+  const std::uint64_t id = c.submit(node::call_kind::get);
+  wire::get_reply granted;
+  granted.status = wire::get_status::ticket;
+  granted.epoch = c.reader.term;
+  granted.ticket = 77;
+  c.machine.on_get_reply(c.reader.now, near_reader::owner, c.asked()[0], granted, c.out);
+  CHECK(std::holds_alternative<node::load_here>(c.out.back()));
+  c.out.clear();
+  c.cancel(id, cancelling::always);
+  REQUIRE(c.out.size() == 2);
+  const auto& back = std::get<node::unused_ticket>(c.out[0]);
+  CHECK(back.owner == near_reader::owner);
+  CHECK(back.ticket == 77);
+  CHECK(c.ended().size() == 1);
+}
+
+TEST_CASE("cancel: a write that was asked may have been applied and its near entry is dropped") {
+  canceller c;
+  c.reader.fill(c.reader.key, 1);
+  const std::uint64_t pending = c.reader.lead(c.reader.key);
+  REQUIRE(c.reader.hit(c.reader.key));
+  const std::uint64_t id = c.submit(node::call_kind::mutate);
+  c.cancel(id, cancelling::without_effect);
+  CHECK(c.ended().empty());
+  CHECK(c.reader.hit(c.reader.key));
+  c.cancel(id, cancelling::always);
+  REQUIRE(c.ended().size() == 1);
+  CHECK(c.ended()[0] == condition::maybe_applied);
+  CHECK_FALSE(c.reader.hit(c.reader.key));
+  // Nor is an answer kept to a get that may have read before the write.
+  CHECK(c.reader.reply(pending, c.reader.value(9, 1)) == near::reply_verdict::deliver);
+  CHECK(c.machine.pending() == 0);
+}
+
+TEST_CASE("cancel: a write that no owner was asked for was not applied") {
+  canceller c;
+  c.reader.fill(c.reader.key, 1);
+  c.machine.on_ownership(c.reader.key.partition, {}, c.reader.term);
+  const std::uint64_t id = c.submit(node::call_kind::mutate);
+  CHECK(c.asked().empty());
+  c.cancel(id, cancelling::without_effect);
+  REQUIRE(c.ended().size() == 1);
+  CHECK(c.ended()[0] == operation_aborted());
+  CHECK(c.reader.hit(c.reader.key));
+}
+
+TEST_CASE("cancel: what is over or was never there is left alone") {
+  canceller c;
+  const std::uint64_t id = c.submit(node::call_kind::get);
+  c.cancel(id + 1, cancelling::always);
+  CHECK(c.ended().empty());
+  c.cancel(id, cancelling::always);
+  c.cancel(id, cancelling::always);
+  CHECK(c.ended().size() == 1);
+}
