@@ -86,11 +86,14 @@ inline near::reply_verdict router::judge(time_point now, member_id from, store::
                                          const wire::get_reply& reply) {
   pending_call& waiting = calls_[at];
   const call& what = waiting.what;
-  if (from == self_ && !waiting.leads) {
+  if (from == self_) {
     const bool current = reply.epoch == route_of(what.partition).epoch &&
                          reply.status != wire::get_status::wrong_epoch &&
                          reply.status != wire::get_status::retry;
-    return current ? near::reply_verdict::deliver : near::reply_verdict::retry;
+    // The near side has heard of a view a moment before: it would not know an answer of the owner
+    // that this member was, and leave the fill where it is.
+    if (!current) return near::reply_verdict::retry;
+    if (!waiting.leads) return near::reply_verdict::deliver;
   }
   if (std::exchange(waiting.leads, false)) {
     return near_->on_reply(now, from, waiting.rid, reply, from_near_);

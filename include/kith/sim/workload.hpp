@@ -152,6 +152,11 @@ class workload {
   [[nodiscard]] conditions::epochs epochs_at(std::size_t member,
                                              std::optional<std::uint32_t> key) const;
 
+  // workload_more.hpp
+  void write_many(std::size_t member, std::shared_ptr<handles> with);
+  void touch_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+  void drop_seen_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
+
   /// Of a read that needs no record of its own.
   static void told(value_oracle& values, std::size_t member, std::uint32_t key,
                    const ref<std::int64_t>& found);
@@ -465,5 +470,6 @@ inline void workload::told(value_oracle& values, std::size_t member, std::uint32
 }  // namespace kith::sim
 
 #include <kith/sim/workload_conditions.hpp>
+#include <kith/sim/workload_more.hpp>
 #include <kith/sim/workload_converged.hpp>
 #include <kith/sim/workload_explained.hpp>

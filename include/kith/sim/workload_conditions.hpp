@@ -24,7 +24,10 @@ inline void workload::next_conditional(std::size_t member, std::shared_ptr<handl
     return draw % 2 == 0 ? clear_tokens(member, with) : end_tag(member, with, key % 2);
   }
   if (draw < 850) return read_absent_row(member, with, key);
-  invoke(member, with, key);
+  if (draw < 910) return invoke(member, with, key);
+  if (draw < 940) return write_many(member, with);
+  if (draw < 970) return touch_token(member, with, key);
+  drop_seen_token(member, with, key);
 }
 
 inline bool workload::ask(std::size_t member, std::uint8_t choice, std::uint32_t key) {
