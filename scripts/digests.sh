@@ -3,11 +3,13 @@
 # and compares the digests of their events: a simulation that depends on the compiler, on the level
 # of optimisation or on addresses is not deterministic.
 #
-# usage: scripts/digests.sh [FIRST:LAST]      (default: 1:5)
+# usage: scripts/digests.sh [FIRST:LAST [SIMULATOR]]      (default: 1:5)
+# A SIMULATOR that was built with optimisation takes the place of the one that is built here so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 seeds=${1:-1:5}
+optimised=${2:-}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 libraries=(-labsl_raw_hash_set -labsl_hash -labsl_city -labsl_low_level_hash)
@@ -29,13 +31,22 @@ check() {
   echo "$name: the same digests"
 }
 
-for build in "g++ -O0" "g++ -O2" "clang++-19 -O1"; do
+compare() {
+  check "$1" "$2"
+  check "$1, addresses not randomised" setarch "$(uname -m)" --addr-no-randomize "$2"
+}
+
+builds=("g++ -O0" "g++ -O2" "clang++-19 -O1")
+if [[ -n $optimised ]]; then
+  builds=("g++ -O0" "clang++-19 -O1")
+  compare "$optimised" "$optimised"
+fi
+for build in "${builds[@]}"; do
   read -r compiler level <<<"$build"
   if ! command -v "$compiler" >/dev/null; then
     echo "$build: skipped, $compiler is not installed"
     continue
   fi
   "$compiler" -std=c++20 "$level" -Iinclude tests/sim/main.cpp -o "$folder/sim" "${libraries[@]}"
-  check "$build" "$folder/sim"
-  check "$build, addresses not randomised" setarch "$(uname -m)" --addr-no-randomize "$folder/sim"
+  compare "$build" "$folder/sim"
 done

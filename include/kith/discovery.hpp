@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,7 +53,7 @@ struct member_list {
 [[nodiscard]] inline member_list parse_member_list(std::string_view text) {
   constexpr std::string_view blanks = " \t\r";
   member_list list;
-  std::vector<endpoint> seen;  // sorted
+  std::set<endpoint> seen;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
@@ -67,10 +68,7 @@ struct member_list {
       list.bad.push_back({number, std::string{line}});
       continue;
     }
-    const auto at = std::ranges::lower_bound(seen, *where);
-    if (at != seen.end() && *at == *where) continue;
-    seen.insert(at, *where);
-    list.members.push_back(std::move(*where));
+    if (seen.insert(*where).second) list.members.push_back(std::move(*where));
   }
   return list;
 }

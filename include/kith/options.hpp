@@ -59,6 +59,10 @@ enum class read : std::uint8_t { near, owner };
 struct near_options {
   /// False: every read of a key owned elsewhere asks its owner.
   bool enabled = true;
+  /// True: keys that this member owns are kept decoded too, so that a hit on one costs what a near
+  /// hit costs, and no decoding. Their memory is then held twice: encoded in the owner's share
+  /// (`max_bytes` of the cache), and as an object here.
+  bool local = false;
   /// Memory for typed objects in this process: encoded size plus a fixed overhead an entry.
   byte_count max_bytes = byte_count{std::uint64_t{64} << 20};
   /// No near hit is older than this, even while invalidations cannot arrive; and no owner that was

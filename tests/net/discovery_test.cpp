@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -39,13 +41,20 @@ class name_server {
   [[nodiscard]] kith::net::lookup_function function() {
     return [this](const std::string& name) {
       const kith::mutex_lock lock{mutex_};
+      ++asked_[name];
       return names_[name];
     };
+  }
+  [[nodiscard]] std::uint64_t asked_for(const std::string& name) {
+    const kith::mutex_lock lock{mutex_};
+    const auto at = asked_.find(name);
+    return at == asked_.end() ? 0 : at->second;
   }
 
  private:
   kith::mutex mutex_;
   std::map<std::string, lookup_answer> names_;
+  std::map<std::string, std::uint64_t> asked_;
 };
 
 /// A file of members that is replaced as a whole.
@@ -149,6 +158,15 @@ TEST_CASE("lookup: literal addresses and localhost need no name server") {
   CHECK(system_lookup("localhost").hosts == std::vector<std::string>{"127.0.0.1", "::1"});
 }
 
+// Method: no literal address as Asio reads them, and one for the system's resolver, which asks
+// nobody for it.
+TEST_CASE("lookup: the system's resolver is asked for all else") {
+  using kith::net::system_lookup;
+  CHECK(system_lookup("127.1").hosts == std::vector<std::string>{"127.0.0.1"});
+  const lookup_answer none = system_lookup(std::string(300, 'a'));
+  CHECK(none.hosts.empty());
+}
+
 TEST_CASE("discovery: a name stands for all its addresses in an order of their own") {
   asking all{{.dns = {{"pods", 1}}}};
   CHECK((*all).extent() == discovered::part);
@@ -238,6 +256,34 @@ TEST_CASE("discovery: more members than are tried are left out and it is said") 
   }}};
   all.begin();
   CHECK(wait_until([&] { return all.lines.count("members left out of discovery") == 1; }));
+  CHECK(all.lines.value("members left out of discovery", "found") == "1025");
+  CHECK(all.lines.value("members left out of discovery", "kept") == "1024");
+  std::vector<endpoint> kept;
+  for (std::uint16_t port = 1; port <= 1024; ++port) kept.push_back({"127.0.0.1", port});
+  CHECK(all.hears(kept));
+}
+
+TEST_CASE("discovery: too many names are not looked up and too many addresses not told") {
+  std::atomic<std::size_t> more{0};
+  asking all{{.custom = [&] {
+    std::vector<endpoint> many;
+    for (std::size_t i = 0; i < more; ++i) many.push_back({"pod-" + std::to_string(i), 7});
+    many.push_back({"pods", 7});
+    return many;
+  }}};
+  lookup_answer crowd;
+  for (int i = 0; i < 1030; ++i) {
+    crowd.hosts.push_back("10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256));
+  }
+  all.names.set("pods", crowd);
+  all.begin();
+  CHECK(wait_until([&] {
+    return all.lines.value("members left out of discovery", "found") == "1030";
+  }));
+  more = 5000;
+  CHECK(all.hears({}, discovered::part));  // no pod has an address, and "pods" is over the bound
+  CHECK(all.names.asked_for("pod-1023") > 0);
+  CHECK(all.names.asked_for("pod-1024") == 0);
 }
 
 TEST_CASE("discovery: members that were alone meet when a file names one to the other") {
@@ -273,7 +319,6 @@ TEST_CASE("discovery: a name that is this machine is enough") {
   real_member first{seeking("by localhost")};
   auto options = seeking("by localhost");
   options.discovery.dns = {{"localhost", first.runtime().local().port}};
-  options.lookup = [](const std::string& host) { return kith::net::system_lookup(host); };
   real_member second{options};
   CHECK(wait_until([&] { return sees(first, 2) && sees(second, 2); }));
 }
@@ -319,14 +364,17 @@ TEST_CASE("discovery: a function that hangs is left behind and spoils nothing wh
   std::promise<void> go;
   std::shared_future<void> gone = go.get_future().share();
   std::promise<void> begun;
-  std::atomic<bool> first_time{true};
+  std::atomic<int> times{0};
   log_lines lines;
   auto options = seeking("hanging");
   options.worker_time = 1ms;
   options.log = [&](const kith::log_record& record) { lines.add(record); };
   options.discovery.custom = [&, gone] {
-    if (first_time.exchange(false)) begun.set_value();
-    gone.wait();
+    // Not at once: its timer has run when the member ends.
+    if (++times == 2) {
+      begun.set_value();
+      gone.wait();
+    }
     return std::vector<endpoint>{};
   };
   std::weak_ptr<kith::net::runtime> left;

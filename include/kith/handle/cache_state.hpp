@@ -77,7 +77,7 @@ class cache_state final : public node::cache_hooks {
     name_hash_ = stable_hash(as_bytes(name));
     binding_->name = std::move(name);
     binding_->max_staleness = options_.near.max_staleness;
-    binding_->near_enabled = options_.near.enabled;
+    binding_->near_local = options_.near.enabled && options_.near.local;
     binding_->has_loader = options_.load || options_.load_many;
     binding_->ttl = options_.ttl;
     // The gates are the member's: the near cache keeps the port alive through this state.

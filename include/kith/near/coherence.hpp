@@ -107,6 +107,10 @@ class coherence {
   void on_clear_reply(time_point now, partition_id p, cache_id cache, version applied);
   void on_end_tag_reply(time_point now, partition_id p, cache_id cache, std::uint64_t tag,
                         version applied);
+  /// This member applied a mutation of a partition that it owns, whoever asked for it. With the
+  /// lane's lock held from the mutation on, so its own near entries have no stream and no gap.
+  void on_own_mutation(time_point now, partition_id p, const epoch& in,
+                       const wire::invalidation& entry);
   /// A write ended without an answer: it may be applied at any time, or was.
   void poison(cache_id cache, std::uint64_t hash) { lane_.invalidate(cache, hash, newest_version); }
   /// The same of a clear.
@@ -207,7 +211,12 @@ inline void coherence::on_ownership(time_point now, partition_id p, const member
   lane_.drop_fills(slot, out);
   s.restart(owner, began);
   if (!owner.nobody() && owner != lane_.self && lane_.sid_of(owner) != 0) s.trust();
-  lane_.gate(slot).fresh.store(never_heard.time_since_epoch().count(), std::memory_order_release);
+  // What this member owns itself it knows as well as it knows that it is still the owner, which is
+  // what the coordinator's gate says.
+  const bool own = owner == lane_.self;
+  if (own) s.trust();
+  const time_point fresh = own ? never : never_heard;
+  lane_.gate(slot).fresh.store(fresh.time_since_epoch().count(), std::memory_order_release);
   lane_.publish_suspicion(slot);
 }
 
@@ -249,7 +258,7 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
   led.generation = generation;
   led.floor = lane_.streams[slot].floor;
   lane_.fills.add(slot, std::move(led));
-  freshness_.expect_entries(now, slot);
+  if (lane_.streams[slot].owner != lane_.self) freshness_.expect_entries(now, slot);
   ++lane_.counters.fills;
   note(now, key_event::fill_begun, read.cache, read.hash, {});
   return begin_result::lead;
@@ -433,6 +442,15 @@ inline void coherence::on_mutation_reply(partition_id p, cache_id cache, std::ui
   reader_stream& s = lane_.streams[lane_.slot_of(p)];
   lane_.invalidate(cache, hash, applied);
   if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
+}
+
+inline void coherence::on_own_mutation(time_point now, partition_id p, const epoch& in,
+                                       const wire::invalidation& entry) {
+  const std::size_t slot = lane_.slot_of(p);
+  const reader_stream& s = lane_.streams[slot];
+  if (s.owner != lane_.self || s.epoch != in) return;
+  listener_.apply_one(now, slot, entry);
+  ++lane_.counters.own_mutations_applied;
 }
 
 inline void coherence::on_clear_reply(time_point now, partition_id p, cache_id cache,

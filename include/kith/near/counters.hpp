@@ -37,6 +37,8 @@ struct coherence_counters {
 
   // The stream.
   std::uint64_t invalidations_applied = 0;
+  /// Of partitions that this member owns, where near entries of those are kept.
+  std::uint64_t own_mutations_applied = 0;
   std::uint64_t invalidate_all_applied = 0;
   std::uint64_t clears_applied = 0;
   std::uint64_t tags_ended = 0;

@@ -40,6 +40,8 @@ class listener {
   /// anew behind `n`.
   void on_numbers_back(time_point now, std::size_t slot, stream_number n);
 
+  /// Applies one mutation. Requires that none before it was missed.
+  void apply_one(time_point now, std::size_t slot, const wire::invalidation& one);
   /// Tells the owner how far the partition was applied.
   void acknowledge(std::size_t slot, outbox& out) const;
   /// Asks for what is missing, unless it was asked for.
@@ -94,24 +96,27 @@ inline bool listener::well_formed(partition_id p, stream_number first,
   });
 }
 
+inline void listener::apply_one(time_point now, std::size_t slot, const wire::invalidation& one) {
+  reader_stream& s = lane_.streams[slot];
+  const version at{s.epoch, one.seq};
+  switch (one.scope) {
+    case wire::scope::key:
+      lane_.invalidate(one.cache, one.hash, at);
+      lane_.events.record({now, key_event::invalidated, one.cache, lane_.partition_at(slot),
+                           one.hash, at});
+      break;
+    case wire::scope::cache: lane_.clear(now, slot, one.cache, at); break;
+    case wire::scope::tag: lane_.end_tag(now, slot, one.cache, one.hash, at); break;
+  }
+  s.raise_floor(one.seq);
+}
+
 /// Applies what was not processed yet. Requires that `first` leaves no hole.
 inline void listener::apply(time_point now, std::size_t slot, stream_number first,
                             std::span<const wire::invalidation> entries) {
   reader_stream& s = lane_.streams[slot];
   const std::uint64_t known = s.contiguous.value() + 1 - first.value();
-  for (const wire::invalidation& one : entries.subspan(known)) {
-    const version at{s.epoch, one.seq};
-    switch (one.scope) {
-      case wire::scope::key:
-        lane_.invalidate(one.cache, one.hash, at);
-        lane_.events.record({now, key_event::invalidated, one.cache, lane_.partition_at(slot),
-                             one.hash, at});
-        break;
-      case wire::scope::cache: lane_.clear(now, slot, one.cache, at); break;
-      case wire::scope::tag: lane_.end_tag(now, slot, one.cache, one.hash, at); break;
-    }
-    s.raise_floor(one.seq);
-  }
+  for (const wire::invalidation& one : entries.subspan(known)) apply_one(now, slot, one);
   lane_.counters.invalidations_applied += entries.size() - known;
   s.advance(stream_number{first.value() + entries.size() - 1});
   s.settle();

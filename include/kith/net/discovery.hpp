@@ -146,13 +146,18 @@ inline void discovery::begin(std::weak_ptr<void> owner, heard on_heard) {
 }
 
 inline void discovery::ask(asked& whom) {
-  if (stopped_) return;
+  std::shared_ptr<void> its_owner = owner_.lock();
+  if (stopped_ || !its_owner) return;
   // Refused only by a pool that has stopped: each source has its place.
-  static_cast<void>(workers_->post([self = shared_from_this(), owner = owner_.lock(), &whom] {
+  static_cast<void>(workers_->post([self = shared_from_this(), owner = std::move(its_owner),
+                                    &whom]() mutable {
     answer said = whom.source.ask(self->lookup_);
     boost::asio::post(self->home_, [self, &whom, said = std::move(said)]() mutable {
       self->take(whom, std::move(said));
     });
+    // Whoever was left behind may be the last that holds both, and the timers are of home_.
+    self.reset();
+    owner.reset();
   }));
 }
 
@@ -188,15 +193,17 @@ inline void discovery::tell() {
     if (!each->last || !each->last->trouble.empty()) now.second = cluster::discovered::part;
     if (each->last) add(each->last->found);
   }
-  const bool cut = now.first.size() > cluster::candidates_max;
+  std::size_t found = now.first.size();
+  for (const auto& each : asked_) found += each->last ? each->last->left_out : 0;
+  const bool cut = found > cluster::candidates_max;
   if (cut && !cut_) {
     log_.write({log_level::warning,
                 "members left out of discovery",
-                {{"found", std::to_string(now.first.size())},
+                {{"found", std::to_string(found)},
                  {"kept", std::to_string(cluster::candidates_max)}}});
   }
   cut_ = cut;
-  if (cut) now.first.resize(cluster::candidates_max);
+  if (now.first.size() > cluster::candidates_max) now.first.resize(cluster::candidates_max);
   if (now == told_) return;
   told_ = now;
   on_heard_(std::move(now.first), now.second);

@@ -6,6 +6,7 @@
 //     them in another order each time.
 #pragma once
 
+#include <kith/cluster/membership_options.hpp>
 #include <kith/core/endpoint.hpp>
 #include <kith/core/log.hpp>
 #include <kith/discovery.hpp>
@@ -54,6 +55,8 @@ class discovery_source {
     std::vector<endpoint> found;
     /// Why that is not new, or not all; empty: it is.
     std::string trouble;
+    /// What was over cluster::candidates_max, and is neither in `found` nor was looked up.
+    std::size_t left_out = 0;
   };
 
   discovery_source(std::string name, said_function say, nobody if_nobody)
@@ -64,6 +67,13 @@ class discovery_source {
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
+  /// Returns how many were too many.
+  static std::size_t cut(std::vector<endpoint>& list) {
+    if (list.size() <= cluster::candidates_max) return 0;
+    const std::size_t over = list.size() - cluster::candidates_max;
+    list.resize(cluster::candidates_max);
+    return over;
+  }
   /// The first trouble is the one that is told.
   static void note(answer& in, std::string trouble) {
     if (in.trouble.empty()) in.trouble = std::move(trouble);
@@ -125,6 +135,7 @@ inline discovery_source::answer discovery_source::ask(const lookup_function& loo
   } catch (...) {
     made.trouble = "it threw what is no std::exception";
   }
+  made.left_out += cut(said_);
   for (const endpoint& where : said_) {
     if (where.host.empty() || where.port == 0) {
       note(made, "no host and port: " + to_string(where));
@@ -134,6 +145,7 @@ inline discovery_source::answer discovery_source::ask(const lookup_function& loo
       made.found.push_back(where);
     }
   }
+  made.left_out += cut(made.found);
   std::erase_if(addresses_, [&](const auto& name) {
     return std::ranges::find(said_, name.first, &endpoint::host) == said_.end();
   });

@@ -10,10 +10,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace kith::net {
@@ -41,7 +43,11 @@ using lookup_function = std::function<lookup_answer(const std::string& host)>;
   const int failed = ::getaddrinfo(host.c_str(), nullptr, &wanted, &first);
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> found{first, &::freeaddrinfo};
   if (failed != 0) {
-    if (failed != EAI_NONAME && failed != EAI_NODATA) answer.failure = ::gai_strerror(failed);
+    if (failed == EAI_SYSTEM) {
+      answer.failure = std::generic_category().message(errno);
+    } else if (failed != EAI_NONAME && failed != EAI_NODATA) {
+      answer.failure = ::gai_strerror(failed);
+    }
     return answer;
   }
   for (const addrinfo* each = first; each != nullptr; each = each->ai_next) {

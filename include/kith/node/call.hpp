@@ -72,7 +72,8 @@ struct cache_binding {
   /// The cluster that this member went over to knows the cache with other options.
   std::atomic<bool> refused{false};
   duration max_staleness{};
-  bool near_enabled = true;
+  /// Near entries of what this member owns are kept too.
+  bool near_local = false;
   bool has_loader = false;
   /// This member's writes of single keys that ended: well, and with an error. Counted by calls,
   /// which change nothing else here.

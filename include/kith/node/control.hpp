@@ -252,6 +252,7 @@ inline void control::bind(const opened_cache& cache, outbox& out) {
   settings.ttl = request.ttl;
   settings.life = request.life;
   settings.max_staleness = request.binding->max_staleness;
+  settings.near_local = request.binding->near_local;
   settings.has_loader = request.binding->has_loader;
   settings.watched = request.binding->watched;
   out.push_back(open_in_lanes{std::move(settings), request.hooks});

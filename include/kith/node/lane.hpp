@@ -126,6 +126,7 @@ class lane {
   void carry(time_point now, replica::answer_count&& one, outbox& out);
   void carry(time_point now, replica::run_load&& one, outbox& out);
   void carry(time_point now, replica::run_processor&& one, outbox& out);
+  void carry(time_point now, replica::own_mutation&& one, outbox& out);
   void carry(time_point now, replica::pull_view&& one, outbox& out);
   void carry(time_point now, near::serve&& one, outbox& out);
   void carry(time_point now, near::reissue&& one, outbox& out);
@@ -474,6 +475,9 @@ inline void lane::carry(time_point now, replica::answer_mutate&& one, outbox&) {
 }
 inline void lane::carry(time_point now, replica::answer_count&& one, outbox&) {
   router_.on_count_reply(now, self_, one.rid, one.reply, from_router_);
+}
+inline void lane::carry(time_point now, replica::own_mutation&& one, outbox&) {
+  near_->on_own_mutation(now, one.partition, one.epoch, one.entry);
 }
 inline void lane::carry(time_point, near::serve&& one, outbox&) {
   router_.on_served(std::move(one), from_router_);

@@ -222,7 +222,8 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
   waiting.state = wait_for::answer;
   calls_.set_alarm(at, never);
   const call& what = waiting.what;
-  if (what.kind == call_kind::get && what.near && to.owner != self_) {
+  const bool may_keep = to.owner != self_ || what.cache->near_local;
+  if (what.kind == call_kind::get && what.near && may_keep) {
     const near::fill_request read{what.partition,
                                   what.cache->current_id(),
                                   what.key_hash,

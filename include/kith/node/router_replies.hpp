@@ -86,7 +86,7 @@ inline near::reply_verdict router::judge(time_point now, member_id from, store::
                                          const wire::get_reply& reply) {
   pending_call& waiting = calls_[at];
   const call& what = waiting.what;
-  if (from == self_) {
+  if (from == self_ && !waiting.leads) {
     const bool current = reply.epoch == route_of(what.partition).epoch &&
                          reply.status != wire::get_status::wrong_epoch &&
                          reply.status != wire::get_status::retry;

@@ -5,6 +5,7 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
+#include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/packet.hpp>
 
@@ -79,8 +80,16 @@ struct pull_view {
   member_id from;
 };
 
+/// A mutation was applied, and this process keeps near entries of what it owns: to be carried out
+/// before the lane's lock is released.
+struct own_mutation {
+  partition_id partition{};
+  kith::epoch epoch;
+  wire::invalidation entry;
+};
+
 using effect = std::variant<wire::send, answer_get, answer_mutate, answer_count, run_load,
-                            run_processor, pull_view>;
+                            run_processor, own_mutation, pull_view>;
 using outbox = std::vector<effect>;
 
 /// What a loader brought.

@@ -69,6 +69,8 @@ class holdings {
   time_point coordinator_fresh = time_point::min();
   /// Of the lane, and from its secret: other members' lanes draw otherwise.
   random_source random;
+  /// This process keeps near entries of what it owns.
+  bool tell_own = false;
   /// The installed view, and its members, sorted.
   std::optional<view_number> view;
   std::vector<member_id> members;
@@ -220,6 +222,7 @@ inline void holdings::number(time_point now, owned_partition& of, wire::invalida
   entry.seq = of.seq;
   ++counters.mutations;
   audience.publish(now, of.slot, entry, out);
+  if (tell_own) out.push_back(own_mutation{of.id, of.epoch, entry});
 }
 
 inline void holdings::commit(time_point now, owned_partition& of, const key_view& key,

@@ -120,6 +120,8 @@ struct cache_settings {
   /// How long an entry lives that was put without a time of its own; absent: until it is evicted.
   std::optional<duration> ttl;
   duration max_staleness = std::chrono::seconds{3};
+  /// This process keeps near entries of what it owns: own_mutation tells of each change.
+  bool near_local = false;
   /// This member can load absent keys itself.
   bool has_loader = false;
   lifetime_settings life;

@@ -110,7 +110,7 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   }
   if (const auto why = behind(*in, message.after)) return refuse(*in, who, *why, out), true;
   // Before the read: what happens between the two must reach the reader.
-  if (who.near) who.sid = held_.audience.subscribe(now, from, in->slot);
+  if (who.near && from != held_.self) who.sid = held_.audience.subscribe(now, from, in->slot);
   serve(now, *in, who, {message.cache, hash, message.key}, message.load, out);
   return true;
 }
@@ -182,12 +182,13 @@ inline void reads::reply(owned_partition& in, const reader& who, wire::get_reply
                          byte_view value, outbox& out, const std::exception_ptr& thrown) {
   answer.epoch = in.epoch;
   answer.as_of = in.seq;
-  if (who.near) {
+  if (who.near && who.from != held_.self) {
     const auto standing = held_.audience.bring_up_to_date(who.from, in.slot, who.sid, out);
     answer.n_last = standing.n_last;
     answer.cacheable = answer.cacheable && standing.listens;
   } else {
-    answer.cacheable = false;
+    // This process hears of each change at once (own_mutation).
+    answer.cacheable = answer.cacheable && who.near;
   }
   if (who.from == held_.self) {
     out.push_back(answer_get{who.rid, in.id, answer, to_bytes(value), thrown});

@@ -73,7 +73,10 @@ class replica {
       : held_{self, options}, reads_{held_}, writes_{held_, reads_} {}
 
   /// The cache may have entries already: an owner that never opened it stores with defaults.
-  void open_cache(const cache_settings& settings) { held_.open_cache(settings); }
+  void open_cache(const cache_settings& settings) {
+    held_.open_cache(settings);
+    held_.tell_own = held_.tell_own || settings.near_local;
+  }
 
   /// A view gave the partition to `owner` (perhaps nobody) in `began`. A lower epoch is ignored.
   void on_ownership(time_point now, partition_id partition, const member_id& owner,

@@ -119,6 +119,7 @@ void sum_of_lifetimes(Sum&& sum) {
   sum("fills_poisoned", [](const lane& l) { return l.near().counters().fills_poisoned; });
   sum("installs_refused", [](const lane& l) { return l.near().counters().refused_poisoned; });
   sum("invalidations", [](const lane& l) { return l.near().counters().invalidations_applied; });
+  sum("own_mutations", [](const lane& l) { return l.near().counters().own_mutations_applied; });
   sum("stream_resumes", [](const lane& l) { return l.near().counters().resumes; });
   sum("stream_resets", [](const lane& l) { return l.near().counters().resets; });
   sum("gaps", [](const lane& l) { return l.near().counters().gaps; });
@@ -197,6 +198,7 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
   if (random.below(8) == 0) of.lane.replica.operations_kept = 1;
   // The others own partitions of caches that they never opened: their callers load, by ticket.
   if (random.below(8) == 0) work.members_most = (of.members + 1) / 2;
+  work.near_local = random.below(2) == 0;
 }
 
 /// Clients of a cache whose entries end and are renewed, in half of the seeds.

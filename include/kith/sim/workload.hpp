@@ -39,6 +39,8 @@ struct workload_options {
   std::size_t members_most = 32;
   duration think_most = std::chrono::milliseconds{60};
   duration max_staleness = std::chrono::seconds{3};
+  /// Members keep near entries of what they own.
+  bool near_local = false;
   duration timeout = std::chrono::seconds{5};
   /// One in so many operations is conditional, or a removal of all. 0: none.
   std::uint64_t conditional_every = 8;
@@ -210,6 +212,7 @@ inline void workload::open_missing() {
     using options_type = cache_options<std::uint32_t, std::int64_t>;
     options_type plain;
     plain.near.max_staleness = options_.max_staleness;
+    plain.near.local = options_.near_local;
     plain.timeout = options_.timeout;
     options_type loading = plain;
     loading.load = [this](const std::uint32_t& key) -> std::optional<std::int64_t> {

@@ -44,6 +44,3 @@ void lose_some(std::size_t n, std::size_t percent) {
 
 TEST_CASE("membership: three hundred members lose one percent") { lose_some(300, 1); }
 TEST_CASE("membership: three hundred members lose thirty percent") { lose_some(300, 30); }
-TEST_CASE("membership: a thousand members lose ten percent" * doctest::skip()) {
-  lose_some(1000, 10);
-}
