@@ -136,7 +136,7 @@ struct near_reader {
   }
 
   wire::invalidation entry(const near_key& k, std::uint64_t seq) const {
-    return {sequence{seq}, cache, false, k.hash};
+    return {sequence{seq}, cache, wire::scope::key, k.hash};
   }
   bool invalidate(std::uint64_t first, std::vector<wire::invalidation> entries) {
     return lane.on_invalidate(now, owner, sid, key.partition,

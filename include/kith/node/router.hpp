@@ -321,10 +321,10 @@ inline void router::finish(store::handle at, outcome&& result, outbox& out) {
   complete_call(over.what, std::move(result), out);
 }
 
-/// The user's writes of one key: not a clear, which is one of each partition, nor what tells the
-/// owner the result of a load.
+/// The user's writes of one key: not a clear or the end of a tag, which are one of each partition,
+/// nor what tells the owner the result of a load.
 [[nodiscard]] constexpr bool is_counted_write(wire::mutation kind) {
-  return kind != wire::mutation::clear && kind != wire::mutation::fill &&
+  return !wire::without_key(kind) && kind != wire::mutation::fill &&
          kind != wire::mutation::fill_absent;
 }
 

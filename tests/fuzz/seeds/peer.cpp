@@ -126,7 +126,8 @@ void add_identities(corpus& to, knowledge& of) {
                                   .wait(50)
                                   .tell(ping{far}));
 
-  const invalidate said{of.epoch, stream_number{1}, {{sequence{1}, victim::cache, true, 0}}};
+  const invalidate said{
+      of.epoch, stream_number{1}, {{sequence{1}, victim::cache, scope::cache, 0}}};
   tell("18-invalidations-of-all-partitions-by-all", [&] {
     story all;
     for (int p = 0; p < 6; ++p) {
@@ -170,7 +171,7 @@ void add_requests(corpus& to, knowledge& of) {
   ends.tell(put, {.partition = place_of(2)}).tell(get_of(of, 2), {.partition = place_of(2)});
   tell("21-longest-ttl-and-last-operation", ends);
   const invalidate far{
-      of.epoch, stream_number{beyond}, {{sequence{UINT64_MAX}, victim::cache, true, 0}}};
+      of.epoch, stream_number{beyond}, {{sequence{UINT64_MAX}, victim::cache, scope::cache, 0}}};
   const subscribe all{{{victim::partition(0), of.epoch, stream_number{UINT64_MAX}}}};
   tell("21-streams-near-their-end",
        story{}

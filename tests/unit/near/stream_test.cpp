@@ -203,7 +203,7 @@ TEST_CASE("stream: clearing one cache drops its entries and poisons its fills on
   CHECK(other.install(r.now, made) == install_result::installed);
   CHECK(r.gates->entries(r.key.partition) == 2);
   const auto id = r.lead(r.neighbour);
-  wire::invalidation all{sequence{5}, r.cache, true, 0};
+  wire::invalidation all{sequence{5}, r.cache, wire::scope::cache, 0};
   CHECK(r.invalidate(1, {all}));
   CHECK_FALSE(r.kept.find(r.key.hash, r.key.text, r.now, any_age));
   CHECK(other.find(r.key.hash, r.key.text, r.now, 3s));

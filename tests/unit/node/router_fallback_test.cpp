@@ -79,7 +79,7 @@ struct invoker {
     reply.epoch = term;
     reply.version = {term, sequence{seq}};
     reply.value = held;
-    if (seq > 0) reply.tags = {{42}};
+    if (seq > 0) reply.tags = {wire::tag{42}};
     machine.on_get_reply(now, other, last.rid, reply, out);
   }
   /// The run that was asked for.

@@ -32,6 +32,7 @@ struct waiting_caller {
     node::call what;
     what.kind = kind;
     what.mutation = mutation;
+    what.tags = {wire::tag{7}};
     what.cache = binding;
     what.partition = where;
     what.deadline = now + 5s;
@@ -254,10 +255,12 @@ TEST_CASE("router: a cache counts the writes that ended and those that failed") 
   CHECK(caller.binding->writes_failed == 2);
 }
 
-TEST_CASE("router: what tells an owner the result of a load is no write of the user") {
+TEST_CASE("router: ends of all and results of loads are no writes of the user") {
   waiting_caller caller;
   caller.own(other, 1);
-  for (const wire::mutation told : {wire::mutation::fill, wire::mutation::fill_absent}) {
+  using wire::mutation;
+  for (const mutation told :
+       {mutation::fill, mutation::fill_absent, mutation::clear, mutation::end_tag}) {
     caller.submit(node::call_kind::mutate, told);
     caller.answer(wire::mutate_status::applied);
     caller.submit(node::call_kind::mutate, told);

@@ -61,13 +61,15 @@ mutate sample_mutation() {
   m.rule = ttl_rule::given;
   m.ttl = std::chrono::seconds{5};
   m.expected = {{view_number{3}, 0}, sequence{12}};
+  m.tags = {{0x1122334455667788u}};
   return m;
 }
 
 invalidate sample_invalidation() {
   return {{view_number{7}, 0}, stream_number{41},
-          {{sequence{5}, cache_id{1}, false, 0x1122334455667788u},
-           {sequence{6}, cache_id{2}, true, 0}}};
+          {{sequence{5}, cache_id{1}, scope::key, 0x1122334455667788u},
+           {sequence{6}, cache_id{2}, scope::cache, 0},
+           {sequence{7}, cache_id{2}, scope::tag, 0x1122334455667788u}}};
 }
 
 }  // namespace
@@ -117,9 +119,10 @@ TEST_CASE("decode: a key longer than its cap is refused before it is looked at")
 TEST_CASE("encode: messages have the bytes that other members know") {
   CHECK(encoded(sample_mutation()) ==
         hex("ac0202" "4d" "46" "02" "09" "056120" "6b6579" "0761207661" "6c7565" "02"
-            "80e497d012" "03000c" "00" "00" "00"));
+            "80e497d012" "03000c" "00" "00" "00" "01" "8877665544332211"));
   CHECK(encoded(sample_invalidation()) ==
-        hex("0700" "29" "02" "05" "01" "00" "8877665544332211" "06" "02" "01" "0000000000000000"));
+        hex("0700" "29" "03" "05" "01" "00" "8877665544332211" "06" "02" "01" "0000000000000000"
+            "07" "02" "02" "8877665544332211"));
 }
 
 TEST_CASE("decode: what was encoded comes back, and encodes to the same bytes") {
@@ -132,7 +135,7 @@ TEST_CASE("decode: what was encoded comes back, and encodes to the same bytes") 
   twice(sample_mutation());
   twice(sample_invalidation());
   twice(get_reply{get_status::absent, {view_number{1}, 0}, {}, sequence{4}, stream_number{2}, true,
-                  false, duration{5}, 0, sample_value});
+                  false, duration{5}, 0, {{1}, {2}}, sample_value});
   twice(return_ticket{77});
   twice(mutate_reply{mutate_status::refused, {}, {}, true, sample_key});
   twice(digest{true,
