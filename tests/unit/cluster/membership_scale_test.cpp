@@ -44,6 +44,7 @@ void lose_some(std::size_t n, std::size_t percent) {
 
 TEST_CASE("membership: three hundred members lose one percent") { lose_some(300, 1); }
 TEST_CASE("membership: three hundred members lose thirty percent") { lose_some(300, 30); }
+// Skipped, as it takes minutes. By hand: kith_unit_cluster --no-skip -tc='*thousand members*'
 TEST_CASE("membership: a thousand members lose ten percent" * doctest::skip()) {
   lose_some(1000, 10);
 }
