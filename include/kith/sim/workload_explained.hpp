@@ -35,7 +35,7 @@ namespace kith::sim {
     if (says.owned) owned = &says;
   }
   for (const auto& [member, says] : told) {
-    if (owned == nullptr || !says.near || !says.near->alive || says.suspect) continue;
+    if (owned == nullptr || !says.near || !says.near->alive) continue;
     const bool listens = std::ranges::count(owned->listeners, cluster::address_of(member)) > 0;
     const bool same = !owned->owned->present || owned->owned->version == says.near->version;
     if (listens && same) continue;
