@@ -13,7 +13,8 @@
 //
 // Errors of every operation that asks an owner, beside those that it names:
 //   timed_out, no_owner, closed   as above; the first and the last are maybe_applied for writes
-//   overloaded                    `max_pending` calls of this member wait (member_options)
+//   overloaded                    `max_pending` calls of this member wait (member_options), or 128
+//                                 MiB of them in the key's lane; or the owner has too many waiters
 //   too_large                     the encoded key, above 4096 bytes, or value, above 8 MiB
 //   invalid_argument              the key is empty; it is an integer that Key cannot hold; a codec
 //                                 of the user's threw when it wrote the key, the value or the
@@ -365,7 +366,8 @@ class cache {
 
   /// Removes all entries, partition by partition; not atomic: after an error some partitions are
   /// cleared and others are not. Loads that are under way bring nothing back. Errors: those of
-  /// every operation. Cost: 1024 calls at once, for which `max_pending` has room; a round trip.
+  /// every operation. Cost: 1024 calls at once, for which `max_pending` has room if little else
+  /// waits; a round trip.
   void clear(const call_options& how = {}) const;
   template <class Token>
   auto async_clear(const call_options& how, Token&& token) const;
