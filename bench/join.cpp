@@ -45,10 +45,7 @@ void one_cluster(std::size_t number, std::size_t count, join_times& into) {
     members.push_back(bench::child::in_role("member", {cluster, std::to_string(i)}));
     const double ms = static_cast<double>(members.back().read_number() - start.count()) / 1000;
     const std::int64_t known = members.back().read_number();
-    if (known != static_cast<std::int64_t>(i)) {
-      std::printf("member %zu served when it knew %lld members\n", i,
-                  static_cast<long long>(known));
-    }
+    bench::require(known == static_cast<std::int64_t>(i), "a member served in another cluster");
     if (i == 1) into.alone.push_back(ms);
     if (i == 2) into.second.push_back(ms);
     if (i == 10) into.tenth.push_back(ms);

@@ -10,7 +10,7 @@ arguments=(g++ cmake ninja-build libabsl-dev "$@")
 
 if ! command -v apt-get dpkg-query >/dev/null; then
   echo "This system has no apt, so nothing is installed here. kith needs a C++20 compiler (g++ 12"
-  echo "or clang 17), CMake 3.25, Ninja, Boost 1.81 and Abseil 20220623, or newer ones. In Debian's"
+  echo "or clang 19), CMake 3.25, Ninja, Boost 1.81 and Abseil 20220623, or newer ones. In Debian's"
   echo "names: libboost-dev ${arguments[*]#+}"
   exit 0
 fi

@@ -96,7 +96,8 @@ http_server::http_server(const http_options& options)
     : options_{options},
       context_{static_cast<int>(options.threads)},
       acceptor_{context_,
-                asio::ip::tcp::endpoint{asio::ip::address_v4::loopback(), options.port}} {}
+                asio::ip::tcp::endpoint{asio::ip::address_v4::loopback(), options.port}},
+      retry_{context_} {}
 
 http_server::~http_server() = default;
 
@@ -106,11 +107,20 @@ void http_server::accept() {
   acceptor_.async_accept(asio::make_strand(context_),
                          [this](error_code error, asio::ip::tcp::socket socket) {
                            if (error == asio::error::operation_aborted) return;
-                           if (!error && connections_ < options_.connections_max) {
+                           if (error) return accept_later();
+                           if (connections_ < options_.connections_max) {
                              std::make_shared<http_session>(*this, std::move(socket))->read();
                            }
                            accept();
                          });
+}
+
+// Out of descriptors the same error would come again at once, and keep a processor busy.
+void http_server::accept_later() {
+  retry_.expires_after(options_.accept_pause);
+  retry_.async_wait([this](error_code error) {
+    if (!error) accept();
+  });
 }
 
 void http_server::run(http_handler handler, std::chrono::seconds limit) {

@@ -7,6 +7,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -34,6 +35,8 @@ struct http_options {
   std::size_t body_bytes_max = 64 * 1024;
   /// For a request to arrive, counted from the reply before it, and for a reply to leave.
   std::chrono::seconds transfer_max{30};
+  /// After an error of accept.
+  std::chrono::milliseconds accept_pause{100};
 };
 
 class http_session;
@@ -70,12 +73,14 @@ class http_server {
   friend class http_session;
 
   void accept();
+  void accept_later();
 
   const http_options options_;
   http_handler handler_;
   std::atomic<std::size_t> connections_{0};
   boost::asio::io_context context_;
   boost::asio::ip::tcp::acceptor acceptor_;
+  boost::asio::steady_timer retry_;
 };
 
 }  // namespace catalog

@@ -68,8 +68,12 @@ service::service(const service_options& options, database& rows, counters& count
 service::~service() = default;
 
 // The cache counts near hits and finds them while a read is started. One read is started at a time,
-// so a count that grew meanwhile is about this one. The row says when it was read: after this
-// request came in means that the database was asked for it (or for one that came at the same time).
+// so a count that grew meanwhile is about this one. That is for the table that the demo prints, and
+// has its price: all reads of a replica queue here, and two stats() a read lock every lane. A
+// service would only call async_get, and ask for stats() once a second.
+//
+// The row says when it was read: after this request came in means that the database was asked for
+// it (or for one that came at the same time).
 void service::find(const std::string& name, const asio::any_io_executor& strand,
                    std::function<void(const read_result&)> done) {
   const std::int64_t began = wall_clock_ns();

@@ -15,8 +15,21 @@
 //
 // Every operation that asks an owner ends at its own `timeout`, or at the cache's: with
 // errc::timed_out, or errc::no_owner where nobody was there to ask. The time runs from the
-// operation's start, which for a lazy token is later than its call. A timeout that is not positive
-// is errc::invalid_argument.
+// operation's start, which for a lazy token is later than its call.
+//
+// Errors of every operation that asks an owner, beside those that it names:
+//   timed_out, no_owner, closed   as above; the first and the last are maybe_applied for writes
+//   overloaded                    `max_pending` calls of this member wait (member_options), or 128
+//                                 MiB of them in the key's lane; or the owner has too many waiters
+//   too_large                     the encoded key, above 4096 bytes, or value, above 8 MiB
+//   invalid_argument              the key is empty; it is an integer that Key cannot hold; a codec
+//                                 of the user's threw when it wrote the key, the value or the
+//                                 processor, and what it threw is nested in the error; or the
+//                                 timeout or the time to live is not positive
+//   config_mismatch               the cluster merged with another whose cache has other options
+//   would_deadlock                a blocking call on a thread that would have to serve it
+// None leaves an async call but through its handler, which is told the code alone; what copying a
+// key, a visitor or a handler throws leaves it, and std::bad_alloc.
 //
 // Keys are looked up by anything that reads as one: a string literal for std::string, any integer
 // that fits for an integer. Thread safety: any thread, any number at a time.
@@ -27,6 +40,7 @@
 #include <kith/events.hpp>
 #include <kith/handle/cache_state.hpp>
 #include <kith/handle/cache_stats.hpp>
+#include <kith/handle/encoding.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
 #include <kith/stats.hpp>
@@ -72,11 +86,12 @@ class cache {
 
   /// Returns the value for `key`: from the near cache, else from its owner, else from the loader.
   ///
-  /// Empty: the key is absent. Errors: timed_out, no_owner, overloaded, decode_failed, too_large,
-  /// lost_write (behind a token), load_failed (the message carries what the loader threw; if it ran
-  /// in this process, its exception is nested: std::rethrow_if_nested), closed, would_deadlock.
+  /// Empty: the key is absent. Errors: decode_failed; lost_write (behind a token); load_failed (the
+  /// message carries what the loader threw; if it ran in this process, its exception is nested:
+  /// std::rethrow_if_nested).
   /// Staleness: at most `near.max_staleness` after the owner applied a newer value.
-  /// Cost: a near hit takes no lock and allocates nothing; else one round trip.
+  /// Cost: a near hit takes no lock and allocates nothing; else one round trip. (Of the async form
+  /// it takes no lock of the cache's, but copies the key and posts the handler.)
   template <key_like<Key> Lookup>
   [[nodiscard]] ref<Value> get(const Lookup& key, const get_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
@@ -104,7 +119,8 @@ class cache {
     return async_visit(key, std::forward<Visitor>(see), get_options{}, std::forward<Token>(token));
   }
 
-  /// The value as its owner has it now, with its version. Does not run the loader.
+  /// The value as its owner has it now, with its version. Does not run the loader. Errors:
+  /// decode_failed. Cost: one round trip.
   template <key_like<Key> Lookup>
   [[nodiscard]] versioned<Value> get_versioned(const Lookup& key,
                                                const call_options& how = {}) const;
@@ -115,7 +131,7 @@ class cache {
     return async_get_versioned(key, call_options{}, std::forward<Token>(token));
   }
 
-  /// Whether the cluster holds the key. Does not run the loader.
+  /// Whether the cluster holds the key. Does not run the loader. Cost: one round trip.
   template <key_like<Key> Lookup>
   [[nodiscard]] bool contains(const Lookup& key, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
@@ -135,7 +151,7 @@ class cache {
   /// Stores the value at the owner and returns its version. Every near copy is dropped about a
   /// millisecond later, this member's before the call returns.
   ///
-  /// Errors: as get, without load_failed. timed_out and closed are maybe_applied.
+  /// Errors: those of every operation. Cost: one round trip.
   template <key_like<Key> Lookup>
   version put(const Lookup& key, const Value& value, const put_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
@@ -185,7 +201,9 @@ class cache {
     return async_touch(key, put_options{}, std::forward<Token>(token));
   }
 
-  /// Removes the entry. A load that is under way will not bring it back.
+  /// Removes the entry. A load that is under way will not bring it back. Returns the version of the
+  /// removal, also where there was no entry: whatever is put later has a newer one. Errors, cost:
+  /// as put.
   template <key_like<Key> Lookup>
   version erase(const Lookup& key, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
@@ -210,7 +228,8 @@ class cache {
   }
 
   /// Adds `delta` at the owner and returns the sum; an absent key counts as 0. What remains of the
-  /// entry's time to live stays. Only for Value = std::int64_t.
+  /// entry's time to live stays. A sum beyond 64 bits wraps round. Only for Value = std::int64_t.
+  /// Errors: as put; decode_failed: what is stored is no number. Cost: one round trip.
   template <key_like<Key> Lookup>
   std::int64_t add(const Lookup& key, std::int64_t delta, const call_options& how = {}) const
     requires std::same_as<Value, std::int64_t>;
@@ -229,6 +248,10 @@ class cache {
   /// owner does not know it, as in a rolling deploy, the calling member runs it itself, between a
   /// read of the entry and a write on the condition that nobody changed it since. Processors are
   /// functions of the entry and their own fields, with a codec for both the fields and the result.
+  ///
+  /// A type that gets a second name is known by both, and sent under the newer one. Throws
+  /// kith::error(invalid_argument): the name has not 1 to 128 bytes, or is another type's on this
+  /// member. Thread safety: any thread, also while processors run. No message.
   template <class Processor>
   void register_processor(const std::string& name) const;
 
@@ -237,7 +260,8 @@ class cache {
   ///
   /// Errors: as put; unknown_processor (not registered here), processor_failed (the message carries
   /// what it threw), overloaded also where the owner does not know the processor and other writes
-  /// of the key came between each of several runs here.
+  /// of the key came between each of several runs here, decode_failed: the result. Cost: one round
+  /// trip, and a wait for one of the owner's `loader_threads`.
   template <key_like<Key> Lookup, class Processor>
   auto invoke(const Lookup& key, const Processor& run, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Processor, class Token>
@@ -252,6 +276,10 @@ class cache {
   // travels together, a frame a lane, and costs a round trip. Results are in the order of the keys.
   // Not atomic: each key stands by itself. After an error, which is the first in the order of the
   // keys, no result is given, and of the writes some may have been applied.
+  //
+  // Each key is a call that waits, of which a member has `max_pending` (65536 unless told
+  // otherwise), a 16th of them in each lane. What goes beyond ends as overloaded, so ask for more
+  // than a quarter of it in parts.
 
   /// The present ones of `keys` with their values, in the order of `keys`.
   [[nodiscard]] std::vector<pair_type> get_many(const std::vector<Key>& keys,
@@ -342,8 +370,8 @@ class cache {
     return async_add_many(deltas, call_options{}, std::forward<Token>(token));
   }
 
-  /// Runs the processor on each key; a vector of its results, or nothing where it has none
-  /// (handlers get the versions then).
+  /// Runs the processor on each key, a run of its own; a vector of its results, or nothing where it
+  /// has none (handlers get the versions then). Errors: as invoke.
   template <class Processor>
   auto invoke_many(const std::vector<Key>& keys, const Processor& run,
                    const call_options& how = {}) const;
@@ -400,7 +428,10 @@ class cache {
     return async_invalidate_tag(tag, call_options{}, std::forward<Token>(token));
   }
 
-  /// Removes all entries, partition by partition; not atomic.
+  /// Removes all entries, partition by partition; not atomic: after an error some partitions are
+  /// cleared and others are not. Loads that are under way bring nothing back. Errors: those of
+  /// every operation. Cost: 1024 calls at once, for which `max_pending` has room if little else
+  /// waits; a round trip.
   void clear(const call_options& how = {}) const;
   template <class Token>
   auto async_clear(const call_options& how, Token&& token) const;
@@ -409,7 +440,8 @@ class cache {
     return async_clear(call_options{}, std::forward<Token>(token));
   }
 
-  /// The number of entries, summed over the owners; approximate while it changes.
+  /// The number of entries, summed over the owners; approximate while it changes. Errors, cost: as
+  /// clear.
   [[nodiscard]] std::uint64_t size(const call_options& how = {}) const;
   template <class Token>
   auto async_size(const call_options& how, Token&& token) const;
@@ -425,7 +457,7 @@ class cache {
   /// Weakly consistent: what is there from beginning to end is seen once; what comes, goes or moves
   /// to another owner meanwhile perhaps, with whatever value it has in its turn. Entries whose time
   /// is over are not seen. Neither are those whose bytes are no Key and Value: one of them must not
-  /// hide all others, so they are counted, in `stats().failed`, and left out.
+  /// hide all others, so they are counted, in `stats().unreadable`, and left out.
   ///
   /// Errors: closed, would_deadlock. Cost: decodes each entry; copies them, up to
   /// node::scan_turn::slots_max at a time, so that other operations wait no longer than for that.
@@ -443,10 +475,13 @@ class cache {
   /// What this member knows of the key: its partition and owner, the entry in the near cache, and
   /// where this member owns it, the stored version and who may keep it too; the last events of the
   /// key here. For people who ask why a read answered what it did; to_string() writes it in lines.
-  /// No message. The key's lane is locked for some microseconds.
+  ///
+  /// Throws kith::error(invalid_argument): the key cannot be encoded. Thread safety: any thread,
+  /// also one that serves the network. No message. Cost: the near cache's mutex for a look-up, then
+  /// the lock of the key's lane for some microseconds.
   template <key_like<Key> Lookup>
   [[nodiscard]] explanation explain(const Lookup& key) const {
-    return state_->explain(encoded_key<Key>{key}, key);
+    return state_->explain(call_key{key}, key);
   }
 
   /// Calls `listener.changed` for each change of an entry of the cache that this member owns, as
@@ -467,6 +502,7 @@ class cache {
 
  private:
   using state = handle::cache_state<Key, Value>;
+  using call_key = handle::call_key<Key>;
 
   explicit cache(std::shared_ptr<state> shared, std::shared_ptr<handle::port> to)
       : state_{std::move(shared)}, port_{std::move(to)} {}

@@ -33,7 +33,8 @@ enum class errc {
   config_mismatch,
   /// An option has a value that is not allowed; the message names it.
   invalid_option,
-  /// An argument of the call has a value that is not allowed.
+  /// An argument of the call has a value that is not allowed or cannot be encoded; the message says
+  /// which.
   invalid_argument,
   /// The loader failed; the message carries what it threw.
   load_failed,

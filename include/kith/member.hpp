@@ -20,6 +20,7 @@
 #include <kith/stats.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -84,7 +85,7 @@ class member {
   [[nodiscard]] net::runtime& runtime() { return *runtime_; }
 
  private:
-  static void require(bool holds, const char* field) {
+  static void require(bool holds, const std::string& field) {
     if (!holds) throw error{errc::invalid_option, field};
   }
   static void require_allowed(const discovery_options& where);
@@ -97,16 +98,26 @@ class member {
 // --- implementation ---
 
 inline void member::require_allowed(const discovery_options& where) {
-  const auto whole = [](const endpoint& one) { return !one.host.empty() && one.port != 0; };
-  require(std::ranges::all_of(where.seeds, whole), "discovery.seeds: a host and a port from 1");
-  require(std::ranges::all_of(where.dns, whole), "discovery.dns: a name and a port from 1");
+  const auto require_whole = [](const std::vector<endpoint>& all, const std::string& field) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      require(!all[i].host.empty() && all[i].port != 0,
+              field + '[' + std::to_string(i) + "]: a host and a port from 1");
+    }
+  };
+  require_whole(where.seeds, "discovery.seeds");
+  require_whole(where.dns, "discovery.dns");
   const auto names = std::ranges::count_if(where.seeds, [](const endpoint& one) {
     return net::known_addresses(one.host).empty();
   });
   require(where.dns.size() + static_cast<std::size_t>(names) <= where.names_max,
-          "discovery.dns: at most 32 names, those of seeds included");
+          "discovery.dns and the names in discovery.seeds: at most " +
+              std::to_string(where.names_max) + " together");
+  const auto in_ms = [](duration time) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+  };
   require(where.interval >= where.least_interval && where.interval <= where.greatest_interval,
-          "discovery.interval: 100 ms to a day");
+          "discovery.interval: " + in_ms(where.least_interval) + " to " +
+              in_ms(where.greatest_interval) + " ms");
 }
 
 inline net::runtime_options member::runtime_options_of(member_options&& options) {
@@ -115,7 +126,8 @@ inline net::runtime_options member::runtime_options_of(member_options&& options)
   require(options.io_threads >= 1 && options.io_threads <= 64, "io_threads: 1 to 64");
   require(options.loader_threads >= 1 && options.loader_threads <= 1024,
           "loader_threads: 1 to 1024");
-  require(options.max_pending >= node::lane_count, "max_pending: 16 or more");
+  require(options.max_pending >= partition_count,
+          "max_pending: " + std::to_string(partition_count) + " or more, one a partition");
   require(options.bootstrap_expect >= 1, "bootstrap_expect: 1 or more");
   require(options.zone.size() <= wire::limits::name_bytes, "zone: at most 128 bytes");
 

@@ -223,7 +223,9 @@ struct member_options {
   /// Threads that run loaders, processors and listeners. While some wait for what they `get`, there
   /// are up to 64 more.
   std::uint32_t loader_threads = 4;
-  /// Calls of this member that may wait at a time; one more fails with errc::overloaded.
+  /// Calls of this member that may wait at a time, a 16th of them in each lane; one more fails with
+  /// errc::overloaded. Operations on many keys are a call a key, clear() and size() 1024 calls, so
+  /// that is the least.
   std::uint32_t max_pending = 65536;
   /// Gets every log line; absent: warnings and errors go to standard error.
   std::function<void(const log_record&)> log = {};

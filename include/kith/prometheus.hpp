@@ -6,7 +6,9 @@
 //   member.visit_stats(page.visitor());
 //   reply(kith::prometheus_text::content_type, page.str());
 //
-// A family is named kith_<name>[_<unit>][_total]; times are in seconds.
+// One member a page: nothing in a sample says whose it is, so of two members some samples would
+// be there twice, and the page refused. A family is named kith_<name>[_<unit>][_total]; times are
+// in seconds.
 #pragma once
 
 #include <kith/core/assert.hpp>
@@ -23,26 +25,37 @@
 namespace kith {
 
 /// Collects metrics and writes them, one family after another whatever the order they come in.
+/// For one page; thread safety: one thread at a time. Cost: some kilobytes a cache and a peer.
 class prometheus_text {
  public:
   static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
 
-  /// What visit_stats calls. Must not outlive this object.
+  /// What visit_stats of one member calls, or of some of its caches. Must not outlive this object.
   [[nodiscard]] metric_visitor visitor() {
     return [this](const metric& one) { add(one); };
   }
+  /// Adds one metric, which has not been added before. Of the same name and other labels there may
+  /// be any number. Throws std::bad_alloc only. Cost: a few allocations, for a histogram some
+  /// dozens.
   void add(const metric& one);
 
-  /// The families that were added, by name.
+  /// The page: the families that were added, by name. Well formed whatever labels hold: a byte that
+  /// is no UTF-8 is written as \xff, with its digits. May be asked at any time. Cost: a copy.
   [[nodiscard]] std::string str() const;
 
  private:
+  enum class place : std::uint8_t { help, label };
+
   struct family {
     metric_type type = metric_type::counter;
     std::string help;
     std::string samples;
   };
 
+  /// The length of the UTF-8 sequence that `text` begins with; 0: it begins with none.
+  static std::size_t utf8_length(std::string_view text);
+  /// `text` as it may stand there, with a backslash before what would end or break it.
+  static std::string escaped(std::string_view text, place where);
   static std::string name_of(const metric& one);
   /// `value`, or seconds where it counts nanoseconds.
   static std::string number(std::uint64_t value, metric_unit unit);
@@ -55,18 +68,39 @@ class prometheus_text {
 
 // --- implementation ---
 
-enum class prometheus_place : std::uint8_t { help, label };
+// The Unicode standard, 3.9, table 3-7: what may follow a first byte. Only the second byte has
+// other bounds than 80 to BF: no overlong forms, no surrogates, nothing above U+10FFFF.
+inline std::size_t prometheus_text::utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  if (first > 0xF4 || length == 0 || text.size() < length) return 0;
+  const unsigned char least = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  const unsigned char most = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  if (byte(1) < least || byte(1) > most) return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  }
+  return length;
+}
 
-/// `text` with a backslash before what would end or break it there.
-[[nodiscard]] inline std::string prometheus_escaped(std::string_view text, prometheus_place where) {
+inline std::string prometheus_text::escaped(std::string_view text, place where) {
+  constexpr char digits[] = "0123456789abcdef";
   std::string shown;
-  for (const char c : text) {
-    if (c == '\n') {
+  while (!text.empty()) {
+    const char c = text.front();
+    const std::size_t length = utf8_length(text);
+    if (length == 0) {
+      const auto byte = static_cast<unsigned char>(c);
+      shown += {'\\', '\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    } else if (c == '\n') {
       shown += "\\n";
     } else {
-      if (c == '\\' || (where == prometheus_place::label && c == '"')) shown += '\\';
-      shown += c;
+      if (c == '\\' || (where == place::label && c == '"')) shown += '\\';
+      shown += text.substr(0, length);
     }
+    text.remove_prefix(length == 0 ? 1 : length);
   }
   return shown;
 }
@@ -96,7 +130,7 @@ inline void prometheus_text::append_sample(std::string& to, std::string_view nam
   const auto append_label = [&](std::string_view label, std::string_view text) {
     to += before;
     to += label;
-    to += "=\"" + prometheus_escaped(text, prometheus_place::label) + '"';
+    to += "=\"" + escaped(text, place::label) + '"';
     before = ',';
   };
   for (const metric_label& label : one.labels) append_label(label.name, label.value);
@@ -143,7 +177,7 @@ inline std::string prometheus_text::str() const {
     const std::string_view type = of.type == metric_type::counter ? "counter"
                                   : of.type == metric_type::gauge ? "gauge"
                                                                   : "histogram";
-    page += "# HELP " + name + ' ' + prometheus_escaped(of.help, prometheus_place::help) + '\n';
+    page += "# HELP " + name + ' ' + escaped(of.help, place::help) + '\n';
     page += "# TYPE " + name + ' ';
     page += type;
     page += '\n';

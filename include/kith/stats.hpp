@@ -3,7 +3,7 @@
 // moves are in docs/operations.md.
 //
 // Each struct of counters has one list of its metrics, from which both the visitor and the sums
-// over lanes are made; the list does not compile while a counter is missing in it.
+// over lanes are made; a list that has a counter twice or lacks one does not compile.
 #pragma once
 
 #include <kith/core/histogram.hpp>
@@ -59,9 +59,14 @@ struct counter_row {
   std::string_view part;
 };
 
-/// True when the list can have one row for each counter: they are all that the struct holds.
+/// True when the list has one row for each counter, which are all that the struct holds.
 template <class Counters, std::size_t Rows>
-[[nodiscard]] constexpr bool describes_all(const counter_row<Counters> (&)[Rows]) {
+[[nodiscard]] constexpr bool describes_all(const counter_row<Counters> (&rows)[Rows]) {
+  for (std::size_t i = 0; i < Rows; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (rows[i].field == rows[j].field) return false;
+    }
+  }
   return Rows * sizeof(std::uint64_t) == sizeof(Counters);
 }
 

@@ -1,10 +1,9 @@
-// The pieces that run what is not a connection: timers, workers, log lines.
+// The pieces that run what is not a connection: timers, workers.
 #include <doctest/doctest.h>
 
 #include "support.hpp"
 
 #include <kith/net/alarm.hpp>
-#include <kith/net/log_sink.hpp>
 #include <kith/net/worker_pool.hpp>
 
 #include <boost/asio/steady_timer.hpp>
@@ -267,21 +266,6 @@ TEST_CASE("worker pool: with no job that waits there are as many threads as were
   }
   REQUIRE(all.get_future().wait_for(patience) == std::future_status::ready);
   CHECK(most <= threads);
-}
-
-TEST_CASE("log sink: peers get few lines, and no say in their form") {
-  std::vector<kith::log_record> seen;
-  kith::net::log_sink sink{[&](const kith::log_record& record) {
-    if (record.event == "bad peer") seen.push_back(record);
-    throw 1;
-  }};
-  for (int i = 0; i < 1000; ++i) sink.write_about_peer({kith::log_level::warning, "bad peer", {}});
-  CHECK(seen.size() >= 10);
-  CHECK(seen.size() + sink.left_out() == 1000);
-  CHECK(kith::net::log_value("plain") == "plain");
-  CHECK(kith::net::log_value("a b") == "\"a b\"");
-  CHECK(kith::net::log_value("a\n\"") == "\"a\\x0a\\x22\"");
-  CHECK(kith::net::log_value(std::string(1000, 'x')).size() == 256);
 }
 
 }  // namespace

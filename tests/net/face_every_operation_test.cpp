@@ -167,7 +167,7 @@ TEST_CASE("face: an operation waits longer than the cache's timeout if it was to
                      may_go.wait();
                      return std::optional{"row " + key};
                    },
-               .timeout = 20ms});
+               .timeout = 1s});
   auto patient = cache.async_get("k", {.timeout = patience}, asio::use_future);
   auto lazy = cache.async_get("k", asio::deferred);
   CHECK(error_of([&] { static_cast<void>(cache.get("k")); }) == kith::errc::timed_out);

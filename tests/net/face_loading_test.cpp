@@ -30,7 +30,7 @@ using page_rows = std::vector<std::pair<std::string, std::string>>;
 }
 
 /// A loader that waits until it may go on.
-struct gate {
+struct loader_gate {
   std::promise<void> opened;
   std::shared_future<void> open = opened.get_future().share();
   std::atomic<int> runs{0};
@@ -155,7 +155,7 @@ TEST_CASE("loading: the options' function says how long what is put or loaded li
 }
 
 TEST_CASE("loading: a read gives up at the hard timeout and the late row is kept") {
-  gate slow;
+  loader_gate slow;
   members all{1};
   page_options options;
   options.timeout = patience;
@@ -176,7 +176,7 @@ TEST_CASE("loading: a read gives up at the hard timeout and the late row is kept
 }
 
 TEST_CASE("loading: a value whose time is over is answered at the soft timeout") {
-  gate slow;
+  loader_gate slow;
   members all{2};
   page_options options;
   options.timeout = patience;

@@ -34,16 +34,16 @@ struct kith::codec<read_counted> {
 
 namespace {
 
-using numbers = kith::cache<std::int64_t, read_counted>;
+using counted_numbers = kith::cache<std::int64_t, read_counted>;
 
-[[nodiscard]] numbers open_numbers(kith::member& at, bool local) {
+[[nodiscard]] counted_numbers open_numbers(kith::member& at, bool local) {
   kith::cache_options<std::int64_t, read_counted> options;
   options.near.local = local;
   return at.cache<std::int64_t, read_counted>("numbers", options);
 }
 
 /// A key that the member owns.
-[[nodiscard]] std::int64_t owned_by(const kith::member& which, const numbers& cache) {
+[[nodiscard]] std::int64_t owned_by(const kith::member& which, const counted_numbers& cache) {
   std::int64_t key = 0;
   while (cache.explain(key).owner != which.address()) ++key;
   return key;
@@ -53,7 +53,7 @@ using numbers = kith::cache<std::int64_t, read_counted>;
 
 TEST_CASE("face: a hit on an owned key decodes nothing where near entries of those are kept") {
   members one{1};
-  numbers cache = open_numbers(one[0], true);
+  counted_numbers cache = open_numbers(one[0], true);
   cache.put(1, {10});
   CHECK(cache.get(1)->number == 10);
   const std::uint64_t read = times_read;
@@ -65,7 +65,7 @@ TEST_CASE("face: a hit on an owned key decodes nothing where near entries of tho
 
 TEST_CASE("face: without near.local each read of an owned key asks the owner") {
   members one{1};
-  numbers cache = open_numbers(one[0], false);
+  counted_numbers cache = open_numbers(one[0], false);
   cache.put(1, {10});
   const std::uint64_t read = times_read;
   for (int i = 0; i < 3; ++i) CHECK(cache.get(1)->number == 10);
@@ -77,8 +77,8 @@ TEST_CASE("face: without near.local each read of an owned key asks the owner") {
 // of write, by the owner and by another member, the owner's next read.
 TEST_CASE("face: a near entry at the owner ends with the next write by anyone") {
   members both{2};
-  numbers owner = open_numbers(both[0], true);
-  numbers other = open_numbers(both[1], true);
+  counted_numbers owner = open_numbers(both[0], true);
+  counted_numbers other = open_numbers(both[1], true);
   const std::int64_t key = owned_by(both[0], owner);
   std::int64_t last = 0;
   const auto warm = [&](std::int64_t value) {
@@ -88,7 +88,7 @@ TEST_CASE("face: a near entry at the owner ends with the next write by anyone") 
     CHECK(owner.get(key)->number == value);
     CHECK(owner.stats().near_hits == hits + 1);
   };
-  for (numbers* writer : {&owner, &other}) {
+  for (counted_numbers* writer : {&owner, &other}) {
     warm(++last);
     writer->put(key, {++last});
     CHECK(owner.get(key)->number == last);
@@ -107,7 +107,7 @@ TEST_CASE("face: a near entry at the owner ends with the next write by anyone") 
 
 TEST_CASE("face: a near entry at the owner ends with its time to live") {
   members one{1};
-  numbers cache = open_numbers(one[0], true);
+  counted_numbers cache = open_numbers(one[0], true);
   cache.put(1, {10}, {.ttl = 30ms});
   static_cast<void>(cache.get(1));
   CHECK(wait_until([&] { return !cache.get(1); }));

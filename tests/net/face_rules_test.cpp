@@ -23,13 +23,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// A value that may be written in a way that cannot be read.
-struct fussy {
-  std::uint32_t number = 0;
-};
-
-constexpr std::uint32_t unreadable = 666;
-
 // The thread sanitizer ends a forked child that starts a thread, which handlers need there.
 #if defined(__SANITIZE_THREAD__)
 constexpr bool child_may_start_threads = false;
@@ -42,19 +35,6 @@ struct erase_word {
   template <class Archive>
   void serialize(Archive&, unsigned /*version*/) {}
 };
-
-}  // namespace
-
-template <>
-struct kith::codec<fussy> {
-  static constexpr std::string_view tag = "fussy 1";
-  static void write(const fussy& f, kith::byte_sink& out) { out.put(f.number); }
-  static bool read(kith::byte_source& in, fussy& f) {
-    return in.take(f.number) && f.number != unreadable;
-  }
-};
-
-namespace {
 
 void check_closed(const kith::cache<std::string, std::string>& cache) {
   using kith::errc;
@@ -251,9 +231,9 @@ TEST_CASE("face: a member's options that are not allowed name their field") {
   CHECK(contains(with([](auto& o) { o.cluster = std::string(129, 'x'); }), "cluster"));
   CHECK(contains(with([](auto& o) { o.io_threads = 0; }), "io_threads"));
   CHECK(contains(with([](auto& o) { o.loader_threads = 0; }), "loader_threads"));
-  CHECK(contains(with([](auto& o) { o.max_pending = 0; }), "max_pending"));
+  CHECK(contains(with([](auto& o) { o.max_pending = 1023; }), "max_pending: 1024"));
   CHECK(contains(with([](auto& o) { o.bootstrap_expect = 0; }), "bootstrap_expect"));
-  CHECK(contains(with([](auto& o) { o.discovery.seeds = {{"", 1}}; }), "discovery.seeds"));
+  CHECK(contains(with([](auto& o) { o.discovery.seeds = {{"a", 1}, {"", 1}}; }), "seeds[1]"));
   CHECK(contains(with([](auto& o) { o.discovery.dns = {{"pods", 0}}; }), "discovery.dns"));
   CHECK(contains(with([](auto& o) { o.discovery.dns.assign(33, {"p", 1}); }), "discovery.dns"));
   CHECK(contains(with([](auto& o) { o.discovery.interval = 99ms; }), "discovery.interval"));
@@ -344,7 +324,9 @@ TEST_CASE("face: keys and values that are too long are refused") {
   const auto too_large = kith::make_error_code(kith::errc::too_large);
   CHECK(error_of([&] { cache.put(long_key, "v"); }) == too_large);
   CHECK(error_of([&] { static_cast<void>(cache.get(long_key)); }) == too_large);
-  CHECK(error_of([&] { cache.put("k", long_value); }) == too_large);
+  std::string text;
+  CHECK(error_of([&] { cache.put("k", long_value); }, &text) == too_large);
+  CHECK(contains(text, "the value: 9437184 of at most 8388608 bytes"));
   CHECK(error_of([&] { cache.put_many({{"a", "v"}, {"k", long_value}}); }) == too_large);
   CHECK_THROWS_AS(cache.async_put("k", long_value, asio::use_future).get(),
                   boost::system::system_error);
@@ -362,7 +344,7 @@ TEST_CASE("face: bytes that are no value of the type are an error and no more") 
   auto right = all[1].cache<std::string, fussy>("fussy");
   for (int i = 0; i < 8; ++i) {  // some are owned here, some there
     const std::string key = "key" + std::to_string(i);
-    left.put(key, fussy{unreadable});
+    left.put(key, fussy{fussy::unreadable});
     for (const auto& cache : {left, right}) {
       CHECK(error_of([&] { static_cast<void>(cache.get(key)); }) == kith::errc::decode_failed);
       CHECK(error_of([&] { static_cast<void>(cache.get_versioned(key)); }) ==
@@ -375,6 +357,42 @@ TEST_CASE("face: bytes that are no value of the type are an error and no more") 
     CHECK(wait_until([&] { return left.get(key)->number == 7; }));
     CHECK(right.get(key)->number == 7);
   }
+}
+
+TEST_CASE("face: clear and size have room in the least number of calls that may wait") {
+  const std::string cluster = cluster_name();
+  std::vector<std::unique_ptr<kith::member>> all;
+  for (int i = 0; i < 2; ++i) {
+    kith::member_options options = at(cluster);
+    if (i > 0) options.discovery.seeds = {all[0]->address()};
+    options.max_pending = 1024;
+    all.push_back(std::make_unique<kith::member>(options));
+  }
+  REQUIRE(wait_until([&] { return all[1]->members().size() == 2; }));
+  auto cache = all[1]->cache<std::string, std::string>("words");
+  for (int i = 0; i < 20; ++i) cache.put(std::to_string(i), "v");
+  CHECK(cache.size() == 20);
+  cache.clear();
+  CHECK(cache.size() == 0);
+}
+
+TEST_CASE("face: a name of a processor stays with the type that had it first") {
+  members all{1};
+  auto cache = all[0].cache<std::string, std::string>("words");
+  cache.register_processor<erase_word>("change");
+  std::string text;
+  CHECK(error_of([&] { cache.register_processor<clear_word>("change"); }, &text) ==
+        kith::errc::invalid_argument);
+  CHECK(contains(text, "change"));
+  CHECK(error_of([&] { cache.invoke("k", clear_word{}); }) == kith::errc::unknown_processor);
+  cache.register_processor<erase_word>("change");
+  cache.register_processor<erase_word>("erase");  // a second name of the same
+  cache.put("k", "v");
+  cache.invoke("k", erase_word{});
+  CHECK_FALSE(cache.contains("k"));
+  CHECK(error_of([&] { cache.register_processor<clear_word>(""); }, &text) ==
+        kith::errc::invalid_argument);
+  CHECK(contains(text, "1 to 128 bytes"));
 }
 
 TEST_CASE("face: a processor that is not known or throws is an error") {

@@ -12,8 +12,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -67,6 +69,22 @@ class members {
   std::vector<std::unique_ptr<kith::member>> all_;
 };
 
+/// The cache "words" of each member.
+[[nodiscard]] inline std::vector<kith::cache<std::string, std::string>> open_words(
+    members& all, const kith::cache_options<std::string, std::string>& options = {}) {
+  std::vector<kith::cache<std::string, std::string>> caches;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    caches.push_back(all[i].cache<std::string, std::string>("words", options));
+  }
+  return caches;
+}
+
+/// A value that may be written in a way that cannot be read.
+struct fussy {
+  static constexpr std::uint32_t unreadable = 666;
+  std::uint32_t number = 0;
+};
+
 /// The error that `call` throws; success when it throws none.
 template <class Call>
 [[nodiscard]] kith::error_code error_of(Call&& call, std::string* text = nullptr) {
@@ -84,3 +102,12 @@ template <class Call>
 }
 
 }  // namespace face_test
+
+template <>
+struct kith::codec<face_test::fussy> {
+  static constexpr std::string_view tag = "fussy 1";
+  static void write(const face_test::fussy& f, kith::byte_sink& out) { out.put(f.number); }
+  static bool read(kith::byte_source& in, face_test::fussy& f) {
+    return in.take(f.number) && f.number != face_test::fussy::unreadable;
+  }
+};

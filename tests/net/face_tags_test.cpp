@@ -15,15 +15,17 @@ namespace {
 
 using tagged_words = kith::cache<std::string, std::string>;
 
-constexpr int each = 12;  // some owned by each member
+constexpr int entries_each = 12;  // some owned by each member
 
 void put_of_tag(const tagged_words& cache, const std::string& tag) {
-  for (int i = 0; i < each; ++i) cache.put(tag + std::to_string(i), tag, {.tags = {tag, "all"}});
+  for (int i = 0; i < entries_each; ++i) {
+    cache.put(tag + std::to_string(i), tag, {.tags = {tag, "all"}});
+  }
 }
 
 [[nodiscard]] int present(const tagged_words& cache, const std::string& tag) {
   int count = 0;
-  for (int i = 0; i < each; ++i) count += cache.get(tag + std::to_string(i)) ? 1 : 0;
+  for (int i = 0; i < entries_each; ++i) count += cache.get(tag + std::to_string(i)) ? 1 : 0;
   return count;
 }
 
@@ -38,18 +40,18 @@ TEST_CASE("face: a tag that is invalidated takes its entries away and leaves all
   put_of_tag(caches[0], "red");
   put_of_tag(caches[1], "blue");
   for (const tagged_words& cache : caches) {
-    CHECK(wait_until([&] { return present(cache, "red") == each; }));
-    CHECK(wait_until([&] { return present(cache, "blue") == each; }));
+    CHECK(wait_until([&] { return present(cache, "red") == entries_each; }));
+    CHECK(wait_until([&] { return present(cache, "blue") == entries_each; }));
   }
   caches[2].invalidate_tag("red");
   // Who invalidated sees it at once, the others when they are told.
   CHECK(present(caches[2], "red") == 0);
   for (const tagged_words& cache : caches) {
     CHECK(wait_until([&] { return present(cache, "red") == 0; }));
-    CHECK(present(cache, "blue") == each);
+    CHECK(present(cache, "blue") == entries_each);
   }
   put_of_tag(caches[1], "red");
-  CHECK(present(caches[1], "red") == each);
+  CHECK(present(caches[1], "red") == entries_each);
   caches[0].async_invalidate_tag("all", boost::asio::use_future).get();
   CHECK(present(caches[0], "red") == 0);
   CHECK(present(caches[0], "blue") == 0);
@@ -63,7 +65,7 @@ TEST_CASE("face: invalidate drops one key and invalidate_all every one") {
   one.invalidate("green0");
   CHECK_FALSE(one.get("green0"));
   one.async_invalidate("green1", boost::asio::use_future).get();
-  CHECK(present(one, "green") == each - 2);
+  CHECK(present(one, "green") == entries_each - 2);
   other.invalidate_all();
   CHECK(present(other, "green") == 0);
   other.async_invalidate_all(boost::asio::use_future).get();
@@ -80,21 +82,21 @@ TEST_CASE("face: what loaders bring has the tags that they name") {
   const auto one = all[0].cache<std::string, std::string>("loaded_tags", options);
   const auto other = all[1].cache<std::string, std::string>("loaded_tags", options);
   const auto read = [&](const std::string& tag) {
-    for (int i = 0; i < each; ++i) {
+    for (int i = 0; i < entries_each; ++i) {
       const std::string key = tag + std::to_string(i);
       CHECK(*one.get(key) == key + '!');
     }
   };
   read("red");
   read("sky");
-  CHECK(loads == 2 * each);
+  CHECK(loads == 2 * entries_each);
   other.invalidate_tag("red");
   CHECK(wait_until([&] {
     read("red");
-    return loads == 3 * each;
+    return loads == 3 * entries_each;
   }));
   read("sky");
-  CHECK(loads == 3 * each);
+  CHECK(loads == 3 * entries_each);
 }
 
 TEST_CASE("face: a loader whose tags cannot be has failed") {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace face_test;
@@ -16,30 +17,35 @@ namespace {
 
 using words = kith::cache<std::string, std::string>;
 
-[[nodiscard]] std::vector<words> open_words(members& all, kith::duration ttl) {
-  std::vector<words> caches;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    caches.push_back(all[i].cache<std::string, std::string>("words", {.ttl = ttl}));
-  }
-  return caches;
-}
-
 [[nodiscard]] std::vector<std::string> keys_for(const std::string& prefix) {
   std::vector<std::string> keys;
   for (int i = 0; i < 8; ++i) keys.push_back(prefix + std::to_string(i));  // some owned by each
   return keys;
 }
 
-/// Reads until the member's near cache, or the key's owner if it is that, answers.
+/// Eight keys that the cache's member does not own.
+[[nodiscard]] std::vector<std::string> foreign_keys(const words& cache) {
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 8; ++i) {
+    std::string key = "foreign" + std::to_string(i);
+    if (!cache.explain(key).owned) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+/// Reads until the near cache answers; `cache` is of a member that does not own the key.
 void warm(const words& cache, const std::string& key) {
-  REQUIRE(wait_until([&] { return static_cast<bool>(cache.get(key)); }));
+  REQUIRE(wait_until([&] {
+    const std::uint64_t before = cache.stats().near_hits;
+    return cache.get(key) && cache.stats().near_hits > before;
+  }));
 }
 
 }  // namespace
 
 TEST_CASE("face: touch gives an entry another time to live and says whether it was there") {
   members all{2};
-  const std::vector<words> caches = open_words(all, 1h);
+  const std::vector<words> caches = open_words(all, {.ttl = 1h});
   for (const std::string& key : keys_for("key")) {
     CHECK_FALSE(caches[0].touch(key));
     const kith::version put = caches[0].put(key, "v", {.ttl = patience});
@@ -61,20 +67,22 @@ TEST_CASE("face: touch gives an entry another time to live and says whether it w
 
 TEST_CASE("face: a touch reaches the near copies, which know the old end") {
   members all{2};
-  const std::vector<words> caches = open_words(all, 1h);
-  for (const std::string& key : keys_for("key")) {
-    caches[0].put(key, "v");
-    for (const words& cache : caches) warm(cache, key);
-    // The end is near now: copies that kept the old one would be served for an hour.
-    CHECK(caches[0].touch(key, {.ttl = 1ms}));
-    CHECK(wait_until([&] { return !caches[0].get(key) && !caches[1].get(key); }));
+  const std::vector<words> caches = open_words(all, {.ttl = 1h});
+  for (const words& toucher : caches) {
+    for (const std::string& key : foreign_keys(caches[1])) {
+      caches[0].put(key, "v");
+      warm(caches[1], key);
+      // The end is near now: a copy that kept the old one would be served for an hour.
+      CHECK(toucher.touch(key, {.ttl = 1ms}));
+      CHECK(wait_until([&] { return !caches[0].get(key) && !caches[1].get(key); }));
+    }
   }
 }
 
 TEST_CASE("face: whoever touches an entry does not read its own older copy again") {
   members all{2};
-  const std::vector<words> caches = open_words(all, 1h);
-  for (const std::string& key : keys_for("key")) {
+  const std::vector<words> caches = open_words(all, {.ttl = 1h});
+  for (const std::string& key : foreign_keys(caches[1])) {
     caches[0].put(key, "v");
     warm(caches[1], key);
     const kith::version before = caches[1].get(key).version();
@@ -85,7 +93,7 @@ TEST_CASE("face: whoever touches an entry does not read its own older copy again
 
 TEST_CASE("face: erase_if_version removes the version that was seen and no other") {
   members all{2};
-  const std::vector<words> caches = open_words(all, 1h);
+  const std::vector<words> caches = open_words(all, {.ttl = 1h});
   for (const std::string& key : keys_for("key")) {
     CHECK_FALSE(caches[0].erase_if_version(key, {}));
     const kith::version first = caches[0].put(key, "v");

@@ -39,7 +39,7 @@ TEST_CASE("workload explained: what agrees is no violation") {
   nobody[1].second.near.reset();
   nobody[0].second.listeners.clear();
   CHECK(accepted(nobody));
-  // Nor are dead entries, and those of a stream that has a gap, promises.
+  // Nor are entries that would not be served promises.
   sayings dead = agreed();
   dead[1].second.near->alive = false;
   dead[0].second.listeners.clear();
@@ -91,6 +91,16 @@ TEST_CASE("workload explained: a simulated cluster explains a key and counts it"
   std::size_t metrics = 0;
   second.visit_stats([&](const metric&) { ++metrics; });
   CHECK(metrics > 20);
+  // An entry is not served, and not said to be, while its stream has a gap or is not heard of.
+  kith::near::partition_gate& gate =
+      cluster.port_of(1)->gates().partitions[index_of(reader.partition)];
+  CHECK(reader.near->alive);
+  gate.suspect = true;
+  CHECK_FALSE(second.explain(key).near->alive);
+  gate.suspect = false;
+  CHECK(second.explain(key).near->alive);
+  gate.fresh = kith::near::never_heard.time_since_epoch().count();
+  CHECK_FALSE(second.explain(key).near->alive);
   // The same seed, the same words.
   CHECK(to_string(owner) == to_string(first.explain(key)));
 }

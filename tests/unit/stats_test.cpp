@@ -68,8 +68,23 @@ TEST_CASE("stats: each counter of the machines is one metric") {
   check_one_each(kith::node::owner_rows);
   check_one_each(kith::node::call_rows);
   check_one_each(kith::node::membership_rows);
+  check_one_each(kith::node::near_store_rows);
   check_one_each(kith::node::owned_store_rows);
   check_one_each(kith::net::runtime_rows<std::uint64_t>);
+}
+
+TEST_CASE("stats: a list that names a counter twice or lacks one is found") {
+  struct pair {
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+  };
+  constexpr kith::counter_row<pair> whole[] = {{&pair::first, "a", "A.", {}, {}},
+                                               {&pair::second, "b", "B.", {}, {}}};
+  constexpr kith::counter_row<pair> twice[] = {whole[0], whole[0]};
+  constexpr kith::counter_row<pair> lacking[] = {whole[0]};
+  CHECK(kith::describes_all(whole));
+  CHECK_FALSE(kith::describes_all(twice));
+  CHECK_FALSE(kith::describes_all(lacking));
 }
 
 TEST_CASE("stats: metrics of one family differ in their labels only") {

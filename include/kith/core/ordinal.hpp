@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <string>
 
 namespace kith {
 
@@ -47,5 +48,11 @@ struct version {
 
   friend constexpr auto operator<=>(const version&, const version&) = default;
 };
+
+/// For people: view.branch/number, as in "3.0/88".
+[[nodiscard]] inline std::string to_string(const version& at) {
+  return std::to_string(at.epoch.view.value()) + '.' + std::to_string(at.epoch.branch) + '/' +
+         std::to_string(at.seq.value());
+}
 
 }  // namespace kith

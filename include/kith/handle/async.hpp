@@ -185,6 +185,8 @@ inline void throw_first_failure(call_group& group) {
 inline void run_all(port& to, std::vector<node::call>&& calls) {
   throw_first_failure(*run_calls(to, std::move(calls)));
 }
+
+/// The same without waiting.
 template <class Token>
 auto start_all(std::shared_ptr<port> to, prepared_calls calls, Token&& token) {
   return start_calls<nothing>(
@@ -215,6 +217,8 @@ template <class Result, class Take>
   if (take_all(*group, take, results)) throw_first_failure(*group);
   return results;
 }
+
+/// The same without waiting.
 template <class Result, class Take, class Token>
 auto start_many(std::shared_ptr<port> to, prepared_calls calls, Take take, Token&& token) {
   return start_calls<std::vector<Result>>(

@@ -43,7 +43,7 @@ struct find_early {
 
   bool operator()(const node::call& what, ref<Value>& into) const {
     const std::optional<Key> own = kith::decode<Key>(what.key);
-    if (own) into = state->find_near(encoded_key<Key>{*own}, *own, how);
+    if (own) into = state->find_near(what.key_hash, *own, how);
     return static_cast<bool>(into);
   }
 };
@@ -53,8 +53,8 @@ struct find_early {
 template <class Key, class Value>
 template <key_like<Key> Lookup>
 ref<Value> cache<Key, Value>::get(const Lookup& key, const get_options& how) const {
-  const encoded_key<Key> encoded{key};
-  ref<Value> value = state_->find_near(encoded, key, how);
+  const call_key encoded{key};
+  ref<Value> value = state_->find_near(encoded.hash(), key, how);
   if (value) return value;
   return handle::run_and_take<ref<Value>>(*port_, state_->make_get(encoded, how),
                                           handle::take_value<Key, Value>{state_});
@@ -64,8 +64,7 @@ template <class Key, class Value>
 template <key_like<Key> Lookup, class Token>
 auto cache<Key, Value>::async_get(const Lookup& key, const get_options& how, Token&& token) const {
   return handle::start_call<ref<Value>>(
-      port_,
-      handle::prepared_call::from([&] { return state_->make_get(encoded_key<Key>{key}, how); }),
+      port_, handle::prepared_call::from([&] { return state_->make_get(call_key{key}, how); }),
       handle::take_value<Key, Value>{state_}, std::forward<Token>(token),
       handle::find_early<Key, Value>{state_, how});
 }
@@ -90,8 +89,7 @@ auto cache<Key, Value>::async_visit(const Lookup& key, Visitor&& see, const get_
                                            std::forward<decltype(seen)>(seen), std::move(handler)},
                                        handle::find_early<Key, Value>{state, how});
       },
-      token,
-      handle::prepared_call::from([&] { return state_->make_get(encoded_key<Key>{key}, how); }),
+      token, handle::prepared_call::from([&] { return state_->make_get(call_key{key}, how); }),
       std::forward<Visitor>(see));
 }
 
@@ -99,9 +97,9 @@ template <class Key, class Value>
 template <key_like<Key> Lookup>
 versioned<Value> cache<Key, Value>::get_versioned(const Lookup& key,
                                                   const call_options& how) const {
-  return handle::run_and_take<versioned<Value>>(
-      *port_, handle::peek_call(*state_, encoded_key<Key>{key}, how),
-      handle::take_value<Key, Value>{state_});
+  return handle::run_and_take<versioned<Value>>(*port_,
+                                                handle::peek_call(*state_, call_key{key}, how),
+                                                handle::take_value<Key, Value>{state_});
 }
 
 template <class Key, class Value>
@@ -109,16 +107,15 @@ template <key_like<Key> Lookup, class Token>
 auto cache<Key, Value>::async_get_versioned(const Lookup& key, const call_options& how,
                                             Token&& token) const {
   return handle::start_call<versioned<Value>>(
-      port_, handle::prepared_call::from([&] {
-        return handle::peek_call(*state_, encoded_key<Key>{key}, how);
-      }),
+      port_,
+      handle::prepared_call::from([&] { return handle::peek_call(*state_, call_key{key}, how); }),
       handle::take_value<Key, Value>{state_}, std::forward<Token>(token));
 }
 
 template <class Key, class Value>
 template <key_like<Key> Lookup>
 bool cache<Key, Value>::contains(const Lookup& key, const call_options& how) const {
-  return handle::run_and_take<bool>(*port_, handle::peek_call(*state_, encoded_key<Key>{key}, how),
+  return handle::run_and_take<bool>(*port_, handle::peek_call(*state_, call_key{key}, how),
                                     handle::take_yes{});
 }
 
@@ -127,7 +124,7 @@ template <key_like<Key> Lookup, class Token>
 auto cache<Key, Value>::async_contains(const Lookup& key, const call_options& how,
                                        Token&& token) const {
   return handle::start_call<bool>(port_, handle::prepared_call::from([&] {
-                                    return handle::peek_call(*state_, encoded_key<Key>{key}, how);
+                                    return handle::peek_call(*state_, call_key{key}, how);
                                   }),
                                   handle::take_yes{}, std::forward<Token>(token));
 }

@@ -41,6 +41,12 @@
 
 namespace kith::handle {
 
+/// What an error of too_large says.
+[[nodiscard]] inline std::string size_and_cap(const char* what, std::size_t size, std::size_t cap) {
+  return std::string{what} + ": " + std::to_string(size) + " of at most " + std::to_string(cap) +
+         " bytes";
+}
+
 /// Reads of one cache through this member, by where they were answered. The near cache counts its
 /// hits itself, a thread apart from the other.
 struct read_counters {
@@ -48,6 +54,8 @@ struct read_counters {
   std::atomic<std::uint64_t> loaded{0};
   std::atomic<std::uint64_t> absent{0};
   std::atomic<std::uint64_t> failed{0};
+  /// Entries that walks left out.
+  std::atomic<std::uint64_t> unreadable{0};
   /// Loads that ran in this process, for whomever.
   std::atomic<std::uint64_t> loads_here{0};
   /// Of those that ended.
@@ -93,7 +101,7 @@ class cache_state final : public node::cache_hooks {
 
   /// The near cache's answer, if it may be served. Throws as timeout_of and version_after.
   template <class Lookup>
-  [[nodiscard]] ref<Value> find_near(const encoded_key<Key>& key, const Lookup& lookup,
+  [[nodiscard]] ref<Value> find_near(std::uint64_t hash, const Lookup& lookup,
                                      const get_options& how);
 
   [[nodiscard]] causal_token token(std::uint64_t key_hash, const version& at) const {
@@ -121,10 +129,11 @@ class cache_state final : public node::cache_hooks {
   /// none of its own. Throws what the user's function does.
   void set_expiry(node::call& put, const Value& value) const;
 
-  /// An entry that was read here is of other types.
-  void count_unreadable() { counters_.failed.fetch_add(1, std::memory_order_relaxed); }
+  /// A walk came by an entry that is of other types.
+  void count_unreadable() { counters_.unreadable.fetch_add(1, std::memory_order_relaxed); }
 
-  void register_processor(std::string name, std::type_index type, processor run);
+  /// Throws kith::error(invalid_argument) for a name that is too long or of another type.
+  void register_processor(const std::string& name, std::type_index type, processor run);
   /// Throws kith::error(unknown_processor) for a type that was not registered here.
   [[nodiscard]] std::string processor_name(std::type_index type) const;
 
@@ -166,7 +175,11 @@ class cache_state final : public node::cache_hooks {
   change_listeners listeners_{binding_->watched};
 
   mutable mutex processors_mutex_;
-  std::unordered_map<std::string, processor> processors_ KITH_GUARDED_BY(processors_mutex_);
+  struct named_processor {
+    std::type_index type;
+    processor run;
+  };
+  std::unordered_map<std::string, named_processor> processors_ KITH_GUARDED_BY(processors_mutex_);
   std::unordered_map<std::type_index, std::string> processor_names_
       KITH_GUARDED_BY(processors_mutex_);
 };
@@ -175,17 +188,17 @@ class cache_state final : public node::cache_hooks {
 
 template <class Key, class Value>
 template <class Lookup>
-ref<Value> cache_state<Key, Value>::find_near(const encoded_key<Key>& key, const Lookup& lookup,
+ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& lookup,
                                               const get_options& how) {
   // Wrong is wrong, also where a hit takes no time.
   static_cast<void>(timeout_of(how.timeout));
-  const version after = how.after ? version_after(how.after, key.hash()) : version{};
+  const version after = how.after ? version_after(how.after, hash) : version{};
   if (!options_.near.enabled || how.read == kith::read::owner) return {};
   const time_point now = port_->now();
   const duration max_age = how.max_age.value_or(options_.near.max_staleness);
   const auto look = [&](const auto& as) {
-    return after != version{} ? near_->find_after(key.hash(), as, now, max_age, after)
-                              : near_->find(key.hash(), as, now, max_age);
+    return after != version{} ? near_->find_after(hash, as, now, max_age, after)
+                              : near_->find(hash, as, now, max_age);
   };
   if constexpr (std::is_arithmetic_v<Key>) {
     // A literal is an int: it must not be compared with a key of another sign.
@@ -205,7 +218,8 @@ explanation cache_state<Key, Value>::explain(const encoded_key<Key>& key,
   } else {
     seen = near_->look(key.hash(), lookup);
   }
-  return explain_key(*port_, {binding_->current_id(), key.hash(), key.view()}, seen);
+  return explain_key(*port_, {binding_->current_id(), key.hash(), key.view()}, seen,
+                     options_.near.max_staleness);
 }
 
 template <class Key, class Value>
@@ -216,6 +230,7 @@ cache_stats cache_state<Key, Value>::stats() const {
   now.loaded = read(counters_.loaded);
   now.absent = read(counters_.absent);
   now.failed = read(counters_.failed);
+  now.unreadable = read(counters_.unreadable);
   now.loads_here = read(counters_.loads_here);
   now.loads_failed = read(counters_.loads_failed);
   counters_.load_times.add_to(now.load_times);
@@ -271,7 +286,10 @@ template <class Key, class Value>
 node::call cache_state<Key, Value>::make_call(node::call_kind kind, const encoded_key<Key>& key,
                                               const std::optional<duration>& timeout) const {
   if (key.view().empty()) throw error{errc::invalid_argument, "the key is empty"};
-  if (key.view().size() > wire::limits::key_bytes) throw error{errc::too_large, "the key"};
+  if (key.view().size() > wire::limits::key_bytes) {
+    throw error{errc::too_large,
+                size_and_cap("the key", key.view().size(), wire::limits::key_bytes)};
+  }
   node::call what;
   what.kind = kind;
   what.cache = binding_;
@@ -379,14 +397,19 @@ subscription cache_state<Key, Value>::listen(entry_listener<Key, Value> listener
 }
 
 template <class Key, class Value>
-void cache_state<Key, Value>::register_processor(std::string name, std::type_index type,
+void cache_state<Key, Value>::register_processor(const std::string& name, std::type_index type,
                                                  processor run) {
   if (name.empty() || name.size() > wire::limits::name_bytes) {
-    throw error{errc::invalid_argument, "the processor's name is empty or too long"};
+    throw error{errc::invalid_argument, "the processor's name: 1 to " +
+                                            std::to_string(wire::limits::name_bytes) + " bytes"};
   }
   const mutex_lock lock{processors_mutex_};
+  // Were it replaced, calls with fields of the first type would run the code of the second.
+  const auto [known, added] = processors_.try_emplace(name, type, std::move(run));
+  if (!added && known->second.type != type) {
+    throw error{errc::invalid_argument, "the processor " + name + ": another type has its name"};
+  }
   processor_names_[type] = name;
-  processors_[std::move(name)] = std::move(run);
 }
 
 template <class Key, class Value>
@@ -415,7 +438,7 @@ replica::processor_result cache_state<Key, Value>::run_processor(
       const mutex_lock lock{processors_mutex_};
       const auto found = processors_.find(job.name);
       if (found == processors_.end()) return replica::processor_unknown{};
-      run = found->second;
+      run = found->second.run;
     }
     std::optional<Key> key = kith::decode<Key>(job.key);
     std::optional<Value> value;

@@ -27,6 +27,10 @@ struct cache_stats {
   std::uint64_t absent = 0;
   std::uint64_t failed = 0;
 
+  /// Entries that for_each_local left out, as their bytes are no Key and Value: no reads. One that
+  /// stays is counted by every walk.
+  std::uint64_t unreadable = 0;
+
   // Writes of this member, of one key each; clear() is none.
 
   /// Those that ended without an error; a condition that did not hold is none.
@@ -97,8 +101,7 @@ inline void visit_stats(const cache_stats& stats, std::string_view name,
   parts("writes", writes, "result", "done", stats.writes);
   parts("writes", writes, "result", "failed", stats.writes_failed);
 
-  const auto times = [&](std::string_view family, std::string_view help,
-                         const histogram_view& of) {
+  const auto times = [&](std::string_view family, std::string_view help, const histogram_view& of) {
     visit({family, help, metric_type::histogram, metric_unit::nanoseconds,
            std::span{labels}.first(1), 0, of});
   };
@@ -109,6 +112,8 @@ inline void visit_stats(const cache_stats& stats, std::string_view name,
   times("processor_time", "How long runs of processors took.", stats.processor_times.view());
   one("listener_failures", "Exceptions that left listeners of the cache.",
       stats.listener_failures);
+
+  one("walks_unreadable", "Entries that walks left out, as they cannot be read.", stats.unreadable);
 
   constexpr std::string_view misses = "Look-ups in the near cache that went on to the owner.";
   parts("near_misses", misses, "reason", "absent", stats.near_absent);

@@ -4,6 +4,7 @@
 #include <kith/core/ids.hpp>
 #include <kith/handle/async.hpp>
 #include <kith/handle/cache_state.hpp>
+#include <kith/handle/encoding.hpp>
 #include <kith/handle/key_calls.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
@@ -31,8 +32,8 @@ class many_reads {
     std::vector<node::call> calls;
     found_.resize(keys_.size());
     for (std::size_t i = 0; i < keys_.size(); ++i) {
-      const encoded_key<Key> encoded{keys_[i]};
-      found_[i] = state_->find_near(encoded, keys_[i], how_);
+      const call_key<Key> encoded{keys_[i]};
+      found_[i] = state_->find_near(encoded.hash(), keys_[i], how_);
       if (found_[i]) continue;
       calls.push_back(state_->make_get(encoded, how_));
       asked_.push_back(i);
@@ -67,7 +68,7 @@ template <class Key, class Items, class KeyOf, class Make>
 [[nodiscard]] std::vector<node::call> calls_for(const Items& items, KeyOf key_of, Make&& make) {
   std::vector<node::call> calls;
   calls.reserve(items.size());
-  for (const auto& item : items) calls.push_back(make(encoded_key<Key>{key_of(item)}, item));
+  for (const auto& item : items) calls.push_back(make(call_key<Key>{key_of(item)}, item));
   return calls;
 }
 /// The same for keys alone.

@@ -23,10 +23,14 @@
 
 namespace kith {
 
+/// What one member knew of one key at the moment it was asked: where the key lives, what the near
+/// cache has of it, what the owner has where that is this member, and what happened to it lately.
+/// Absent parts are not known here. Plain values; to_string() writes them in lines.
 struct explanation {
   struct near_entry {
     kith::version version;
-    /// It would be served now, within the cache's own bound on age.
+    /// A read that names no bound of its own would be served it now: it is in force, `age` is
+    /// within the cache's `near.max_staleness`, and the partition is not suspect.
     bool alive = false;
     /// Absent: it does not expire.
     std::optional<duration> ttl_left;
@@ -65,11 +69,6 @@ struct explanation {
   /// Oldest first; those of the lane's last hundred or so that concern the key.
   std::vector<event> events;
 };
-
-[[nodiscard]] inline std::string to_string(const version& at) {
-  return std::to_string(at.epoch.view.value()) + '.' + std::to_string(at.epoch.branch) + '/' +
-         std::to_string(at.seq.value());
-}
 
 /// key=value, a line for each part.
 [[nodiscard]] inline std::string to_string(const explanation& of) {
@@ -137,7 +136,8 @@ inline void explain_in_lane(const node::lane& in, time_point now, const explaine
 }
 
 [[nodiscard]] inline explanation explain_key(port& from, const explained_key& key,
-                                             const std::optional<near::cell_store::sight>& seen) {
+                                             const std::optional<near::cell_store::sight>& seen,
+                                             duration max_staleness) {
   explanation of;
   const time_point now = from.now();
   of.key_hash = key.hash;
@@ -152,7 +152,8 @@ inline void explain_in_lane(const node::lane& in, time_point now, const explaine
   if (known.fresh > near::never_heard) of.age = now - known.fresh;
   of.suspect = known.suspect;
   if (seen) {
-    of.near = {seen->version, seen->alive && now < seen->expires, std::nullopt};
+    const bool in_force = seen->alive && now < seen->expires;
+    of.near = {seen->version, in_force && known.allows(now, max_staleness), std::nullopt};
     if (seen->expires < never) of.near->ttl_left = seen->expires - now;
   }
   from.read_lane(node::lane_of(of.partition),

@@ -1,15 +1,18 @@
 // What each operation on one key asks of the key's owner, and how its answer is taken: once for the
-// blocking and the async form, for one key and for many. All throw kith::error: invalid_argument,
-// too_large.
+// blocking and the async form, for one key and for many. All throw kith::error: invalid_argument
+// (also for what cannot be encoded), too_large.
 #pragma once
 
 #include <kith/codec.hpp>
+#include <kith/core/bytes.hpp>
 #include <kith/error.hpp>
 #include <kith/handle/cache_state.hpp>
+#include <kith/handle/encoding.hpp>
 #include <kith/handle/tag_names.hpp>
 #include <kith/node/call.hpp>
 #include <kith/options.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,14 +39,22 @@ inline void set_ttl(node::call& what, const put_options& how) {
   what.ttl = *how.ttl;
 }
 
+/// What the call carries, called `name` in errors.
+inline void set_value(node::call& what, bytes&& value, const char* name) {
+  what.value = std::move(value);
+  constexpr std::size_t cap = wire::limits::value_bytes;
+  if (what.value.size() > cap) {
+    throw error{errc::too_large, size_and_cap(name, what.value.size(), cap)};
+  }
+}
+
 /// put, put_if_absent, and with an expected version compare_and_put.
 template <class Key, class Value>
 [[nodiscard]] node::call put_call(const cache_state<Key, Value>& state, wire::mutation kind,
                                   const encoded_key<Key>& key, const Value& value,
                                   const put_options& how) {
   node::call what = state.make_mutation(kind, key, how.timeout);
-  what.value = kith::encode(value);
-  if (what.value.size() > wire::limits::value_bytes) throw error{errc::too_large, "the value"};
+  set_value(what, written(value, "the value"), "the value");
   set_ttl(what, how);
   if (!how.ttl) state.set_expiry(what, value);
   what.tags = tags_of(how.tags);
@@ -98,10 +109,8 @@ template <class Key, class Value, class Processor>
                                      const call_options& how) {
   node::call what = state.make_mutation(wire::mutation::invoke, key, how.timeout);
   what.processor = state.processor_name(typeid(Processor));
-  what.value = kith::encode(run);
-  if (what.value.size() > wire::limits::value_bytes) {
-    throw error{errc::too_large, "the processor's fields"};
-  }
+  constexpr const char* fields = "the processor's fields";
+  set_value(what, written(run, fields), fields);
   return what;
 }
 

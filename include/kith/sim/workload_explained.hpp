@@ -35,7 +35,7 @@ namespace kith::sim {
     if (says.owned) owned = &says;
   }
   for (const auto& [member, says] : told) {
-    if (owned == nullptr || !says.near || !says.near->alive || says.suspect) continue;
+    if (owned == nullptr || !says.near || !says.near->alive) continue;
     // The owner hears of its own mutations itself.
     const bool listens =
         &says == owned ||

@@ -62,7 +62,7 @@ std::string name(int i) { return "key " + std::to_string(i); }
 
 }  // namespace
 
-TEST_CASE("near cache: finds by what compares with a key and allocates no key") {
+TEST_CASE("near cache: finds by what compares with a key") {
   fixture f;
   CHECK(f.put("a", 1) == install_result::installed);
   const auto found = f.find(std::string_view{"a"});
