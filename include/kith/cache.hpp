@@ -467,7 +467,8 @@ class cache {
 
   /// What this member has counted of the cache and holds of it. No message.
   ///
-  /// Cost: a few microseconds; the lanes' locks and the near cache's are held for a moment each.
+  /// Cost: some microseconds (bench/stats.cpp); each lane's lock and the near cache's are held for
+  /// a moment.
   [[nodiscard]] cache_stats stats() const { return state_->stats(); }
   /// Calls `visit` once for each metric of it; see docs/operations.md.
   void visit_stats(const metric_visitor& visit) const { state_->visit_stats(visit); }

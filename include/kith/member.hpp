@@ -68,7 +68,7 @@ class member {
   /// What this member has counted and holds, apart from its caches (cache::stats). No message;
   /// any thread, also one that serves the network. Empty in a forked child.
   ///
-  /// Cost: some twenty microseconds; each lane's lock is held for about one.
+  /// Cost: some microseconds (bench/stats.cpp); each lane's lock is held for about one.
   [[nodiscard]] member_stats stats() const;
   /// Calls `visit` once for each metric of the member and of each cache that it has opened; see
   /// docs/operations.md.
