@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Checks the table of features in README.md: each row names a test case that exists.
+
+usage: check_features.py [project directory]
+"""
+
+import pathlib
+import re
+import sys
+
+from test_names import check_test
+
+SECTION = re.compile(r"^## What it can do\n(.*?)(?=^## )", re.MULTILINE | re.DOTALL)
+TEST = re.compile(r"`([^`]*_test\.cpp: [^`]*)`$")
+
+
+def rows(readme):
+    """(feature, cell of its test) of every row."""
+    section = SECTION.search(readme)
+    for line in section.group(1).splitlines() if section else []:
+        if line.startswith("| ") and not line.startswith("| feature |"):
+            feature, test = (cell.strip() for cell in line.rsplit("|", 2)[:2])
+            yield feature.removeprefix("| "), test
+
+
+def check(root):
+    """All faults of the table, as strings."""
+    faults = []
+    seen = set()
+    for feature, test in rows((root / "README.md").read_text(encoding="utf-8")):
+        named = TEST.match(test)
+        if feature in seen:
+            faults.append(f"{feature}: is there twice")
+        seen.add(feature)
+        faults += check_test(root, feature, named.group(1)) if named else \
+            [f"{feature}: names no test"]
+    if not seen:
+        faults.append("README.md has no table of features")
+    return faults
+
+
+def main():
+    here = pathlib.Path(__file__).resolve().parent.parent
+    faults = check(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here)
+    for fault in faults:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
