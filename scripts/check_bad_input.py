@@ -9,13 +9,12 @@ import re
 import sys
 
 import report
+from test_names import check_test
 
 ROWS = 33
 LATER = {12, 13}  # authentication and encryption
 
 ROW = re.compile(r"\| (\d+) \|")
-CASE = re.compile(r'TEST_CASE\(\s*((?:"(?:\\.|[^"\\])*"\s*)+)')
-LITERAL = re.compile(r'"((?:\\.|[^"\\])*)"')
 
 
 def rows(text):
@@ -25,22 +24,6 @@ def rows(text):
             cells = line.split("|")[1:-1]
             yield int(cells[0]), re.findall(r"`([^`]*)`", cells[3]), \
                 re.findall(r"`([^`]*)`", cells[4])
-
-
-def cases(source):
-    """The names of a file's test cases, as they are written."""
-    return {"".join(LITERAL.findall(names)) for names in CASE.findall(source)}
-
-
-def check_test(root, number, test):
-    """What is wrong with "file: case"."""
-    file, _, case = test.partition(": ")
-    path = root / "tests" / file
-    if not path.is_file():
-        return [f"row {number}: tests/{file} does not exist"]
-    if case in cases(path.read_text(encoding="utf-8")):
-        return []
-    return [f"row {number}: tests/{file} has no case \"{case}\""]
 
 
 def check_seeds(root, number, seeds):
@@ -65,7 +48,7 @@ def check(root):
         if not tests or not seeds:
             faults.append(f"row {number} has no test or no seed")
         for test in tests:
-            faults += check_test(root, number, test)
+            faults += check_test(root, f"row {number}", test)
         faults += check_seeds(root, number, seeds)
     if seen != list(range(1, ROWS + 1)):
         faults.append(f"the rows are not 1 to {ROWS}, each once and in order")

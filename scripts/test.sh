@@ -48,7 +48,7 @@ if command -v ccache >/dev/null; then
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 fi
 
-packages=(doctest-dev python3 patch libsqlite3-dev curl +boost-serialization +clang-19)
+packages=(doctest-dev python3 patch libsqlite3-dev curl +boost-serialization +clang-19 +doxygen)
 if scripts/install_packages.sh "${packages[@]}"; then
   for preset in "${presets[@]}"; do run "$preset"; done
 else

@@ -138,10 +138,14 @@ class error : public boost::system::system_error {
 
 }  // namespace kith
 
+namespace boost::system {
+
 template <>
-struct boost::system::is_error_code_enum<kith::errc> : std::true_type {};
+struct is_error_code_enum<kith::errc> : std::true_type {};
 template <>
-struct boost::system::is_error_condition_enum<kith::condition> : std::true_type {};
+struct is_error_condition_enum<kith::condition> : std::true_type {};
+
+}  // namespace boost::system
 
 namespace kith {
 

@@ -1,13 +1,20 @@
-// The text is what the exposition format 0.0.4 allows, by a parser that allows nothing else.
+// The text is what the exposition format 0.0.4 allows, by a parser that allows nothing else, and by
+// promtool where it is installed.
 #include <kith/handle/cache_stats.hpp>
 #include <kith/member_stats.hpp>
 #include <kith/prometheus.hpp>
 
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 #include <cctype>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
@@ -260,4 +267,17 @@ TEST_CASE("prometheus: buckets tell how many values were not above their bound")
     const double le = std::stod(one.with.at("le"));
     CHECK(one.value == (le > 1.0 ? 2 : le > 0.13 ? 1 : le < 0.1 ? 0 : one.value));
   }
+}
+
+TEST_CASE("prometheus: promtool accepts the page") {
+  if (std::system("command -v promtool > /dev/null 2>&1") != 0) {
+    std::puts("prometheus: promtool is not installed, its check is skipped");
+    return;
+  }
+  const auto file = std::filesystem::temp_directory_path() /
+                    ("kith-metrics-" + std::to_string(::getpid()) + ".txt");
+  std::ofstream{file} << whole_page();
+  const std::string check = "promtool check metrics < '" + file.string() + "'";
+  CHECK(std::system(check.c_str()) == 0);
+  std::filesystem::remove(file);
 }
