@@ -1,6 +1,6 @@
 // The numbers of members and caches as Prometheus reads them: text exposition format 0.0.4. Opt-in:
-// kith.hpp does not include it, and kith serves no HTTP; answer GET /metrics with the text and the
-// content type below.
+// kith.hpp does not include it. A program with a server of its own answers GET /metrics with the
+// text and the content type below; admin.hpp has one that does.
 //
 //   kith::prometheus_text page;
 //   member.visit_stats(page.visitor());
@@ -10,6 +10,7 @@
 #pragma once
 
 #include <kith/core/assert.hpp>
+#include <kith/core/utf8.hpp>
 #include <kith/stats.hpp>
 
 #include <charconv>
@@ -57,10 +58,11 @@ class prometheus_text {
 
 enum class prometheus_place : std::uint8_t { help, label };
 
-/// `text` with a backslash before what would end or break it there.
+/// `text` with a backslash before what would end or break it there. Names are any bytes; one that
+/// is not UTF-8 would make Prometheus refuse the whole page.
 [[nodiscard]] inline std::string prometheus_escaped(std::string_view text, prometheus_place where) {
   std::string shown;
-  for (const char c : text) {
+  for (const char c : clean_utf8(text)) {
     if (c == '\n') {
       shown += "\\n";
     } else {

@@ -229,6 +229,13 @@ TEST_CASE("prometheus: labels come back as they were, whatever a cache is called
   CHECK(read.families.at("kith_reads_total").samples[5].with.at("cache") == hard);
 }
 
+TEST_CASE("prometheus: a name that is no UTF-8 does not spoil the page") {
+  kith::prometheus_text page;
+  kith::visit_stats(kith::cache_stats{}, "caf\xE9", page.visitor());
+  const parser read{page.str()};
+  CHECK(read.families.at("kith_reads_total").samples[0].with.at("cache") == "caf\xEF\xBF\xBD");
+}
+
 TEST_CASE("prometheus: buckets tell how many values were not above their bound") {
   kith::prometheus_text page;
   kith::cache_stats cache;
