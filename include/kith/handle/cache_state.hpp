@@ -215,6 +215,7 @@ cache_stats cache_state<Key, Value>::stats() const {
       if (owned == nullptr) return;
       now.owned_entries += owned->size();
       now.owned_bytes += owned->bytes_held();
+      now.owned_allocated += owned->bytes_allocated();
       add_counters(now.owned_store, owned->counters(), node::owned_store_rows);
     });
   }
@@ -296,7 +297,7 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
   std::optional<Key> key = kith::decode<Key>(result.key);
   if (decoded && key) {
     const near::entry_terms terms{result.key_hash, result.version,
-                                  store::charge_of({result.key.size(), result.value.size()}),
+                                  store::near_charge_of({result.key.size(), result.value.size()}),
                                   result.expires};
     draft = near::near_cache<Key, Value>::draft(terms, std::move(*key), std::move(*decoded));
     value = near::near_cache<Key, Value>::value_of(draft);

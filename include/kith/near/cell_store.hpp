@@ -93,6 +93,7 @@ class cell_store : public table {
     [[nodiscard]] bool operator()(const cell* a, const cell* b) const { return a->same_key(*b); }
   };
   using engine = store::shard<const cell*, counted_cell, same_key>;
+  static_assert(sizeof(engine::entry_type) <= store::near_slot_bytes);
   /// Cells that were unlinked under the mutex.
   using leavers = absl::InlinedVector<counted_cell, 4>;
   /// One type for both of its uses: of two capacities, g++ 12 folds the functions into one and then
@@ -141,7 +142,9 @@ class cell_store : public table {
 
 inline cell_store::cell_store(const near_config& config, gates& shared)
     : gates_{shared},
-      engine_{{.bytes_max = config.bytes_max, .salt = config.salt},
+      engine_{{.bytes_max = config.bytes_max,
+               .salt = config.salt,
+               .slot_bytes = store::near_slot_bytes},
               std::make_unique<reader_marks>(
                   std::make_unique<store::sieve>(),
                   [this](store::handle at)

@@ -38,6 +38,7 @@ struct stored {
 class entries {
  public:
   using shard = store::shard<bytes, stored, store::bytes_equal>;
+  static_assert(sizeof(shard::entry_type) <= store::owned_slot_bytes);
   using found = shard::found_entry;
 
   entries(const cache_settings& settings, const replica_options& options);
@@ -127,10 +128,29 @@ class entries {
   [[nodiscard]] const store::counters& counters() const { return shard_.counters(); }
   /// Of all partitions, expired ones included.
   [[nodiscard]] std::size_t size() const { return shard_.size(); }
+  /// What the entries are charged.
   [[nodiscard]] std::uint64_t bytes_held() const {
     return shard_.bytes() + (absent_ ? absent_->bytes_held() : 0);
   }
-  [[nodiscard]] std::uint64_t bytes_bound() const { return settings_.max_bytes; }
+  /// What they may be charged now: more than max_bytes while that is being reached from above.
+  [[nodiscard]] std::uint64_t bytes_bound() const {
+    return std::max(settings_.max_bytes, shard_.bytes_in_force() + absences_part_of(settings_));
+  }
+  /// What all of it takes, room for entries that may come included (store/memory_model.hpp).
+  [[nodiscard]] std::uint64_t bytes_allocated() const {
+    return buffer_bytes_ + shard_.structure_bytes() + links_.bytes() + lives_.bytes() +
+           (absent_ ? absent_->bytes_held() : 0);
+  }
+
+  /// Evicts towards a lower max_bytes, `removals_max` entries at most.
+  void evict_to_budget(time_point now, std::size_t removals_max) {
+    shard_.evict_to_budget(now, removals_max, unlinker{this});
+  }
+  /// Evicts entries of `bytes` in all, `removals_max` at most. Returns how many left.
+  std::size_t evict_bytes(time_point now, std::uint64_t bytes, std::size_t removals_max) {
+    return shard_.evict_bytes(now, bytes, removals_max, unlinker{this});
+  }
+  [[nodiscard]] bool above_budget() const { return shard_.above_budget(); }
 
  private:
   struct link {
@@ -148,6 +168,7 @@ class entries {
   struct unlinker {
     entries* of;
     void operator()(shard::entry_type& gone, store::removal cause) const {
+      of->buffer_bytes_ -= buffers_of(gone.key(), gone.value());
       const store::handle at = gone.value().self;
       // An entry that the policy does not want leaves before it is in a list.
       if (cause == store::removal::replaced || at == store::no_handle) return;
@@ -158,14 +179,28 @@ class entries {
   /// Of max_bytes for what is known to be absent, where that is remembered.
   static constexpr std::uint64_t absences_part = 16;
 
+  [[nodiscard]] static std::uint64_t absences_part_of(const cache_settings& settings) {
+    return settings.life.negative_ttl ? settings.max_bytes / absences_part : 0;
+  }
+  [[nodiscard]] static std::uint64_t buffers_of(byte_view key, const stored& value) {
+    return store::buffers_of({key.size(), value.value.size()});
+  }
   [[nodiscard]] bool ended(time_point now, store::handle at) const {
     return tracks_ && now >= lives_[at].ends;
   }
   /// When the shard removes what ends at `ends` and is used now.
   [[nodiscard]] time_point kept_until(time_point now, time_point ends) const;
+  store::put_outcome place(time_point now, std::uint64_t hash, byte_view key, stored&& value,
+                           const store::terms& granted, time_point ends, duration took);
   void begin_life(time_point now, store::handle at, time_point ends, duration took);
   void note_idle_end(shard::entry_type& gone, store::handle at);
   void track();
+  /// Gives back what was remembered for each handle, once no entry is left.
+  void trim() {
+    if (shard_.size() > 0) return;
+    links_.trim();
+    lives_.trim();
+  }
   void add(store::handle at, std::uint64_t hash);
   void unlink(std::uint64_t hash, store::handle at);
   cache_settings settings_;
@@ -175,6 +210,8 @@ class entries {
   /// Invariant: each entry of the shard is in the list of its partition.
   store::handle_map<link> links_;
   std::vector<list> lists_;
+  /// Invariant: what the buffers of all keys and values take.
+  std::uint64_t buffer_bytes_ = 0;
 
   /// Whether entries have lifetimes: from when the settings first ask for them on.
   bool tracks_ = false;
@@ -199,7 +236,7 @@ inline entries::entries(const cache_settings& settings, const replica_options& o
 inline void entries::configure(const cache_settings& settings) {
   settings_ = settings;
   if (settings.life.tracked() && !tracks_) track();
-  const std::uint64_t part = settings.life.negative_ttl ? settings.max_bytes / absences_part : 0;
+  const std::uint64_t part = absences_part_of(settings);
   if (part > 0 && !absent_) absent_ = std::make_unique<absences>(part, salt_, lists_.size());
   if (absent_) absent_->set_bytes_max(part);
   shard_.set_bytes_max(settings.max_bytes - part);
@@ -265,12 +302,15 @@ inline void entries::quiet(time_point now, std::uint64_t hash, byte_view key, ti
 
 inline void entries::expire(time_point now, std::size_t work) {
   shard_.expire(now, work, unlinker{this});
+  if (shard_.above_budget()) shard_.evict_to_budget(now, work, unlinker{this});
+  trim();
   if (absent_) absent_->expire(now, work);
 }
 
 inline time_point entries::next_timeout() const {
   // An insertion may have ended some.
   if (!idle_ends_.empty()) return idle_ends_.front().when;
+  if (shard_.above_budget()) return time_point{};  // there is work now
   const time_point next = shard_.next_timeout().value_or(never);
   return absent_ ? std::min(next, absent_->next_timeout()) : next;
 }
@@ -295,15 +335,26 @@ inline void entries::unlink(std::uint64_t hash, store::handle at) {
 
 inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stored value,
                          time_point ends, duration took) {
-  const std::uint64_t beside = tracks_ ? lifetime_bytes : 0;
-  const store::terms granted{store::charge_of({key.size(), value.value.size()}) + beside,
-                             kept_until(now, ends)};
+  const time_point until = kept_until(now, ends);
+  const std::uint64_t beside =
+      (tracks_ ? lifetime_bytes : 0) + (until < never ? store::timed_entry_bytes : 0);
+  const store::terms granted{store::charge_of({key.size(), value.value.size()}) + beside, until};
+  const std::uint64_t buffers = buffers_of(key, value);
+  buffer_bytes_ += buffers;
+  const store::put_outcome done = place(now, hash, key, std::move(value), granted, ends, took);
+  if (done == store::put_outcome::refused) buffer_bytes_ -= buffers;
+  return done != store::put_outcome::refused;
+}
+
+inline store::put_outcome entries::place(time_point now, std::uint64_t hash, byte_view key,
+                                         stored&& value, const store::terms& granted,
+                                         time_point ends, duration took) {
   if (const found old = shard_.peek(now, hash, key)) {
     value.self = old->value().self;
     const store::put_result done =
         shard_.assign(now, old.at, std::move(value), granted, unlinker{this});
     if (done.outcome == store::put_outcome::updated) begin_life(now, done.at, ends, took);
-    return done.outcome != store::put_outcome::refused;
+    return done.outcome;
   }
   value.self = store::no_handle;
   const store::put_result done =
@@ -313,7 +364,7 @@ inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stor
     add(done.at, hash);
     begin_life(now, done.at, ends, took);
   }
-  return done.outcome != store::put_outcome::refused;
+  return done.outcome;
 }
 
 inline void entries::touch(time_point now, store::handle at, kith::version now_at,
@@ -328,6 +379,7 @@ inline std::size_t entries::drop(std::size_t slot) {
   const std::size_t dropped = lists_[slot].size;
   while (lists_[slot].first != store::no_handle) erase(lists_[slot].first);
   if (absent_) absent_->forget_all(slot);
+  trim();
   return dropped;
 }
 
