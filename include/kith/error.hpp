@@ -22,7 +22,7 @@ enum class errc {
   no_owner,
   /// This member has lost contact with the cluster and may not answer from what it holds.
   not_connected,
-  /// A bound was reached (pending calls, waiters, memory); nothing was done.
+  /// A bound was reached (pending calls, waiters); nothing was done.
   overloaded,
   /// The key or the value is longer than the cache accepts.
   too_large,
@@ -46,6 +46,8 @@ enum class errc {
   cancelled,
   /// The function that was to see the value threw.
   visitor_failed,
+  /// The owner of the key is at its memory limit and may not store; nothing was done.
+  out_of_memory,
 };
 
 enum class condition {
@@ -73,6 +75,7 @@ enum class condition {
     case errc::would_deadlock: return "the call would block a thread that has to serve it";
     case errc::cancelled: return "the call was cancelled";
     case errc::visitor_failed: return "the function that was to see the value threw";
+    case errc::out_of_memory: return "the owner of the key is at its memory limit";
   }
   return "unknown kith error";
 }
@@ -110,7 +113,7 @@ inline boost::system::error_condition make_error_condition(condition which) {
 
 [[nodiscard]] constexpr bool is_retryable(errc code) {
   return code == errc::timed_out || code == errc::no_owner || code == errc::not_connected ||
-         code == errc::overloaded;
+         code == errc::overloaded || code == errc::out_of_memory;
 }
 
 [[nodiscard]] constexpr bool is_maybe_applied(errc code) {

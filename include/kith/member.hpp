@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,6 +61,12 @@ class member {
   /// The members of that view, oldest first.
   [[nodiscard]] std::vector<endpoint> members() const;
 
+  /// Changes member_options::memory_limit; absent: the caches' own limits alone. A lower one is
+  /// reached in bounded steps, while the member serves. Any thread; does not block.
+  ///
+  /// Throws kith::error(invalid_option) for 0.
+  void set_memory_limit(std::optional<byte_count> limit);
+
   /// What this member has counted and holds, apart from its caches (cache::stats). No message;
   /// any thread, also one that serves the network. Empty in a forked child.
   ///
@@ -92,6 +99,8 @@ inline net::runtime_options member::runtime_options_of(member_options&& options)
           "loader_threads: 1 to 1024");
   require(options.max_pending >= node::lane_count, "max_pending: 16 or more");
   require(options.bootstrap_expect >= 1, "bootstrap_expect: 1 or more");
+  require(!options.memory_limit || options.memory_limit->value() > 0,
+          "memory_limit: must be above 0; absent is none");
   require(options.zone.size() <= wire::limits::name_bytes, "zone: at most 128 bytes");
 
   net::runtime_options made;
@@ -110,6 +119,7 @@ inline net::runtime_options member::runtime_options_of(member_options&& options)
   made.io_threads = options.io_threads;
   made.workers.threads = options.loader_threads;
   made.lane.router.pending_max = options.max_pending / node::lane_count;
+  if (options.memory_limit) made.memory_limit = options.memory_limit->value();
   made.log = std::move(options.log);
   return made;
 }
@@ -123,6 +133,13 @@ inline member::member(member_options options)
 inline member::~member() {
   runtime_->stop();
   port_->forget_states();
+}
+
+inline void member::set_memory_limit(std::optional<byte_count> limit) {
+  if (limit && limit->value() == 0) {
+    throw error{errc::invalid_option, "memory_limit: must be above 0; absent is none"};
+  }
+  runtime_->set_memory_limit(limit ? limit->value() : 0);
 }
 
 inline std::uint64_t member::view_number() const {
@@ -147,6 +164,9 @@ inline member_stats member::stats() const {
   }
   now.caches = runtime_->caches().size();
   runtime_->for_each_lane([&](const node::lane& each) { node::add_lane(now.lanes, each); });
+  const net::sampled_memory held = runtime_->sample_memory();
+  now.memory = {now.lanes.owned_bytes, held.near, now.lanes.directory_bytes, held.queues,
+                runtime_->memory().limit(), runtime_->memory().pressure()};
   now.membership = runtime_->membership_counters();
   now.driver = net::read(runtime_->counters());
   now.jobs = runtime_->workers().held();

@@ -51,6 +51,8 @@ inline runtime::runtime(runtime_options options)
         return control_.next_timeout();
       })} {
   make_lanes();
+  memory_wake_ = std::make_shared<alarm>(threads_.home(), [this] { return on_memory_due(); });
+  if (options_.memory_limit > 0) set_memory_limit(options_.memory_limit);
 }
 
 inline cluster::membership_options runtime::membership_options() const {

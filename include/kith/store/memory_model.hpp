@@ -28,4 +28,15 @@ inline constexpr std::uint64_t owned_slot_bytes = 104;
 /// A slot of a near entry, which refers to its cell (near/cell_store.hpp).
 inline constexpr std::uint64_t near_slot_bytes = 40;
 
+/// What lanes remember beside entries, each with its node in a table: an invalidation in a log, a
+/// listener of a partition, an answer kept for retries without its result, a load or processor
+/// under way, who waits for it, a call, a fill. Upper bounds: all are few against entries.
+inline constexpr std::uint64_t logged_bytes = 32;
+inline constexpr std::uint64_t listener_bytes = 160;
+inline constexpr std::uint64_t operation_bytes = 144;
+inline constexpr std::uint64_t job_bytes = 512;
+inline constexpr std::uint64_t waiter_bytes = 96;
+inline constexpr std::uint64_t call_bytes = 512;
+inline constexpr std::uint64_t fill_bytes = 288;
+
 }  // namespace kith::store
