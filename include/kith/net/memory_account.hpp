@@ -38,9 +38,9 @@ class memory_account {
     sampled_.store(seen.near + seen.directories + seen.queues, std::memory_order_relaxed);
   }
 
+  [[nodiscard]] std::uint64_t owned() const { return owned_.load(std::memory_order_relaxed); }
   [[nodiscard]] store::memory_use use() const {
-    return {owned_.load(std::memory_order_relaxed) + sampled_.load(std::memory_order_relaxed),
-            limit()};
+    return {owned() + sampled_.load(std::memory_order_relaxed), limit()};
   }
   [[nodiscard]] store::pressure pressure() const {
     return pressure_.load(std::memory_order_relaxed);

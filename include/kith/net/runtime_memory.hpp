@@ -18,7 +18,7 @@
 
 namespace kith::net {
 
-/// How often memory is looked at where there is a limit; and while there is too much of it.
+/// How often memory is looked at where there is a limit; and while there is less of it each time.
 inline constexpr duration memory_interval = std::chrono::milliseconds{100};
 inline constexpr duration memory_interval_pressed = std::chrono::milliseconds{1};
 
@@ -73,6 +73,7 @@ inline bool runtime::shrink_near_caches(time_point now, std::uint64_t all) {
 }
 
 inline time_point runtime::on_memory_due() {
+  const std::uint64_t owned = memory_.owned();
   sampled_memory seen = sample_memory();
   // Every lane is told, and evicts its share.
   drive_all([&](node::lane& machine, time_point, node::lane::outbox&) {
@@ -81,7 +82,8 @@ inline time_point runtime::on_memory_due() {
   memory_.set_sampled(seen);
   const time_point looked = now();
   if (memory_.limit() == 0 && memory_.pressure() == store::pressure::none) return never;
-  bool pressed = memory_.pressure() >= store::pressure::evict;
+  // Soon again only where that helped: what cannot be given up is not looked for all the time.
+  bool pressed = memory_.pressure() >= store::pressure::evict && memory_.owned() < owned;
   if (memory_.pressure() >= store::pressure::shrink_near) {
     pressed |= shrink_near_caches(looked, seen.near);
   }
