@@ -134,7 +134,8 @@ class entries {
   }
   /// What they may be charged now: more than max_bytes while that is being reached from above.
   [[nodiscard]] std::uint64_t bytes_bound() const {
-    return std::max(settings_.max_bytes, shard_.bytes_in_force() + absences_part_of(settings_));
+    return std::max(settings_.max_bytes,
+                    shard_.bytes_in_force() + (absent_ ? absent_->bytes_bound() : 0));
   }
   /// What all of it takes, room for entries that may come included (store/memory_model.hpp).
   [[nodiscard]] std::uint64_t bytes_allocated() const {
@@ -179,9 +180,6 @@ class entries {
   /// Of max_bytes for what is known to be absent, where that is remembered.
   static constexpr std::uint64_t absences_part = 16;
 
-  [[nodiscard]] static std::uint64_t absences_part_of(const cache_settings& settings) {
-    return settings.life.negative_ttl ? settings.max_bytes / absences_part : 0;
-  }
   [[nodiscard]] static std::uint64_t buffers_of(byte_view key, const stored& value) {
     return store::buffers_of({key.size(), value.value.size()});
   }
@@ -236,7 +234,7 @@ inline entries::entries(const cache_settings& settings, const replica_options& o
 inline void entries::configure(const cache_settings& settings) {
   settings_ = settings;
   if (settings.life.tracked() && !tracks_) track();
-  const std::uint64_t part = absences_part_of(settings);
+  const std::uint64_t part = settings.life.negative_ttl ? settings.max_bytes / absences_part : 0;
   if (part > 0 && !absent_) absent_ = std::make_unique<absences>(part, salt_, lists_.size());
   if (absent_) absent_->set_bytes_max(part);
   shard_.set_bytes_max(settings.max_bytes - part);
@@ -302,7 +300,7 @@ inline void entries::quiet(time_point now, std::uint64_t hash, byte_view key, ti
 
 inline void entries::expire(time_point now, std::size_t work) {
   shard_.expire(now, work, unlinker{this});
-  if (shard_.above_budget()) shard_.evict_to_budget(now, work, unlinker{this});
+  shard_.evict_to_budget(now, work, unlinker{this});
   trim();
   if (absent_) absent_->expire(now, work);
 }

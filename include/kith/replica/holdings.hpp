@@ -226,8 +226,9 @@ inline void holdings::relieve(time_point now) {
   // So few at a time: the next ones may be another cache's.
   constexpr std::size_t steps = 8;
   for (std::size_t i = 0; i < steps && memory.excess > 0 && !caches_.empty(); ++i) {
-    const auto largest = std::ranges::max_element(
-        caches_, {}, [](const auto& cache) { return cache->bytes_held(); });
+    const auto largest = std::ranges::max_element(caches_, {}, [](const auto& cache) {
+      return cache->size() > 0 ? cache->bytes_held() : std::uint64_t{0};
+    });
     entries& from = **largest;
     const std::uint64_t before = from.bytes_held();
     const std::size_t gone =

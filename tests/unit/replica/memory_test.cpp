@@ -2,18 +2,35 @@
 #include "owner_fixture.hpp"
 
 #include <kith/core/stable_hash.hpp>
+#include <kith/replica/absences.hpp>
 #include <kith/replica/replica.hpp>
 #include <kith/store/pressure.hpp>
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace kith::replica {
 namespace {
 
 using store::pressure;
+
+/// The first keys of the partition of the tests; a thousandth of all that are tried.
+const std::vector<std::string>& home_keys() {
+  static const std::vector<std::string> found = [] {
+    std::vector<std::string> keys;
+    for (int i = 0; keys.size() < 1000; ++i) {
+      std::string one = "k" + std::to_string(i);
+      if (partition_of(stable_hash(as_bytes(one))) == home) keys.push_back(std::move(one));
+    }
+    return keys;
+  }();
+  return found;
+}
 
 struct pressed_owner : owner {
   void press(pressure rung, std::uint64_t excess = 0) {
@@ -26,8 +43,8 @@ struct pressed_owner : owner {
     return one<wire::mutate_reply>(anna).status;
   }
   std::size_t entries() const { return machine.cache(books)->size(); }
-  void fill(int count) {
-    for (int i = 0; i < count; ++i) put(anna, std::string(100, 'v'), key_of(home, i));
+  void fill(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) put(anna, std::string(100, 'v'), home_keys()[i]);
   }
 };
 
@@ -149,6 +166,23 @@ TEST_CASE("owner: a lower limit of a cache is reached in turns, and the lane ask
   o.machine.set_cache_bytes(books, 200 * one);
   o.fill(1000);
   CHECK(o.entries() == 200);
+}
+
+TEST_CASE("absences: a lower limit is reached in turns") {
+  constexpr time_point now{std::chrono::hours{1}};
+  absences known{1'000'000, 1, 1};
+  for (int i = 0; i < 300; ++i) {
+    const bytes k = to_bytes("key" + std::to_string(i));
+    known.note(now, 0, stable_hash(k), k, now + 1h);
+  }
+  const std::uint64_t full = known.bytes_held();
+  known.set_bytes_max(full / 10);
+  CHECK(known.bytes_bound() == full);
+  int turns = 0;
+  for (; known.next_timeout() <= now; ++turns) known.expire(now, 50);
+  CHECK(turns == 6);
+  CHECK(known.bytes_held() <= full / 10);
+  CHECK(known.bytes_bound() == full / 10);
 }
 
 TEST_CASE("owner: what it remembers beside entries is counted, and goes down with it") {
