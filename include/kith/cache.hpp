@@ -151,7 +151,8 @@ class cache {
   /// Stores the value at the owner and returns its version. Every near copy is dropped about a
   /// millisecond later, this member's before the call returns.
   ///
-  /// Errors: those of every operation. Cost: one round trip.
+  /// Errors: those of every operation; out_of_memory, where the owner is at its memory_limit. Cost:
+  /// one round trip.
   template <key_like<Key> Lookup>
   version put(const Lookup& key, const Value& value, const put_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
@@ -470,6 +471,17 @@ class cache {
   /// Cost: some microseconds (bench/stats.cpp); each lane's lock and the near cache's are held for
   /// a moment.
   [[nodiscard]] cache_stats stats() const { return state_->stats(); }
+
+  /// Changes `max_bytes` at this member. A lower one is reached in turns of a few hundred entries a
+  /// lane, while the cache serves; until then a write evicts as much as it brings.
+  ///
+  /// Any thread; does not block. Throws kith::error: invalid_argument (0), closed.
+  void set_max_bytes(byte_count most) const { state_->set_max_bytes(most); }
+  /// Changes `near.max_bytes`. What is too much is evicted on the calling thread before this
+  /// returns, a few hundred entries at a time; readers are never stopped.
+  ///
+  /// Any thread. Throws kith::error: invalid_argument (0), closed.
+  void set_near_max_bytes(byte_count most) const { state_->set_near_max_bytes(most); }
   /// Calls `visit` once for each metric of it; see docs/operations.md.
   void visit_stats(const metric_visitor& visit) const { state_->visit_stats(visit); }
 

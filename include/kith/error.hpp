@@ -23,7 +23,7 @@ enum class errc {
   no_owner,
   /// This member has lost contact with the cluster and may not answer from what it holds.
   not_connected,
-  /// A bound was reached (pending calls, waiters, memory); nothing was done.
+  /// A bound was reached (pending calls, waiters); nothing was done.
   overloaded,
   /// The key or the value is longer than the cache accepts.
   too_large,
@@ -48,6 +48,8 @@ enum class errc {
   visitor_failed,
   /// The write that the read's causal token names was lost with its owner.
   lost_write,
+  /// The owner of the key is at its memory limit and may not store; nothing was done.
+  out_of_memory,
 };
 
 enum class condition {
@@ -75,6 +77,7 @@ enum class condition {
     case errc::would_deadlock: return "the call would block a thread that has to serve it";
     case errc::visitor_failed: return "the function that was to see the value threw";
     case errc::lost_write: return "the write that the token names was lost with its owner";
+    case errc::out_of_memory: return "the owner of the key is at its memory limit";
   }
   return "unknown kith error";
 }
@@ -114,7 +117,7 @@ inline boost::system::error_condition make_error_condition(condition which) {
 
 [[nodiscard]] constexpr bool is_retryable(errc code) {
   return code == errc::timed_out || code == errc::no_owner || code == errc::not_connected ||
-         code == errc::overloaded;
+         code == errc::overloaded || code == errc::out_of_memory;
 }
 
 [[nodiscard]] constexpr bool is_maybe_applied(errc code) {

@@ -26,6 +26,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,6 +65,12 @@ class member {
   [[nodiscard]] std::uint64_t view_number() const;
   /// The members of that view, oldest first.
   [[nodiscard]] std::vector<endpoint> members() const;
+
+  /// Changes member_options::memory_limit; absent: the caches' own limits alone. A lower one is
+  /// reached in bounded steps, while the member serves. Any thread; does not block.
+  ///
+  /// Throws kith::error(invalid_option) for 0.
+  void set_memory_limit(std::optional<byte_count> limit);
 
   /// What this member has counted and holds, apart from its caches (cache::stats). No message;
   /// any thread, also one that serves the network. Empty in a forked child.
@@ -129,6 +136,8 @@ inline net::runtime_options member::runtime_options_of(member_options&& options)
   require(options.max_pending >= partition_count,
           "max_pending: " + std::to_string(partition_count) + " or more, one a partition");
   require(options.bootstrap_expect >= 1, "bootstrap_expect: 1 or more");
+  require(!options.memory_limit || options.memory_limit->value() > 0,
+          "memory_limit: must be above 0; absent is none");
   require(options.zone.size() <= wire::limits::name_bytes, "zone: at most 128 bytes");
 
   net::runtime_options made;
@@ -148,6 +157,7 @@ inline net::runtime_options member::runtime_options_of(member_options&& options)
   made.io_threads = options.io_threads;
   made.workers.threads = options.loader_threads;
   made.lane.router.pending_max = options.max_pending / node::lane_count;
+  if (options.memory_limit) made.memory_limit = options.memory_limit->value();
   made.log = std::move(options.log);
   return made;
 }
@@ -166,6 +176,13 @@ inline member::~member() {
 inline subscription member::on_view(std::function<void(const view_event&)> listener) {
   if (!listener) throw error{errc::invalid_argument, "on_view: there is no function"};
   return net::listen_to_views(runtime_, std::move(listener));
+}
+
+inline void member::set_memory_limit(std::optional<byte_count> limit) {
+  if (limit && limit->value() == 0) {
+    throw error{errc::invalid_option, "memory_limit: must be above 0; absent is none"};
+  }
+  runtime_->set_memory_limit(limit ? limit->value() : 0);
 }
 
 inline std::uint64_t member::view_number() const {
@@ -190,6 +207,9 @@ inline member_stats member::stats() const {
   }
   now.caches = runtime_->caches().size();
   runtime_->for_each_lane([&](const node::lane& each) { node::add_lane(now.lanes, each); });
+  const net::sampled_memory held = runtime_->sample_memory();
+  now.memory = {now.lanes.owned_bytes, held.near, now.lanes.directory_bytes, held.queues,
+                runtime_->memory().limit(), runtime_->memory().pressure()};
   now.membership = runtime_->membership_counters();
   now.driver = net::read(runtime_->counters());
   now.jobs = runtime_->workers().held();

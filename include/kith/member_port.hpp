@@ -71,6 +71,9 @@ class member_port final : public handle::port {
   void open(const node::open_request& request) override {
     runtime_->open(request);
   }
+  void set_cache_bytes(const std::string& name, std::uint64_t max_bytes) override {
+    runtime_->set_cache_bytes(name, max_bytes);
+  }
   void submit(node::call&& what) override { runtime_->submit(std::move(what)); }
   void submit_many(std::vector<node::call>&& calls) override {
     runtime_->submit_many(std::move(calls));

@@ -9,6 +9,7 @@
 #include <kith/node/counter_rows.hpp>
 #include <kith/node/lane_stats.hpp>
 #include <kith/stats.hpp>
+#include <kith/store/pressure.hpp>
 
 #include <cstdint>
 #include <span>
@@ -30,6 +31,20 @@ struct peer_stats {
   std::uint64_t unanswered = 0;
 };
 
+/// What a member holds now, in bytes.
+struct memory_stats {
+  std::uint64_t owned = 0;
+  std::uint64_t near = 0;
+  /// Listeners, logs, answers kept for retries, jobs and calls.
+  std::uint64_t directories = 0;
+  std::uint64_t queues = 0;
+  /// 0: none.
+  std::uint64_t limit = 0;
+  store::pressure pressure = store::pressure::none;
+
+  [[nodiscard]] std::uint64_t used() const { return owned + near + directories + queues; }
+};
+
 /// One member, since it began. Each number is exact; they are not of one instant.
 struct member_stats {
   /// Of the newest view that the member holds; 0 before the first.
@@ -38,6 +53,7 @@ struct member_stats {
   std::uint64_t caches = 0;
   /// Keys and coherence: what the lanes counted. See docs/operations.md.
   node::lane_stats lanes;
+  memory_stats memory;
   cluster::membership_counters membership;
   net::runtime_counts driver;
   /// Loads, processors and listeners in this process, now.
@@ -48,6 +64,22 @@ struct member_stats {
   std::uint64_t log_lines_left_out = 0;
   std::vector<peer_stats> peers;
 };
+
+inline void visit_memory(const memory_stats& held, const metric_visitor& visit) {
+  const auto part = [&](std::string_view name, std::uint64_t value) {
+    const metric_label label{"part", name};
+    visit({"memory", "What this member holds.", metric_type::gauge, metric_unit::octets,
+           std::span{&label, 1}, value, {}});
+  };
+  part("owned", held.owned);
+  part("near", held.near);
+  part("directories", held.directories);
+  part("queues", held.queues);
+  visit({"memory_limit", "What it may hold; 0: no limit but the caches'.", metric_type::gauge,
+         metric_unit::octets, {}, held.limit, {}});
+  visit({"memory_rung", "How short memory is: 0 not at all, 4 writes are refused.",
+         metric_type::gauge, metric_unit::none, {}, static_cast<std::uint64_t>(held.pressure), {}});
+}
 
 /// Calls `visit` once for each metric.
 inline void visit_stats(const member_stats& stats, const metric_visitor& visit) {
@@ -71,6 +103,7 @@ inline void visit_stats(const member_stats& stats, const metric_visitor& visit) 
       stats.jobs.waiting);
   one("jobs_running", "Loads, processors and listeners that have one.", stats.jobs.running);
   one("jobs_blocked", "Those of them that wait for a call of theirs.", stats.jobs.blocked);
+  visit_memory(stats.memory, visit);
   const auto times = [&](std::string_view family, std::string_view help,
                          std::span<const metric_label> labels, const latency_histogram& of) {
     visit({family, help, metric_type::histogram, metric_unit::nanoseconds, labels, 0, of.view()});

@@ -63,7 +63,8 @@ struct near_options {
   /// hit costs, and no decoding. Their memory is then held twice: encoded in the owner's share
   /// (`max_bytes` of the cache), and as an object here.
   bool local = false;
-  /// Memory for typed objects in this process: encoded size plus a fixed overhead an entry.
+  /// Memory for typed objects in this process: encoded size plus a fixed overhead an entry. Can be
+  /// changed at run time (cache::set_near_max_bytes).
   byte_count max_bytes = byte_count{std::uint64_t{64} << 20};
   /// No near hit is older than this, even while invalidations cannot arrive; and no owner that was
   /// cut off serves longer. At least `least_staleness`: a member shows once a heartbeat (1 s) that
@@ -105,7 +106,10 @@ struct loading_options {
 template <class Key, class Value>
 struct cache_options {
   near_options near = {};
-  /// This member's share of the cache: its partitions evict their coldest entries above it.
+  /// This member's share of the cache: its partitions evict their coldest entries above it. An
+  /// entry counts as its key and value, each as the allocator rounds it up, and 141 bytes; 16 more
+  /// with a time to live, 32 more with `idle` or refreshes. Can be changed at run time
+  /// (cache::set_max_bytes).
   byte_count max_bytes = byte_count{std::uint64_t{256} << 20};
   kith::coherence coherence = kith::coherence::eventual;
   /// Copies of each entry on other members. Accepted from 0 to 6; this version keeps none yet.
@@ -227,6 +231,16 @@ struct member_options {
   /// errc::overloaded. Operations on many keys are a call a key, clear() and size() 1024 calls, so
   /// that is the least.
   std::uint32_t max_pending = 65536;
+  /// For all that this member holds: entries that it owns, near caches, what it remembers of its
+  /// listeners and callers, and what waits to be sent. Absent: the caches' own limits alone.
+  ///
+  /// Near it the member gives up, in this order: new near copies at other members (from 85 % on),
+  /// its own near caches but for a sixteenth (90 %), its coldest entries (95 %), and writes, which
+  /// end with errc::out_of_memory (100 %). So leave room: the caches' `max_bytes` and
+  /// `near.max_bytes` together below 85 % of it, or what is over is given up all the time. What the
+  /// library counts is within a tenth of what the allocator gives out. Above 0. Can be changed at
+  /// run time (member::set_memory_limit).
+  std::optional<byte_count> memory_limit = std::nullopt;
   /// Gets every log line; absent: warnings and errors go to standard error.
   std::function<void(const log_record&)> log = {};
 };

@@ -94,6 +94,15 @@ class cache_state final : public node::cache_hooks {
 
   [[nodiscard]] const std::shared_ptr<node::cache_binding>& binding() const { return binding_; }
   [[nodiscard]] const near::near_cache<Key, Value>& near_cache() const { return *near_; }
+  void set_max_bytes(byte_count most) {
+    require_some(most, "max_bytes: must be above 0");
+    port_->set_cache_bytes(binding_->name, most.value());
+  }
+  void set_near_max_bytes(byte_count most) {
+    require_some(most, "near.max_bytes: must be above 0");
+    if (port_->closed()) throw error{errc::closed};
+    near_->set_bytes_max(port_->now(), most.value());
+  }
   /// Takes each lane's lock and the near cache's for a moment.
   [[nodiscard]] cache_stats stats() const;
   template <class Lookup>
@@ -154,6 +163,9 @@ class cache_state final : public node::cache_hooks {
   near::table* near_table() override { return options_.near.enabled ? &*near_ : nullptr; }
 
  private:
+  static void require_some(byte_count given, const char* what) {
+    if (given.value() == 0) throw error{errc::invalid_argument, what};
+  }
   replica::load_result run_loader(byte_view key) noexcept;
   replica::processor_result run_processor(const replica::run_processor& job) noexcept;
   void record_time(single_writer_histogram<latency_scale>& in, time_point since) const {
@@ -255,6 +267,7 @@ cache_stats cache_state<Key, Value>::stats() const {
       if (owned == nullptr) return;
       now.owned_entries += owned->size();
       now.owned_bytes += owned->bytes_held();
+      now.owned_allocated += owned->bytes_allocated();
       add_counters(now.owned_store, owned->counters(), node::owned_store_rows);
     });
   }
@@ -353,7 +366,7 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
   std::optional<Key> key = kith::decode<Key>(result.key);
   if (decoded && key) {
     const near::entry_terms terms{result.key_hash, result.version,
-                                  store::charge_of({result.key.size(), result.value.size()}) +
+                                  store::near_charge_of({result.key.size(), result.value.size()}) +
                                       replica::charge_of_tags(result.tags.size()),
                                   result.expires, replica::hashes_of(result.tags)};
     draft = near::near_cache<Key, Value>::draft(terms, std::move(*key), std::move(*decoded));

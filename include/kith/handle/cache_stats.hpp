@@ -70,6 +70,8 @@ struct cache_stats {
 
   std::uint64_t owned_entries = 0;
   std::uint64_t owned_bytes = 0;
+  /// What they take, with room for entries that were there and may come again.
+  std::uint64_t owned_allocated = 0;
   store::counters owned_store;
 
   /// As other caches count: a read is a hit if the cluster had the value, a miss if not.
@@ -132,6 +134,8 @@ inline void visit_stats(const cache_stats& stats, std::string_view name,
   one("owned_entries", "Entries that this member owns.", stats.owned_entries, metric_type::gauge);
   one("owned_size", "What they are charged.", stats.owned_bytes, metric_type::gauge,
       metric_unit::octets);
+  one("owned_allocated", "What they take, with room for entries that may come.",
+      stats.owned_allocated, metric_type::gauge, metric_unit::octets);
   visit_counters(stats.owned_store, node::owned_store_rows, std::span{labels}.first(1), visit);
 }
 

@@ -40,6 +40,10 @@ class port {
   /// config_mismatch (names the field), timed_out, closed.
   virtual void open(const node::open_request& request) = 0;
 
+  /// This member's share of the cache `name`, from now on; it is reached in steps. Any thread.
+  /// Throws kith::error(closed).
+  virtual void set_cache_bytes(const std::string& name, std::uint64_t max_bytes) = 0;
+
   /// Starts a call; its completion is told exactly once.
   virtual void submit(node::call&& what) = 0;
   /// The same for many: what goes to one owner goes in one frame.

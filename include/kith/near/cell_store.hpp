@@ -21,6 +21,7 @@
 #include <kith/near/reader_marks.hpp>
 #include <kith/near/table.hpp>
 #include <kith/near/tag_epochs.hpp>
+#include <kith/store/pressure.hpp>
 #include <kith/store/shard.hpp>
 #include <kith/store/sieve.hpp>
 
@@ -60,12 +61,16 @@ class cell_store : public table {
 
   // Anyone's.
 
+  /// Evicts what is too much here and now, a turn at a time: readers and lanes go on between two.
   void set_bytes_max(time_point now, std::uint64_t bytes_max);
+  std::size_t shrink(time_point now, std::uint64_t bytes, std::size_t removals_max) override;
 
   /// Entries and their charges, dead ones that were not reclaimed yet included.
   [[nodiscard]] std::size_t size() const;
-  [[nodiscard]] std::uint64_t bytes() const;
+  [[nodiscard]] std::uint64_t bytes() const override;
   [[nodiscard]] std::uint64_t bytes_max() const;
+  /// More than is allowed now; while a lower limit is being reached, than what there was.
+  [[nodiscard]] std::uint64_t bytes_over() const;
   /// What the engine counted; its hits and misses are not counted there, see lookups().
   [[nodiscard]] store::counters engine_counters() const;
   [[nodiscard]] const lookup_counters& lookups() const { return lookups_; }
@@ -95,6 +100,7 @@ class cell_store : public table {
     [[nodiscard]] bool operator()(const cell* a, const cell* b) const { return a->same_key(*b); }
   };
   using engine = store::shard<const cell*, counted_cell, same_key>;
+  static_assert(sizeof(engine::entry_type) <= store::near_slot_bytes);
   /// Cells that were unlinked under the mutex.
   using leavers = absl::InlinedVector<counted_cell, 4>;
   /// One type for both of its uses: of two capacities, g++ 12 folds the functions into one and then
@@ -145,7 +151,9 @@ class cell_store : public table {
 
 inline cell_store::cell_store(const near_config& config, gates& shared)
     : gates_{shared},
-      engine_{{.bytes_max = config.bytes_max, .salt = config.salt},
+      engine_{{.bytes_max = config.bytes_max,
+               .salt = config.salt,
+               .slot_bytes = store::near_slot_bytes},
               std::make_unique<reader_marks>(
                   std::make_unique<store::sieve>(),
                   [this](store::handle at)
@@ -319,13 +327,36 @@ inline void cell_store::sweep(std::uint32_t slots_max, leavers& gone) {
 }
 
 inline void cell_store::set_bytes_max(time_point now, std::uint64_t bytes_max) {
+  for (bool begun = false, more = true; more; begun = true) {
+    leavers gone;
+    {
+      mutex_lock held{mutex_};
+      if (!begun) engine_.set_bytes_max(bytes_max);
+      engine_.evict_to_budget(now, store::evictions_a_turn, unlinker{*this, gone});
+      more = engine_.above_budget();
+    }
+    let_go(gone);
+  }
+}
+
+inline std::size_t cell_store::shrink(time_point now, std::uint64_t bytes,
+                                      std::size_t removals_max) {
   leavers gone;
   {
     mutex_lock held{mutex_};
-    engine_.set_bytes_max(bytes_max);
-    engine_.evict_to_budget(now, unlinker{*this, gone});
+    const std::uint64_t kept = engine_.bytes_max() / store::near_part_kept;
+    if (engine_.bytes() <= kept) return 0;
+    engine_.evict_bytes(now, std::min(bytes, engine_.bytes() - kept), removals_max,
+                        unlinker{*this, gone});
   }
+  const std::size_t count = gone.size();
   let_go(gone);
+  return count;
+}
+
+inline std::uint64_t cell_store::bytes_over() const {
+  mutex_lock held{mutex_};
+  return engine_.bytes() - std::min(engine_.bytes(), engine_.bytes_in_force());
 }
 
 inline std::size_t cell_store::size() const {

@@ -29,7 +29,7 @@ struct entry_terms {
   /// stable_hash of the encoded key.
   std::uint64_t hash = 0;
   kith::version version;
-  /// Encoded key and value, and what an entry costs beside them (store::charge_of).
+  /// Encoded key and value, and what an entry costs beside them (store::near_charge_of).
   std::uint64_t charge = 0;
   /// From the send time of the get: t_send + ttl_left, never later than the owner's own.
   time_point expires = never;

@@ -33,6 +33,9 @@ class reader_marks final : public store::policy {
   }
   void on_erase(store::handle at, store::removal cause) override { inner_->on_erase(at, cause); }
 
+  void trim() override { inner_->trim(); }
+  [[nodiscard]] std::uint64_t bytes() const override { return inner_->bytes(); }
+
   [[nodiscard]] store::handle victim() override {
     store::handle chosen = inner_->victim();
     for (std::size_t i = 0; i < second_chances_max && take_mark_(chosen); ++i) {

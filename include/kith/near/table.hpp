@@ -53,6 +53,14 @@ class table {
   /// Looks at `slots_max` slots and frees what is dead or expired. Returns whether there is more to
   /// look at since the last expect_dead().
   virtual bool reclaim(time_point now, std::uint32_t slots_max) = 0;
+
+  // With or without a lane's lock; any thread.
+
+  /// What the entries are charged.
+  [[nodiscard]] virtual std::uint64_t bytes() const = 0;
+  /// Evicts entries of `bytes` in all, but leaves a near_part_kept-th of the limit, and takes
+  /// `removals_max` entries at most. Returns how many left.
+  virtual std::size_t shrink(time_point now, std::uint64_t bytes, std::size_t removals_max) = 0;
 };
 
 }  // namespace kith::near

@@ -34,6 +34,7 @@
 #include <kith/net/load_gathering.hpp>
 #include <kith/net/listener.hpp>
 #include <kith/net/log_sink.hpp>
+#include <kith/net/memory_account.hpp>
 #include <kith/net/runtime_counters.hpp>
 #include <kith/net/runtime_options.hpp>
 #include <kith/net/told_view.hpp>
@@ -89,6 +90,14 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void submit_many(std::vector<node::call>&& calls);
   void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how);
   void settle(partition_id p, std::uint64_t rid, const near::counted_cell& draft);
+
+  /// Of all that the member holds; 0: none. Above it the ladder of store/pressure.hpp begins.
+  void set_memory_limit(std::uint64_t bytes);
+  [[nodiscard]] const memory_account& memory() const { return memory_; }
+  /// What near caches and queues hold now; what the lanes do, they say themselves.
+  [[nodiscard]] sampled_memory sample_memory();
+  /// This member's share of a cache, from now on. Throws kith::error(closed).
+  void set_cache_bytes(const std::string& name, std::uint64_t bytes);
 
   [[nodiscard]] bool closed() const {
     return closing_.load(std::memory_order_acquire) || made_.elsewhere();
@@ -159,6 +168,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
     kith::mutex mutex;
     node::lane machine KITH_GUARDED_BY(mutex);
     bool stopped KITH_GUARDED_BY(mutex) = false;
+    /// What its entries were charged when the account was told.
+    std::uint64_t told_bytes KITH_GUARDED_BY(mutex) = 0;
     std::shared_ptr<alarm> wake;
     /// Requests of others that their own drive did not answer, by asker and number.
     std::map<std::pair<member_id, std::uint64_t>, unanswered> waiting KITH_GUARDED_BY(mutex);
@@ -248,11 +259,16 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(node::install_view&& one);
   void tell_view(const cluster::view& installed);
   void carry(node::open_in_lanes&& one);
+  void carry(node::resize_in_lanes&& one);
   void carry(node::reset_lanes&& one);
   void carry(node::open_answered&& one);
   void carry(cluster::left&&);
   void carry(log_record&& one) { log_.write_about_peer(std::move(one)); }
   void fail_opens();
+
+  // runtime_memory.hpp
+  bool shrink_near_caches(time_point now, std::uint64_t all);
+  time_point on_memory_due();
 
   // Constant after construction. Threads before all that they carry: sockets end before contexts.
   const fork_mark made_;
@@ -270,6 +286,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   worker_pool workers_;
   links links_;
   runtime_counters counters_;
+  memory_account memory_{counters_};
+  std::shared_ptr<alarm> memory_wake_;
   std::atomic<bool> closing_{false};
   /// The lane that is next to send what it held back.
   std::atomic<std::uint32_t> room_turn_{0};
@@ -304,4 +322,5 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
 #include <kith/net/runtime_events.hpp>
 #include <kith/net/runtime_lanes.hpp>
 #include <kith/net/runtime_life.hpp>
+#include <kith/net/runtime_memory.hpp>
 #include <kith/net/runtime_requests.hpp>

@@ -32,6 +32,13 @@ struct driver_counters {
   Number jobs_refused{0};
   /// Exceptions that left listeners of views.
   Number view_listener_failures{0};
+  /// Rungs of store/pressure.hpp that memory climbed to.
+  Number pressed_no_copies{0};
+  Number pressed_shrink_near{0};
+  Number pressed_evict{0};
+  Number pressed_refuse{0};
+  /// Near entries that had to go because the member's memory was short.
+  Number near_shrunk{0};
 };
 
 using runtime_counters = driver_counters<std::atomic<std::uint64_t>>;
@@ -58,6 +65,16 @@ inline constexpr counter_row<Of, Number> runtime_rows[] = {
     {&Of::view_listener_failures,
      "view_listener_failures",
      "Exceptions that left listeners of views.",
+     {},
+     {}},
+    {&Of::pressed_no_copies, "memory_pressed", "Times that memory reached a rung.", "rung",
+     "no_copies"},
+    {&Of::pressed_shrink_near, {}, {}, {}, "shrink_near"},
+    {&Of::pressed_evict, {}, {}, {}, "evict"},
+    {&Of::pressed_refuse, {}, {}, {}, "refuse"},
+    {&Of::near_shrunk,
+     "near_shrunk",
+     "Near entries that went because the member's memory was short.",
      {},
      {}},
 };

@@ -46,7 +46,11 @@ bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) 
   {
     const mutex_lock lock{in.mutex};
     if (in.stopped) return false;
-    input(in.machine, now(), effects);
+    const time_point begun = now();
+    in.machine.set_memory(begun, memory_.turn(node::lane_count));
+    input(in.machine, begun, effects);
+    const std::uint64_t owned = in.machine.owned().owned_bytes();
+    memory_.change_owned(std::exchange(in.told_bytes, owned), owned);
     std::vector<wire::send> sends = take_sends(effects);
     note_answers(in, sends);
     note_changes(effects);

@@ -54,6 +54,8 @@ inline runtime::runtime(runtime_options options)
       })},
       self_{membership_.self.id} {
   make_lanes();
+  memory_wake_ = std::make_shared<alarm>(threads_.home(), [this] { return on_memory_due(); });
+  if (options_.memory_limit > 0) set_memory_limit(options_.memory_limit);
 }
 
 inline cluster::membership_options runtime::membership_options() const {

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ struct runtime_options {
   /// Bounds of connections and dials. Identity and hashes are the runtime's to fill in.
   link_options links = {};
   std::size_t io_threads = 1;
+  /// 0: none but those of the caches.
+  std::uint64_t memory_limit = 0;
   worker_limits workers = {};
   /// How long open() waits for the cluster's agreement.
   duration open_time = std::chrono::seconds{10};

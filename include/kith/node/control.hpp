@@ -37,6 +37,11 @@ struct open_in_lanes {
   replica::cache_settings settings;
   std::shared_ptr<cache_hooks> hooks;
 };
+/// Tell every lane its share of a cache's bytes, which has changed.
+struct resize_in_lanes {
+  cache_id cache{};
+  std::uint64_t max_bytes = 0;
+};
 /// Every lane forgets what it holds: this member goes on under another identity.
 struct reset_lanes {
   member_id self;
@@ -50,7 +55,7 @@ struct open_answered {
 
 using control_effect =
     std::variant<cluster::send, cluster::dial, cluster::close, install_view, open_in_lanes,
-                 reset_lanes, open_answered, cluster::left, log_record>;
+                 resize_in_lanes, reset_lanes, open_answered, cluster::left, log_record>;
 
 class control {
  public:
@@ -68,6 +73,9 @@ class control {
 
   /// Answered by open_answered, at once where the view knows the cache.
   void open(time_point now, const open_request& request, outbox& out);
+  /// This member's share of a cache from now on, also under later identities. Nothing happens for a
+  /// cache that is not open.
+  void set_cache_bytes(const std::string& name, std::uint64_t max_bytes, outbox& out);
   void on_link_up(time_point now, const member_id& peer, std::optional<endpoint> dialled,
                   outbox& out);
   void on_link_down(time_point now, const member_id& peer, cluster::loss how, outbox& out);
@@ -158,7 +166,9 @@ inline void control::open(time_point now, const open_request& request, outbox& o
       return;
     }
     const bool bound = at->agreed && at->request.binding == request.binding;
+    const std::uint64_t share = at->request.max_bytes;
     at->request = request;
+    if (bound) at->request.max_bytes = share;  // it may have been changed since
     if (at->agreed) {
       if (!bound) bind(*at, out);
       out.push_back(open_answered{request.agreed.name, std::nullopt, {}});
@@ -170,6 +180,19 @@ inline void control::open(time_point now, const open_request& request, outbox& o
   }
   membership_.open_cache(now, request.agreed, effects_);
   translate(now, out);
+}
+
+[[nodiscard]] constexpr std::uint64_t lane_share(std::uint64_t bytes) {
+  return std::max<std::uint64_t>(1, bytes / lane_count);
+}
+
+inline void control::set_cache_bytes(const std::string& name, std::uint64_t max_bytes,
+                                     outbox& out) {
+  for (opened_cache& cache : caches_) {
+    if (cache.request.agreed.name != name) continue;
+    cache.request.max_bytes = max_bytes;
+    if (cache.agreed) out.push_back(resize_in_lanes{cache.id, lane_share(max_bytes)});
+  }
 }
 
 inline void control::on_link_up(time_point now, const member_id& peer,
@@ -248,7 +271,7 @@ inline void control::bind(const opened_cache& cache, outbox& out) {
   replica::cache_settings settings;
   settings.id = cache.id;
   settings.name = request.agreed.name;
-  settings.max_bytes = std::max<std::uint64_t>(1, request.max_bytes / lane_count);
+  settings.max_bytes = lane_share(request.max_bytes);
   settings.ttl = request.ttl;
   settings.life = request.life;
   settings.max_staleness = request.binding->max_staleness;

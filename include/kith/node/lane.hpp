@@ -80,6 +80,10 @@ class lane {
   void on_identity(time_point now, const member_id& self, outbox& out);
   /// `table` may be null. It must outlive the lane or the next on_identity.
   void open_cache(const replica::cache_settings& settings, near::table* table);
+  /// The lane's share of the bytes of a cache, from now on; a lower one is reached in turns.
+  void set_cache_bytes(cache_id id, std::uint64_t bytes) { replica_->set_cache_bytes(id, bytes); }
+  /// Before an input: how full the member is. Evicts store::evictions_a_turn entries at most.
+  void set_memory(time_point at, const store::memory_state& s) { replica_->set_memory(at, s); }
 
   /// Ends the fill `rid`, whose answer is decoded: see port::settle.
   void settle(time_point now, std::uint64_t rid, const near::counted_cell& draft, outbox& out);

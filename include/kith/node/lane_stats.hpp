@@ -7,6 +7,7 @@
 #include <kith/node/lane.hpp>
 #include <kith/node/router.hpp>
 #include <kith/replica/counters.hpp>
+#include <kith/store/memory_model.hpp>
 
 #include <cstdint>
 
@@ -29,7 +30,17 @@ struct lane_stats {
   std::uint64_t fills = 0;
   std::uint64_t loads = 0;
   std::uint64_t processors = 0;
+  /// What owned entries are charged, and what is held beside them.
+  std::uint64_t owned_bytes = 0;
+  std::uint64_t directory_bytes = 0;
 };
+
+/// What a lane holds beside its entries (store/memory_model.hpp): directories, logs, answers kept
+/// for retries, jobs, fills and calls. Cost: looks at every partition.
+[[nodiscard]] inline std::uint64_t directory_bytes(const lane& of) {
+  return of.owned().directory_bytes() + of.near().fills() * store::fill_bytes +
+         of.calls().pending() * store::call_bytes + of.calls().pending_bytes();
+}
 
 /// Adds one lane's part, with its lock held. Cost: the lane's 64 partitions and 130 counters and
 /// 600 buckets are read, about a microsecond; nothing that grows with entries or calls is walked.
@@ -46,6 +57,8 @@ inline void add_lane(lane_stats& to, const lane& from) {
   to.fills += from.near().fills();
   to.loads += from.owned().loads();
   to.processors += from.owned().processors();
+  to.owned_bytes += from.owned().owned_bytes();
+  to.directory_bytes += directory_bytes(from);
 }
 
 }  // namespace kith::node

@@ -189,6 +189,9 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
       // A lost request may have been applied: the owner is to say so when it can.
       if (calls_[at].unanswered > 0) return try_later(now, at);
       return finish(at, errc::overloaded, out);
+    case wire::mutate_status::out_of_memory:
+      if (calls_[at].unanswered > 0) return try_later(now, at);
+      return finish(at, errc::out_of_memory, out);
     case wire::mutate_status::too_large: return finish(at, errc::too_large, out);
     case wire::mutate_status::stale_operation:
       distrust(now, what);

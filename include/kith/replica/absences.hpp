@@ -44,8 +44,16 @@ class absences {
   /// All of a partition, at once.
   void forget_all(std::size_t slot) { ++terms_[slot]; }
 
-  void expire(time_point now, std::size_t work) { known_.expire(now, work, known_.ignore); }
-  [[nodiscard]] time_point next_timeout() const { return known_.next_timeout().value_or(never); }
+  void expire(time_point now, std::size_t work) {
+    known_.expire(now, work, known_.ignore);
+    known_.evict_to_budget(now, work, known_.ignore);
+  }
+  [[nodiscard]] time_point next_timeout() const {
+    if (known_.above_budget()) return time_point{};  // there is work now
+    return known_.next_timeout().value_or(never);
+  }
+  /// More than bytes_max while a lower one is being reached.
+  [[nodiscard]] std::uint64_t bytes_bound() const { return known_.bytes_in_force(); }
   [[nodiscard]] std::uint64_t bytes_held() const { return known_.bytes(); }
 
  private:

@@ -25,6 +25,7 @@
 #include <kith/replica/invalidation_log.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/replica/stream.hpp>
+#include <kith/store/memory_model.hpp>
 #include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/limits.hpp>
 #include <kith/wire/packet.hpp>
@@ -94,6 +95,8 @@ class audience {
     std::uint64_t in_flight = 0;
     /// Invalidations that wait for their batch.
     std::size_t waiting = 0;
+    /// Of all partitions.
+    std::uint64_t bytes = 0;
   };
   [[nodiscard]] occupancy held() const;
   /// From a write to the last acknowledgement of its invalidation, of one write a partition at a
@@ -288,6 +291,7 @@ inline auto audience::held() const -> occupancy {
   for (const channel& c : channels_) {
     most.log_entries = std::max(most.log_entries, c.log.size());
     most.waiting = std::max(most.waiting, c.waiting);
+    most.bytes += c.log.size() * store::logged_bytes + c.streams.size() * store::listener_bytes;
   }
   return most;
 }

@@ -68,6 +68,15 @@ struct counters {
   std::uint64_t writes_queued = 0;
   std::uint64_t overloaded = 0;
 
+  // Under pressure (store/pressure.hpp).
+
+  /// Reads that were answered without leave to keep a copy.
+  std::uint64_t copies_withheld = 0;
+  std::uint64_t pressure_evictions = 0;
+  std::uint64_t writes_without_memory = 0;
+  /// Loaded values that were answered and not stored.
+  std::uint64_t loads_without_memory = 0;
+
   std::uint64_t batches_sent = 0;
   std::uint64_t invalidations_sent = 0;
   /// Streams that were cut to one "drop everything" because their reader is slow.

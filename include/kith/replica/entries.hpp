@@ -45,6 +45,7 @@ struct stored {
 class entries {
  public:
   using shard = store::shard<bytes, stored, store::bytes_equal>;
+  static_assert(sizeof(shard::entry_type) <= store::owned_slot_bytes);
   using found = shard::found_entry;
 
   entries(const cache_settings& settings, const replica_options& options);
@@ -157,10 +158,30 @@ class entries {
   [[nodiscard]] const store::counters& counters() const { return shard_.counters(); }
   /// Of all partitions, expired ones included.
   [[nodiscard]] std::size_t size() const { return shard_.size(); }
+  /// What the entries are charged.
   [[nodiscard]] std::uint64_t bytes_held() const {
     return shard_.bytes() + (absent_ ? absent_->bytes_held() : 0);
   }
-  [[nodiscard]] std::uint64_t bytes_bound() const { return settings_.max_bytes; }
+  /// What they may be charged now: more than max_bytes while that is being reached from above.
+  [[nodiscard]] std::uint64_t bytes_bound() const {
+    return std::max(settings_.max_bytes,
+                    shard_.bytes_in_force() + (absent_ ? absent_->bytes_bound() : 0));
+  }
+  /// What all of it takes, room for entries that may come included (store/memory_model.hpp).
+  [[nodiscard]] std::uint64_t bytes_allocated() const {
+    return buffer_bytes_ + shard_.structure_bytes() + links_.bytes() + lives_.bytes() +
+           (absent_ ? absent_->bytes_held() : 0);
+  }
+
+  /// Evicts towards a lower max_bytes, `removals_max` entries at most.
+  void evict_to_budget(time_point now, std::size_t removals_max) {
+    shard_.evict_to_budget(now, removals_max, unlinker{this});
+  }
+  /// Evicts entries of `bytes` in all, `removals_max` at most. Returns how many left.
+  std::size_t evict_bytes(time_point now, std::uint64_t bytes, std::size_t removals_max) {
+    return shard_.evict_bytes(now, bytes, removals_max, unlinker{this});
+  }
+  [[nodiscard]] bool above_budget() const { return shard_.above_budget(); }
 
  private:
   struct link {
@@ -179,6 +200,7 @@ class entries {
     entries* of;
     void operator()(shard::entry_type& gone, store::removal cause) const {
       of->note_departure(gone, cause);
+      of->buffer_bytes_ -= buffers_of(gone.key(), gone.value());
       const store::handle at = gone.value().self;
       // An entry that the policy does not want leaves before it is in a list.
       if (cause == store::removal::replaced || at == store::no_handle) return;
@@ -189,6 +211,10 @@ class entries {
   /// Of max_bytes for what is known to be absent, where that is remembered.
   static constexpr std::uint64_t absences_part = 16;
 
+  [[nodiscard]] static std::uint64_t buffers_of(byte_view key, const stored& value) {
+    return store::buffers_of({key.size(), value.value.size()}) +
+           (value.tags ? charge_of_tags(value.tags->tags.size()) : 0);
+  }
   [[nodiscard]] bool ended(time_point now, store::handle at) const {
     return tracks_ && now >= lives_[at].ends;
   }
@@ -203,9 +229,17 @@ class entries {
   }
   /// When the shard removes what ends at `ends` and is used now.
   [[nodiscard]] time_point kept_until(time_point now, time_point ends) const;
+  store::put_outcome place(time_point now, std::uint64_t hash, byte_view key, stored&& value,
+                           const store::terms& granted, time_point ends, duration took);
   void begin_life(time_point now, store::handle at, time_point ends, duration took);
   void note_idle_end(shard::entry_type& gone, store::handle at);
   void track();
+  /// Gives back what was remembered for each handle, once no entry is left.
+  void trim() {
+    if (shard_.size() > 0) return;
+    links_.trim();
+    lives_.trim();
+  }
   void add(store::handle at, std::uint64_t hash);
   void unlink(std::uint64_t hash, store::handle at);
   /// Of an entry that leaves by itself; who erases one notes that with the version of the change.
@@ -225,6 +259,8 @@ class entries {
   /// Invariant: each entry of the shard is in the list of its partition.
   store::handle_map<link> links_;
   std::vector<list> lists_;
+  /// Invariant: what the buffers of all keys and values take.
+  std::uint64_t buffer_bytes_ = 0;
 
   /// Whether entries have lifetimes: from when the settings first ask for them on.
   bool tracks_ = false;
@@ -318,12 +354,15 @@ inline void entries::quiet(time_point now, std::uint64_t hash, byte_view key, ti
 
 inline void entries::expire(time_point now, std::size_t work) {
   shard_.expire(now, work, unlinker{this});
+  shard_.evict_to_budget(now, work, unlinker{this});
+  trim();
   if (absent_) absent_->expire(now, work);
 }
 
 inline time_point entries::next_timeout() const {
   // An insertion may have ended some.
   if (!idle_ends_.empty()) return idle_ends_.front().when;
+  if (shard_.above_budget()) return time_point{};  // there is work now
   const time_point next = shard_.next_timeout().value_or(never);
   return absent_ ? std::min(next, absent_->next_timeout()) : next;
 }
@@ -355,19 +394,30 @@ inline auto entries::living(found seen) -> found {
 
 inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stored value,
                          time_point ends, std::span<const std::uint64_t> tags, duration took) {
-  const std::uint64_t beside = (tracks_ ? lifetime_bytes : 0) + charge_of_tags(tags.size());
-  const store::terms granted{store::charge_of({key.size(), value.value.size()}) + beside,
-                             kept_until(now, ends)};
+  const time_point until = kept_until(now, ends);
+  const std::uint64_t beside = (tracks_ ? lifetime_bytes : 0) + charge_of_tags(tags.size()) +
+                               (until < never ? store::timed_entry_bytes : 0);
+  const store::terms granted{store::charge_of({key.size(), value.value.size()}) + beside, until};
   if (!tags.empty()) {
     value.tags = std::make_unique<const entry_tags>(
         entry_tags{{tags.begin(), tags.end()}, tag_ends_.count()});
   }
+  const std::uint64_t buffers = buffers_of(key, value);
+  buffer_bytes_ += buffers;
+  const store::put_outcome done = place(now, hash, key, std::move(value), granted, ends, took);
+  if (done == store::put_outcome::refused) buffer_bytes_ -= buffers;
+  return done != store::put_outcome::refused;
+}
+
+inline store::put_outcome entries::place(time_point now, std::uint64_t hash, byte_view key,
+                                         stored&& value, const store::terms& granted,
+                                         time_point ends, duration took) {
   if (const found old = shard_.peek(now, hash, key)) {
     value.self = old->value().self;
     const store::put_result done =
         shard_.assign(now, old.at, std::move(value), granted, unlinker{this});
     if (done.outcome == store::put_outcome::updated) begin_life(now, done.at, ends, took);
-    return done.outcome != store::put_outcome::refused;
+    return done.outcome;
   }
   value.self = store::no_handle;
   const store::put_result done =
@@ -377,7 +427,7 @@ inline bool entries::put(time_point now, std::uint64_t hash, byte_view key, stor
     add(done.at, hash);
     begin_life(now, done.at, ends, took);
   }
-  return done.outcome != store::put_outcome::refused;
+  return done.outcome;
 }
 
 inline void entries::touch(time_point now, store::handle at, kith::version now_at,
@@ -421,6 +471,7 @@ inline std::size_t entries::drop(std::size_t slot) {
   const std::size_t dropped = lists_[slot].size;
   while (lists_[slot].first != store::no_handle) erase(lists_[slot].first);
   if (absent_) absent_->forget_all(slot);
+  trim();
   return dropped;
 }
 

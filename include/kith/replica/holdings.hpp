@@ -19,6 +19,7 @@
 #include <kith/replica/operation.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/replica/processor.hpp>
+#include <kith/store/pressure.hpp>
 #include <kith/wire/limits.hpp>
 
 #include <algorithm>
@@ -67,6 +68,8 @@ class holdings {
   std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
   time_point coordinator_fresh = time_point::min();
+  /// How full the member is, as the driver last said.
+  store::memory_state memory;
   /// Of the lane, and from its secret: other members' lanes draw otherwise.
   random_source random;
   /// This process keeps near entries of what it owns.
@@ -99,6 +102,16 @@ class holdings {
   [[nodiscard]] entries* use_cache(cache_id id);
   void open_cache(const cache_settings& settings);
   [[nodiscard]] const std::vector<std::unique_ptr<entries>>& caches() const { return caches_; }
+  /// A cache that is known has another share of the bytes from now on.
+  void set_cache_bytes(cache_id id, std::uint64_t max_bytes);
+
+  /// No new copy of an entry is to be kept by its reader.
+  [[nodiscard]] bool withholds_copies() const {
+    return memory.pressure >= store::pressure::no_copies;
+  }
+  [[nodiscard]] bool refuses_bytes() const { return memory.pressure >= store::pressure::refuse; }
+  /// Evicts a part of what the lane has too much, from the cache that has most.
+  void relieve(time_point now);
 
   /// The mutation with the version of.next() is done: it is numbered, told and remembered by loads.
   void commit(time_point now, owned_partition& of, const key_view& key, outbox& out);
@@ -212,6 +225,31 @@ inline void holdings::open_cache(const cache_settings& settings) {
   // Listeners may have come with it from another identity of this member.
   for (const owned_partition& each : partitions_) {
     if (each.owned && !again) known->note_arrival(each.id);
+  }
+}
+
+inline void holdings::set_cache_bytes(cache_id id, std::uint64_t max_bytes) {
+  entries* known = find_cache(id);
+  if (known == nullptr) return;
+  cache_settings settings = known->settings();
+  settings.max_bytes = max_bytes;
+  known->configure(settings);
+}
+
+inline void holdings::relieve(time_point now) {
+  // So few at a time: the next ones may be another cache's.
+  constexpr std::size_t steps = 8;
+  for (std::size_t i = 0; i < steps && memory.excess > 0 && !caches_.empty(); ++i) {
+    const auto largest = std::ranges::max_element(caches_, {}, [](const auto& cache) {
+      return cache->size() > 0 ? cache->bytes_held() : std::uint64_t{0};
+    });
+    entries& from = **largest;
+    const std::uint64_t before = from.bytes_held();
+    const std::size_t gone =
+        from.evict_bytes(now, memory.excess, store::evictions_a_turn / steps);
+    counters.pressure_evictions += gone;
+    memory.excess -= std::min(memory.excess, before - from.bytes_held());
+    if (gone == 0) return;
   }
 }
 

@@ -30,6 +30,19 @@ struct key_write {
   kith::version next;
 };
 
+/// The entry may need more memory after it than before. The result of a load is none of these: who
+/// waits for it is answered, and whether it is stored is decided there.
+[[nodiscard]] constexpr bool brings_bytes(wire::mutation kind) {
+  switch (kind) {
+    case wire::mutation::put:
+    case wire::mutation::put_if_absent:
+    case wire::mutation::compare_and_put:
+    case wire::mutation::add:
+    case wire::mutation::invoke: return true;
+    default: return false;
+  }
+}
+
 struct write_outcome {
   mutation_answer answer;
   /// The partition has a new version: others must be told.

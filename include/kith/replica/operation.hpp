@@ -63,6 +63,8 @@ class operation_window {
   void shrink(std::size_t records_max, std::size_t bytes_max);
 
   [[nodiscard]] std::size_t size() const { return records_.size(); }
+  /// Of the results.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
   using records = std::map<std::uint64_t, operation_record>;

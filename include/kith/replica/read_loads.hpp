@@ -262,6 +262,10 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
     drop_old(now, in, done, out);
     return std::nullopt;
   }
+  if (held_.refuses_bytes()) {
+    ++held_.counters.loads_without_memory;
+    return std::nullopt;
+  }
   const version taken = in.next();
   const time_point ends = brought.ttl ? expiry_after(now, brought.ttl)
                                       : cache->default_end(now, done.at.hash, taken);

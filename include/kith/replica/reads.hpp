@@ -106,7 +106,10 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   owned_partition* in = held_.partition(partition);
   const std::uint64_t hash = stable_hash(message.key);
   if (in == nullptr || partition_of(hash) != partition) return ++held_.counters.violations, false;
-  reader who{from, rid, message.near, 0, message.depth, message.stale_max, now};
+  const bool withheld = message.near && held_.withholds_copies();
+  if (withheld) ++held_.counters.copies_withheld;
+  reader who{from,  rid, message.near && !withheld, 0, message.depth, message.stale_max,
+             now};
   switch (held_.admit(now, from, *in, message.epoch, message.cache, out)) {
     case admission::wrong_epoch: return refuse(*in, who, wire::get_status::wrong_epoch, out), true;
     case admission::retry: return refuse(*in, who, wire::get_status::retry, out), true;

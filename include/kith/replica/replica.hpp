@@ -86,6 +86,14 @@ class replica {
   /// A connection to `peer` opened, or was lost (`sid` 0).
   void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
   void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
+  /// Before an input: how full the member is. Evicts a bounded part of `told.excess`.
+  void set_memory(time_point now, const store::memory_state& told) {
+    held_.memory = told;
+    held_.relieve(now);
+  }
+  void set_cache_bytes(cache_id id, std::uint64_t max_bytes) {
+    held_.set_cache_bytes(id, max_bytes);
+  }
 
   bool on_get(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
               const wire::get& message, outbox& out) {
@@ -164,6 +172,10 @@ class replica {
     return in == nullptr ? std::vector<member_id>{} : held_.audience.listeners(in->slot);
   }
   [[nodiscard]] const key_events& events() const { return held_.events; }
+  /// What the entries of all caches are charged. Cost: O(caches).
+  [[nodiscard]] std::uint64_t owned_bytes() const;
+  /// What is remembered beside them (store/memory_model.hpp). Cost: looks at every partition.
+  [[nodiscard]] std::uint64_t directory_bytes() const;
   /// For checkers: looks at every partition.
   [[nodiscard]] occupancy held() const;
   [[nodiscard]] const replica_options& options() const { return held_.options; }
@@ -343,6 +355,25 @@ inline occupancy replica::held() const {
     }
   }
   return now;
+}
+
+inline std::uint64_t replica::owned_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& cache : held_.caches()) sum += cache->bytes_held();
+  return sum;
+}
+
+inline std::uint64_t replica::directory_bytes() const {
+  std::uint64_t sum = held_.audience.held().bytes + held_.pending_write_bytes;
+  for (const owned_partition& in : held_.partitions()) {
+    for (const auto& [who, window] : in.windows) {
+      sum += window.size() * store::operation_bytes + window.bytes();
+    }
+  }
+  sum += (held_.loads.size() + held_.busy.size()) * store::job_bytes;
+  held_.loads.for_each(
+      [&](const load& one) { sum += one.waiters.size() * store::waiter_bytes; });
+  return sum;
 }
 
 inline std::size_t replica::partitions_owned() const {

@@ -143,6 +143,11 @@ inline bool writes::answered(owned_partition& in, operation_window& window, cons
     refuse(in, from, rid, wire::mutate_status::too_large, out);
     return true;
   }
+  if (held_.refuses_bytes() && brings_bytes(message.kind)) {
+    ++held_.counters.writes_without_memory;
+    refuse(in, from, rid, wire::mutate_status::out_of_memory, out);
+    return true;
+  }
   return false;
 }
 

@@ -51,6 +51,10 @@ class cluster::member_port final : public handle::port {
   void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how) override {
     if (!closed_) host_->cancel(p, cancel_id, how);
   }
+  void set_cache_bytes(const std::string& name, std::uint64_t max_bytes) override {
+    if (closed_) throw error{errc::closed};
+    host_->set_cache_bytes(name, max_bytes);
+  }
   void settle(partition_id p, std::uint64_t rid, near::counted_cell draft) override {
     if (!closed_) host_->settle(p, rid, std::move(draft));
   }

@@ -9,6 +9,7 @@
 #include <kith/core/time.hpp>
 #include <kith/options.hpp>
 #include <kith/sim/cluster.hpp>
+#include <kith/store/pressure.hpp>
 
 #include <algorithm>
 #include <array>
@@ -39,13 +40,16 @@ enum class fault : std::uint8_t {
   isolated_pair,
   flip_flop,
   stall,
+  /// The last: draw_plan leaves it out.
+  memory,
 };
-inline constexpr std::size_t fault_count = 14;
+inline constexpr std::size_t fault_count = 15;
 
 [[nodiscard]] constexpr std::string_view to_string(fault which) {
   constexpr std::array<std::string_view, fault_count> names{
       "crash", "silent_crash", "pause",      "partition", "one_way_loss",  "clog",      "duplicate",
-      "reset", "slow_reader",  "late_ticks", "freeze",    "isolated_pair", "flip_flop", "stall"};
+      "reset", "slow_reader",  "late_ticks", "freeze",    "isolated_pair", "flip_flop", "stall",
+      "memory"};
   return names[static_cast<std::size_t>(which)];
 }
 
@@ -64,7 +68,7 @@ struct fault_plan {
   [[nodiscard]] std::string describe() const;
 };
 
-/// Each class with probability one half.
+/// Each class with probability one half, but for memory, which every sixteenth seed has.
 [[nodiscard]] fault_plan draw_plan(random_source& random);
 /// How often and how hard.
 void draw_rates(fault_plan& plan, random_source& random);
@@ -103,6 +107,7 @@ class fault_injector {
   bool duplicate();
   bool reset();
   bool slow_reader();
+  bool short_memory();
 
   [[nodiscard]] random_source& random(fault which) {
     return randoms_[static_cast<std::size_t>(which)];
@@ -145,7 +150,9 @@ inline std::string fault_plan::describe() const {
 
 inline fault_plan draw_plan(random_source& random) {
   fault_plan plan;
-  for (bool& on : plan.enabled) on = random.below(2) == 0;
+  for (bool& on : plan.enabled) {
+    if (&on != &plan.enabled.back()) on = random.below(2) == 0;
+  }
   return plan;
 }
 
@@ -238,6 +245,7 @@ inline bool fault_injector::strike(fault which) {
     case fault::isolated_pair: return isolate_pair();
     case fault::flip_flop: return flip_flop();
     case fault::stall: return stall();
+    case fault::memory: return short_memory();
     case fault::late_ticks: break;  // they are drawn tick by tick
   }
   return false;
@@ -412,6 +420,21 @@ inline bool fault_injector::slow_reader() {
   const duration length = between(fault::slow_reader, 300, 8'000);
   cluster_.network().slow_reader(victim, by, length);
   return has_traffic(victim);
+}
+
+/// Without evictions by the owner: those who check that a read finds what was written do not know
+/// of them.
+inline bool fault_injector::short_memory() {
+  const std::size_t victim = any_member(fault::memory);
+  const auto rung = static_cast<store::pressure>(
+      random(fault::memory).between(1, store::pressure_count - 1));
+  const duration length = between(fault::memory, 100, 8'000);
+  if (!cluster_.host(victim).running()) return false;
+  cluster_.host(victim).press(rung);
+  cluster_.time().after(length, [this, victim] {
+    cluster_.host(victim).press(store::pressure::none);
+  });
+  return true;
 }
 
 inline void fault_injector::stop() {

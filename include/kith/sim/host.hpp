@@ -19,6 +19,7 @@
 #include <kith/sim/host_clock.hpp>
 #include <kith/sim/network.hpp>
 #include <kith/sim/scheduler.hpp>
+#include <kith/store/pressure.hpp>
 #include <kith/wire/packet.hpp>
 #include <kith/wire/session.hpp>
 
@@ -94,6 +95,8 @@ class host final : public endpoint_events {
   void crash(bool silently);
   void pause(duration length) { stand(length, clock_meanwhile::runs); }
   void freeze(duration length) { stand(length, clock_meanwhile::stands); }
+  /// The member's memory is so short, until the next call or the end of its process.
+  void press(store::pressure rung);
   /// Leaves in order; `running` stays true until the others agreed.
   void leave();
 
@@ -131,6 +134,7 @@ class host final : public endpoint_events {
   void cancel(partition_id p, std::uint64_t cancel_id, node::cancelling how);
   void settle(partition_id p, std::uint64_t rid, near::counted_cell draft);
   void open(const node::open_request& request);
+  void set_cache_bytes(const std::string& name, std::uint64_t max_bytes);
   /// The answer to an open() of this name, once there is one.
   [[nodiscard]] std::optional<node::open_answered> answer_of(const std::string& name) const;
 
@@ -197,6 +201,7 @@ class host final : public endpoint_events {
   void carry(cluster::close&& one);
   void carry(node::install_view&& one);
   void carry(node::open_in_lanes&& one);
+  void carry(node::resize_in_lanes&& one);
   void carry(node::reset_lanes&& one);
   void carry(node::open_answered&& one) { answers_[one.name] = std::move(one); }
   void carry(cluster::left&&) { left_ = true; }

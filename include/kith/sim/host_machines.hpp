@@ -108,6 +108,17 @@ inline void host::leave() {
   });
 }
 
+inline void host::press(store::pressure rung) {
+  when_awake([this, rung] {
+    for (const auto& lane : node_->lanes) lane->set_memory(now(), {rung, 0});
+    if (rung < store::pressure::shrink_near) return;
+    for (const auto& [id, hooks] : hooks_) {
+      near::table* const table = hooks->near_table();
+      if (table != nullptr) table->shrink(now(), UINT64_MAX, store::evictions_a_turn);
+    }
+  });
+}
+
 inline void host::when_awake(std::function<void()> input) {
   if (node_ == nullptr) return;
   if (paused_) {
@@ -227,6 +238,14 @@ inline void host::open(const node::open_request& request) {
   });
 }
 
+inline void host::set_cache_bytes(const std::string& name, std::uint64_t max_bytes) {
+  when_awake([this, name, max_bytes] {
+    node::control::outbox out;
+    control().set_cache_bytes(name, max_bytes, out);
+    run(out);
+  });
+}
+
 inline std::optional<node::open_answered> host::answer_of(const std::string& name) const {
   const auto found = answers_.find(name);
   if (found == answers_.end()) return std::nullopt;
@@ -267,9 +286,7 @@ inline std::uint64_t host::near_bytes_over() const {
   std::uint64_t over = 0;
   for (const auto& [id, hooks] : hooks_) {
     const auto* kept = dynamic_cast<const near::cell_store*>(hooks->near_table());
-    if (kept != nullptr && kept->bytes() > kept->bytes_max()) {
-      over += kept->bytes() - kept->bytes_max();
-    }
+    if (kept != nullptr) over += kept->bytes_over();
   }
   return over;
 }
@@ -306,6 +323,13 @@ inline void host::carry(node::open_in_lanes&& one) {
   cache_ids_[one.settings.name] = one.settings.id;
   for (const auto& lane : node_->lanes) {
     lane->open_cache(one.settings, one.hooks->near_table());
+    note_due(*lane);
+  }
+}
+
+inline void host::carry(node::resize_in_lanes&& one) {
+  for (const auto& lane : node_->lanes) {
+    lane->set_cache_bytes(one.cache, one.max_bytes);
     note_due(*lane);
   }
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <kith/core/assert.hpp>
+#include <kith/store/memory_model.hpp>
 
 #include <array>
 #include <cstddef>
@@ -41,6 +42,14 @@ class handle_map {
 
   [[nodiscard]] bool covers(handle at) const {
     return index_of(at) / chunk_slots < chunks_.size();
+  }
+
+  /// Forgets all, and keeps no memory but the first chunk's.
+  void trim() {
+    if (chunks_.size() > 1) chunks_.resize(1);
+  }
+  [[nodiscard]] std::uint64_t bytes() const {
+    return chunks_.size() * allocation_of(sizeof(T) * chunk_slots);
   }
 
   [[nodiscard]] T& operator[](handle at) {

@@ -42,7 +42,15 @@ class hash_index {
   /// Requires that `at` was inserted under `hash`.
   void erase(std::uint64_t hash, handle at);
 
+  /// Gives the memory back. Requires that it is empty.
+  void trim() {
+    KITH_ASSERT(size_ == 0);
+    std::vector<group>{}.swap(groups_);
+    mask_ = 0;
+  }
+
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::uint64_t bytes() const { return groups_.size() * sizeof(group); }
 
  private:
   static constexpr std::size_t group_slots = 7;

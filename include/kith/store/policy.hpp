@@ -49,6 +49,11 @@ class policy {
   /// The entry to remove next: any live one, the newcomer included. Requires that there is one. The
   /// caller removes it at once.
   [[nodiscard]] virtual handle victim() = 0;
+
+  /// Nothing is live: what is remembered for each handle may go.
+  virtual void trim() {}
+  /// What is remembered for each handle.
+  [[nodiscard]] virtual std::uint64_t bytes() const { return 0; }
 };
 
 }  // namespace kith::store

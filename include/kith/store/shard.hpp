@@ -19,11 +19,14 @@
 #include <kith/store/entry.hpp>
 #include <kith/store/handle.hpp>
 #include <kith/store/hash_index.hpp>
+#include <kith/store/memory_model.hpp>
 #include <kith/store/policy.hpp>
 #include <kith/store/removal.hpp>
 #include <kith/store/slots.hpp>
 #include <kith/store/timer_wheel.hpp>
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -39,6 +42,8 @@ struct shard_config {
   std::optional<std::uint64_t> entries_max = std::nullopt;
   /// Secret, and different in every process: places entries in the index, and decides nothing else.
   std::uint64_t salt = 0;
+  /// What an entry's slot takes, in the ledger (memory_model.hpp).
+  std::uint64_t slot_bytes = owned_slot_bytes;
 };
 
 enum class put_outcome : std::uint8_t {
@@ -107,18 +112,24 @@ class shard {
   /// When expire has something to do; absent when no entry has a time.
   [[nodiscard]] std::optional<time_point> next_timeout() const { return wheel_.next_timeout(); }
 
-  /// Changes the budget; over it until evict_to_budget or the next insertion.
+  /// Changes the budget. A lower one is reached by evict_to_budget, in as many calls as one likes:
+  /// until then insertions evict as much as they bring.
   void set_bytes_max(std::uint64_t bytes_max);
   void set_entries_max(std::optional<std::uint64_t> entries_max);
 
-  /// Removes expired entries first, then the policy's victims, at most `removals_max` in all.
-  /// Returns how many it removed.
+  /// Removes expired entries first, then the policy's victims, at most `removals_max` in all, until
+  /// the budget is kept. Returns how many it removed.
   template <class OnRemoved>
   std::size_t evict_to_budget(time_point now, std::size_t removals_max, OnRemoved&& on_removed);
   template <class OnRemoved>
   std::size_t evict_to_budget(time_point now, OnRemoved&& on_removed) {
     return evict_to_budget(now, SIZE_MAX, on_removed);
   }
+
+  /// The same until charges of `bytes` have left, or nothing is there.
+  template <class OnRemoved>
+  std::size_t evict_bytes(time_point now, std::uint64_t bytes, std::size_t removals_max,
+                          OnRemoved&& on_removed);
 
   /// Calls `visit(handle, const entry_type&)` for the entries in order of handles, expired ones
   /// included. `visit` must not change the shard.
@@ -147,6 +158,16 @@ class shard {
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
   [[nodiscard]] std::uint64_t bytes() const { return budget_.used(); }
   [[nodiscard]] std::uint64_t bytes_max() const { return budget_.limit(); }
+  /// At most what bytes() is while it comes down to a lower bytes_max().
+  [[nodiscard]] std::uint64_t bytes_in_force() const { return budget_.limit_in_force(); }
+  [[nodiscard]] bool above_budget() const {
+    return budget_.above_limit() || (entries_max_ && slots_.size() > *entries_max_);
+  }
+  /// What slots, index, policy and wheel take, those for entries that may come included. Grows with
+  /// the most entries that there were; goes down when the last one leaves.
+  [[nodiscard]] std::uint64_t structure_bytes() const {
+    return slots_.bytes(slot_bytes_) + index_.bytes() + policy_->bytes() + wheel_.bytes();
+  }
   [[nodiscard]] const store::counters& counters() const { return counters_; }
 
   /// What `erase` and the like take when nobody wants to know.
@@ -162,6 +183,9 @@ class shard {
   template <class OnRemoved>
   bool make_room(time_point now, handle kept, OnRemoved& on_removed);
   [[nodiscard]] handle next_to_go(time_point now, std::size_t& work, removal& cause);
+  template <class More, class OnRemoved>
+  std::size_t evict_while(time_point now, std::size_t removals_max, const More& more,
+                          OnRemoved& on_removed);
   [[nodiscard]] bool over() const {
     return budget_.over() || (entries_max_ && slots_.size() > *entries_max_);
   }
@@ -169,6 +193,7 @@ class shard {
   void assert_invariants() const;
   [[nodiscard]] bool in_step() const;
 
+  const std::uint64_t slot_bytes_;
   std::optional<std::uint64_t> entries_max_;
   [[no_unique_address]] Equal equal_;
   /// Invariant: index, ledger and policy know exactly the live slots; the wheel those with a time.
@@ -184,7 +209,10 @@ class shard {
 
 template <class Key, class Value, class Equal>
 shard<Key, Value, Equal>::shard(const shard_config& config, std::unique_ptr<policy> chooser)
-    : index_{config.salt}, budget_{config.bytes_max}, policy_{std::move(chooser)} {
+    : slot_bytes_{config.slot_bytes},
+      index_{config.salt},
+      budget_{config.bytes_max},
+      policy_{std::move(chooser)} {
   KITH_ASSERT(policy_ != nullptr);
   policy_->on_limit(config.bytes_max);
   set_entries_max(config.entries_max);
@@ -299,6 +327,11 @@ void shard<Key, Value, Equal>::remove(handle at, removal cause, OnRemoved& on_re
   count(cause);
   on_removed(gone, cause);
   slots_.erase(at);
+  if (slots_.size() > 0) return;
+  slots_.trim();
+  index_.trim();
+  wheel_.trim();
+  policy_->trim();
 }
 
 template <class Key, class Value, class Equal>
@@ -359,9 +392,26 @@ template <class Key, class Value, class Equal>
 template <class OnRemoved>
 std::size_t shard<Key, Value, Equal>::evict_to_budget(time_point now, std::size_t removals_max,
                                                       OnRemoved&& on_removed) {
+  return evict_while(now, removals_max, [this] { return above_budget(); }, on_removed);
+}
+
+template <class Key, class Value, class Equal>
+template <class OnRemoved>
+std::size_t shard<Key, Value, Equal>::evict_bytes(time_point now, std::uint64_t bytes,
+                                                  std::size_t removals_max,
+                                                  OnRemoved&& on_removed) {
+  const std::uint64_t until = budget_.used() - std::min(bytes, budget_.used());
+  return evict_while(
+      now, removals_max, [&] { return budget_.used() > until; }, on_removed);
+}
+
+template <class Key, class Value, class Equal>
+template <class More, class OnRemoved>
+std::size_t shard<Key, Value, Equal>::evict_while(time_point now, std::size_t removals_max,
+                                                  const More& more, OnRemoved& on_removed) {
   std::size_t removed = 0;
   std::size_t work = turn_limit;
-  for (; over() && removed < removals_max; ++removed) {
+  for (; more() && removed < removals_max; ++removed) {
     removal cause{};
     const handle gone = next_to_go(now, work, cause);
     remove(gone, cause, on_removed);
@@ -411,11 +461,13 @@ void shard<Key, Value, Equal>::assert_invariants() const {
   KITH_SLOW_ASSERT(in_step());
 }
 
-/// Costs a walk over all slots, so of a large shard it looks at every 256th change only.
+/// Costs a walk over all slots, so of a large shard it looks at one change in as many only.
 template <class Key, class Value, class Equal>
 bool shard<Key, Value, Equal>::in_step() const {
   constexpr std::size_t small = 64;
-  if (slots_.size() > small && (counters_.inserts + counters_.updates) % 256 != 0) return true;
+  const std::size_t changes = counters_.inserts + counters_.updates;
+  const std::size_t rarely = std::max<std::size_t>(256, std::bit_floor(slots_.size()));
+  if (slots_.size() > small && changes % rarely != 0) return true;
   std::uint64_t bytes = 0;
   std::size_t timed = 0;
   bool indexed = true;

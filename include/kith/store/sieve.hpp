@@ -35,6 +35,11 @@ class sieve final : public policy {
   void on_update(handle at, entry_facts) override { on_access(at); }
   void on_erase(handle at, removal) override;
   [[nodiscard]] handle victim() override;
+  void trim() override {
+    nodes_.trim();
+    visited_.trim();
+  }
+  [[nodiscard]] std::uint64_t bytes() const override { return nodes_.bytes() + visited_.bytes(); }
 
  private:
   struct node {

@@ -2,11 +2,12 @@
 // entry is removed. The slot freed last is used first: it is warm, and which handle an entry gets
 // depends on nothing but the order of calls.
 //
-// Chunks go back to the allocator when the whole is destroyed.
+// Chunks go back to the allocator when nothing is left in any of them, or the whole is destroyed.
 #pragma once
 
 #include <kith/core/assert.hpp>
 #include <kith/store/handle.hpp>
+#include <kith/store/memory_model.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +34,13 @@ class slots {
 
   [[nodiscard]] T& operator[](handle at) { return *chunk_of(at).element(at); }
   [[nodiscard]] const T& operator[](handle at) const { return *chunk_of(at).element(at); }
+
+  /// Gives back all chunks but the first. Requires that nothing is live.
+  void trim();
+  /// Of all chunks, where an element counts `element_bytes`.
+  [[nodiscard]] std::uint64_t bytes(std::uint64_t element_bytes) const {
+    return chunks_.size() * allocation_of((element_bytes + sizeof(handle)) * chunk_slots);
+  }
 
   /// False for a slot that is free or was never used.
   [[nodiscard]] bool live(handle at) const {
@@ -97,6 +105,14 @@ handle slots<T>::emplace(Args&&... args) {
   link = occupied;
   ++size_;
   return at;
+}
+
+template <class T>
+void slots<T>::trim() {
+  KITH_ASSERT(size_ == 0);
+  if (chunks_.size() > 1) chunks_.resize(1);
+  free_ = no_handle;
+  used_ = 0;
 }
 
 template <class T>

@@ -53,6 +53,15 @@ class timer_wheel {
   }
   [[nodiscard]] std::size_t size() const { return size_; }
 
+  /// Gives back what is remembered for each handle. Requires that nothing is scheduled.
+  void trim() {
+    KITH_ASSERT(size_ == 0);
+    nodes_.trim();
+  }
+  [[nodiscard]] std::uint64_t bytes() const {
+    return nodes_.bytes() + lists_.size() * sizeof(list);
+  }
+
  private:
   static constexpr unsigned group_bits = 6;
   static constexpr std::uint64_t group_slots = 64;

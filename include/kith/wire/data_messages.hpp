@@ -197,9 +197,11 @@ enum class mutate_status : std::uint8_t {
   processor_failed,
   /// The stored bytes are no number (add).
   wrong_type,
+  /// The owner is at its memory limit: nothing was done.
+  out_of_memory,
 };
 template <>
-inline constexpr mutate_status last_enumerator<mutate_status> = mutate_status::wrong_type;
+inline constexpr mutate_status last_enumerator<mutate_status> = mutate_status::out_of_memory;
 
 struct mutate_reply {
   static constexpr opcode code = opcode::mutate_reply;

@@ -188,6 +188,20 @@ TEST_CASE("near cache: it never holds more than its bytes and keeps what is read
   CHECK(tracked::alive == 10);
 }
 
+TEST_CASE("near cache: it shrinks by so many entries at a time, down to a part of its limit") {
+  fixture f{160'000};
+  for (int i = 0; i < 1600; ++i) f.put(name(i), i);
+  REQUIRE(f.cache->size() == 1600);
+  CHECK(f.cache->shrink(f.now, 550, 100) == 6);
+  CHECK(f.cache->shrink(f.now, UINT64_MAX, 100) == 100);
+  CHECK(f.cache->shrink(f.now, UINT64_MAX, SIZE_MAX) == 1394);
+  CHECK(f.cache->bytes() == 160'000 / store::near_part_kept);
+  CHECK(f.cache->shrink(f.now, UINT64_MAX, SIZE_MAX) == 0);
+  // Its limit is what it was.
+  for (int i = 0; i < 1600; ++i) f.put(name(i), i, 2);
+  CHECK(f.cache->size() == 1600);
+}
+
 TEST_CASE("near cache: all entries are found after the index has grown many times") {
   fixture f{1 << 26};
   f.cache.emplace(near_config{.bytes_max = 1 << 22, .salt = 1}, *f.gates);

@@ -86,6 +86,23 @@ TEST_CASE("control: an opening binds the handles and tells the lanes once") {
   CHECK(again.in_lanes.empty());
 }
 
+TEST_CASE("control: lanes are told of a share of bytes that changed, where the cache is open") {
+  alone member;
+  const node::open_request first = request("1");
+  node::control::outbox out;
+  member.machine.set_cache_bytes("words", 16'000, out);
+  CHECK(out.empty());
+  static_cast<void>(member.open(first));
+  member.machine.set_cache_bytes("words", 16'000, out);
+  REQUIRE(out.size() == 1);
+  const auto& told = std::get<node::resize_in_lanes>(out[0]);
+  CHECK(told.cache == first.binding->current_id());
+  CHECK(told.max_bytes == 1'000);
+  out.clear();
+  member.machine.set_cache_bytes("sentences", 16'000, out);
+  CHECK(out.empty());
+}
+
 TEST_CASE("control: what differs from the agreement is named and changes nothing") {
   alone member;
   const node::open_request first = request("1");

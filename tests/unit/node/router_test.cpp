@@ -116,7 +116,8 @@ TEST_CASE("router: a write that found no owner was not applied") {
 
 TEST_CASE("router: a write that an owner refuses at once was not applied") {
   for (const auto status :
-       {wire::mutate_status::overloaded, wire::mutate_status::unknown_processor}) {
+       {wire::mutate_status::overloaded, wire::mutate_status::out_of_memory,
+        wire::mutate_status::unknown_processor}) {
     waiting_caller caller;
     caller.own(other, 1);
     caller.submit(node::call_kind::mutate);
@@ -125,9 +126,19 @@ TEST_CASE("router: a write that an owner refuses at once was not applied") {
   }
 }
 
+TEST_CASE("router: a write for which the owner has no memory ends with an error of its own") {
+  waiting_caller caller;
+  caller.own(other, 1);
+  caller.submit(node::call_kind::mutate);
+  caller.answer(wire::mutate_status::out_of_memory);
+  CHECK(caller.machine.pending() == 0);
+  CHECK(caller.end() == errc::out_of_memory);
+}
+
 TEST_CASE("router: a write that is refused after it was sent on was not applied") {
   for (const auto status :
-       {wire::mutate_status::overloaded, wire::mutate_status::unknown_processor}) {
+       {wire::mutate_status::overloaded, wire::mutate_status::out_of_memory,
+        wire::mutate_status::unknown_processor}) {
     waiting_caller caller;
     caller.own(other, 1);
     caller.submit(node::call_kind::mutate);
@@ -141,7 +152,8 @@ TEST_CASE("router: a write that is refused after it was sent on was not applied"
 
 TEST_CASE("router: a write that is refused after it was lost once may have been applied") {
   for (const auto status :
-       {wire::mutate_status::overloaded, wire::mutate_status::unknown_processor}) {
+       {wire::mutate_status::overloaded, wire::mutate_status::out_of_memory,
+        wire::mutate_status::unknown_processor}) {
     waiting_caller caller;
     caller.own(other, 1);
     caller.submit(node::call_kind::mutate);

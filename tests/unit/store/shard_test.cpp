@@ -220,6 +220,51 @@ TEST_CASE("shard: limits can be changed while it runs, and eviction can be paced
   CHECK(f.shard.size() == 20);
 }
 
+TEST_CASE("shard: on the way to a lower limit an insertion evicts what it brings and no more") {
+  fixture f{{.bytes_max = 1'000'000}};
+  for (int i = 0; i < 1000; ++i) f.put(std::to_string(i), "v", 10);
+  f.shard.set_bytes_max(100);
+  f.put("new", "v", 30);
+  CHECK(f.shard.bytes() == 10'000);
+  CHECK(f.shard.size() == 998);
+  CHECK(f.shard.bytes_in_force() == 10'000);
+  CHECK(f.shard.above_budget());
+  CHECK(f.shard.evict_to_budget(f.now, 500, f.log()) == 500);
+  f.put("newer", "v", 10);
+  CHECK(f.shard.bytes() == f.shard.bytes_in_force());
+  f.shard.evict_to_budget(f.now, f.log());
+  CHECK(f.shard.bytes() <= 100);
+  CHECK_FALSE(f.shard.above_budget());
+  CHECK(f.shard.bytes_in_force() == 100);
+}
+
+TEST_CASE("shard: eviction of so many bytes ends there, or at its bound, or with the last entry") {
+  fixture f{{.bytes_max = 1'000'000}};
+  for (int i = 0; i < 100; ++i) f.put(std::to_string(i), "v", 10);
+  CHECK(f.shard.evict_bytes(f.now, 25, SIZE_MAX, f.log()) == 3);
+  CHECK(f.shard.evict_bytes(f.now, 500, 7, f.log()) == 7);
+  CHECK(f.shard.evict_bytes(f.now, 0, SIZE_MAX, f.log()) == 0);
+  CHECK(f.shard.evict_bytes(f.now, UINT64_MAX, SIZE_MAX, f.log()) == 90);
+  CHECK(f.shard.bytes() == 0);
+}
+
+TEST_CASE("shard: the room of those that left is kept for others and given back with the last") {
+  fixture f{{.bytes_max = 1'000'000}};
+  f.put("first", "v", 10);
+  const std::uint64_t least = f.shard.structure_bytes();
+  for (int i = 0; i < 5000; ++i) f.put(std::to_string(i), "v", 10);
+  const std::uint64_t full = f.shard.structure_bytes();
+  CHECK(full > 5000 * kith::store::owned_slot_bytes);
+  f.shard.evict_bytes(f.now, f.shard.bytes() - 10, SIZE_MAX, f.log());
+  CHECK(f.shard.size() == 1);
+  CHECK(f.shard.structure_bytes() == full);
+  f.shard.evict_bytes(f.now, 10, SIZE_MAX, f.log());
+  CHECK(f.shard.structure_bytes() <= least);
+  for (int i = 0; i < 1000; ++i) f.put(std::to_string(i), "v", 10);
+  CHECK(f.shard.size() == 1000);
+  CHECK(f.find("7"));
+}
+
 TEST_CASE("shard: entries are visited in order of handles, in pieces too") {
   fixture f{{.bytes_max = 1'000'000}};
   for (int i = 0; i < 1300; ++i) f.put(std::to_string(i), "v", 10);
