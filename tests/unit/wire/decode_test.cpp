@@ -79,7 +79,7 @@ TEST_CASE("decode: what an honest member sends is within the bound of its memory
 
 TEST_CASE("decode: a message for which there is no memory is refused") {
   const bytes sent =
-      encoded(invalidate{{}, stream_number{1}, {{sequence{5}, cache_id{1}, false, 7}}});
+      encoded(invalidate{{}, stream_number{1}, {{sequence{5}, cache_id{1}, scope::key, 7}}});
   invalidate read;
   decode_error error{};
   test::without_blocks_of(1, [&] { error = decode(sent, read); });
