@@ -42,6 +42,7 @@ SERIALIZATION = {"boost/serialization/", "boost/mpl/"}
 # Boost's own containers, which users' types may hold.
 BOOST_TYPES = {"boost/unordered/", "boost/variant/"}
 IO = {"boost/asio/", "openssl/"}
+HTTP = {"boost/beast/", "boost/json/"}
 BELOW_NODE = {"core", "vocabulary", "wire", "store", "cluster", "replica", "near", "node"}
 
 # room -> (rooms it may include beside itself, headers of others by prefix)
@@ -63,6 +64,9 @@ ROOMS = {
     "sim": (BELOW_NODE | {"handle", "cache", "codec_boost"}, PURE | TOKENS | EXECUTOR),
     "net": (BELOW_NODE, PURE | IO),
     "facade": (BELOW_NODE | {"handle", "cache", "codec_boost", "net"}, PURE | IO),
+    # Opt-in: the pages of a member, and the server that has them.
+    "admin": (BELOW_NODE | {"net", "facade"}, PURE | IO | HTTP),
+    "admin_server": (BELOW_NODE | {"net", "facade", "admin"}, PURE | IO | HTTP),
     "umbrella": (BELOW_NODE | {"cache", "codec_boost", "net", "facade"}, set()),
 }
 
@@ -74,6 +78,7 @@ TOP = {
     "member_port.hpp": "facade",
     "member_stats.hpp": "facade",
     "prometheus.hpp": "facade",
+    "admin.hpp": "admin_server",
     "cache.hpp": "cache",
     "codec_boost.hpp": "codec_boost",
     "boost_archive.hpp": "boost_archive",
@@ -85,13 +90,13 @@ TOP = {
 
 # Standard headers with which a room would no longer be a plain state machine.
 THREADS = {"barrier", "future", "latch", "random", "semaphore", "stop_token", "thread"}
-MAY_USE_THREADS = {"net", "facade"}
+MAY_USE_THREADS = {"net", "facade", "admin", "admin_server"}
 # Known to one header alone, whose annotations let the compiler check who holds what.
 LOCKS = {"condition_variable", "mutex", "shared_mutex"}
 ANNOTATED_LOCKS = "core/mutex.hpp"
 
 IMPURE = re.compile(r"\b(?:\w+_clock::now|random_device|this_thread|rand|getenv|clock_gettime)\b")
-MAY_BE_IMPURE = {"net", "facade"}
+MAY_BE_IMPURE = MAY_USE_THREADS
 
 # A name of the standard library and the headers that bring it. Only names whose header is beyond
 # doubt are listed; each header still has to compile alone, which a build target checks.

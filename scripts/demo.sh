@@ -109,6 +109,9 @@ start_replica() {
   die "replica $n did not start"
 }
 
+# The administration page of a replica.
+page_of() { sed -n 's/.*shows its cluster at //p' "$folder/replica-$1.log"; }
+
 fetch() { curl -sS --max-time 10 "$@"; }
 stat_of() { fetch "http://127.0.0.1:${ports[$1]}/stats" | sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p"; }
 description_of() {
@@ -156,8 +159,9 @@ show_change() {
 say "Starting four replicas; the first fills the database"
 for n in 1 2 3 4; do
   start_replica "$n"
-  note "replica $n: http://127.0.0.1:${ports[n]} (process ${pids[n]})"
+  note "replica $n: http://127.0.0.1:${ports[n]} (process ${pids[n]}), its page: $(page_of "$n")"
 done
+note "the page shows members, partitions, hit ratios and events while the demo runs"
 wait_for_members 4 1 2 3 4
 # Any name will do that can stand in a URL as it is.
 names=$(fetch "http://127.0.0.1:${ports[1]}/names")
@@ -196,6 +200,7 @@ load_pid=0
 
 if [[ $keep == yes ]]; then
   say "The replicas go on"
+  note "see: $(page_of 1)"
   note "try: curl -i http://127.0.0.1:${ports[2]}/package/$name"
   note "end: kill ${pids[*]}; rm -r $folder"
 fi

@@ -23,6 +23,7 @@ constexpr const char* usage = R"(usage: catalog-node [options]
                    without it the package lists of this machine's apt do
   --counters FILE  where this replica counts, one file each (catalog-PORT.counters)
   --cluster NAME   replicas of one name share a cache (catalog)
+  --admin-port N   of the page that shows the cluster; 0, the default, is 1000 above the member's
   --threads N      threads that serve HTTP (2)
   --seconds N      ends after so long; 0, the default, runs until SIGINT or SIGTERM
 )";
@@ -38,8 +39,12 @@ int run(const catalog::arguments& given) {
   const std::string& csv = given.text("--csv");
   catalog::database rows{given.text("--database", "catalog.sqlite"), counted.get().selects,
                          csv.empty() ? catalog::packages_of_apt() : catalog::packages_of_csv(csv)};
-  catalog::service service{{.cluster = given.text("--cluster", "catalog")}, rows, counted.get()};
+  const auto admin_port = static_cast<std::uint16_t>(given.number("--admin-port", 0, 65535));
+  catalog::service service{
+      {.cluster = given.text("--cluster", "catalog"), .admin_port = admin_port}, rows,
+      counted.get()};
 
+  std::cout << "catalog-node shows its cluster at " << service.admin_url() << '\n';
   std::cout << "catalog-node listens on http://127.0.0.1:" << port << std::endl;
   server.run(catalog::api{service}, std::chrono::seconds{given.number("--seconds", 0, 1'000'000)});
   return 0;
@@ -51,7 +56,7 @@ int main(int count, char** values) {
   try {
     return run({count, values,
                 {"--port", "--database", "--csv", "--counters", "--cluster", "--threads",
-                 "--seconds"}});
+                 "--seconds", "--admin-port"}});
   } catch (const catalog::usage_error& wrong) {
     std::cerr << "catalog-node: " << wrong.what() << '\n' << usage;
     return 2;

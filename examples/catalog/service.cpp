@@ -1,5 +1,6 @@
 #include "service.hpp"
 
+#include <kith/admin.hpp>
 #include <kith/kith.hpp>
 
 #include <boost/asio/bind_executor.hpp>
@@ -30,6 +31,18 @@ std::int64_t wall_clock_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
 }
 
+// Two members of one machine never have the same port, so their pages do not either.
+std::uint16_t admin_port_of(const kith::endpoint& member) {
+  return static_cast<std::uint16_t>(member.port + 1000);
+}
+
+kith::admin_options admin_options_of(std::uint16_t port, const kith::endpoint& member) {
+  return {.bind = {"127.0.0.1", port != 0 ? port : admin_port_of(member)},
+          .page_of = [](const kith::endpoint& other) {
+            return "http://" + to_string(kith::endpoint{other.host, admin_port_of(other)}) + '/';
+          }};
+}
+
 std::uint64_t to_ms(std::uint64_t ns) { return ns / 1'000'000; }
 
 void raise_to(counters::count& highest, std::uint64_t value) {
@@ -43,6 +56,7 @@ void raise_to(counters::count& highest, std::uint64_t value) {
 struct service::replica {
   replica(const service_options& options, database& rows)
       : member{{.cluster = options.cluster}},
+        admin{member, admin_options_of(options.admin_port, member.address())},
         packages{member.cache<std::string, package>(
             "packages",
             {.near = {.max_bytes = options.near_bytes, .max_staleness = staleness_max},
@@ -54,6 +68,7 @@ struct service::replica {
   replica& operator=(const replica&) = delete;
 
   kith::member member;
+  kith::admin_server admin;
   kith::cache<std::string, package> packages;
   /// Held while a read is started; see find.
   std::mutex starting;
@@ -132,6 +147,8 @@ void service::write(std::string name, package_change change, asio::any_io_execut
     replica_->packages.async_erase(name, asio::bind_executor(strand, std::move(finish)));
   });
 }
+
+std::string service::admin_url() const { return replica_->admin.url(); }
 
 stats service::count() {
   const auto read = [](const counters::count& of) { return of.load(std::memory_order_relaxed); };

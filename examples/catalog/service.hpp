@@ -37,6 +37,9 @@ struct service_options {
   std::string cluster = "catalog";
   std::uint64_t near_bytes = std::uint64_t{16} << 20;
   std::uint64_t owned_bytes = std::uint64_t{64} << 20;
+  /// Of the page that shows the cluster; 0: 1000 above the member's own, where the pages of the
+  /// other replicas look for it.
+  std::uint16_t admin_port = 0;
 };
 
 class service {
@@ -56,6 +59,8 @@ class service {
 
   [[nodiscard]] std::vector<std::string> names() { return rows_.names(); }
   [[nodiscard]] stats count();
+  /// The page that shows the cluster.
+  [[nodiscard]] std::string admin_url() const;
 
  private:
   /// The member and its cache: behind a pointer, so that one file alone compiles the library.

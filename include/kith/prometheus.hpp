@@ -1,6 +1,6 @@
 // The numbers of members and caches as Prometheus reads them: text exposition format 0.0.4. Opt-in:
-// kith.hpp does not include it, and kith serves no HTTP; answer GET /metrics with the text and the
-// content type below.
+// kith.hpp does not include it. A program with a server of its own answers GET /metrics with the
+// text and the content type below; admin.hpp has one that does.
 //
 //   kith::prometheus_text page;
 //   member.visit_stats(page.visitor());
@@ -12,6 +12,7 @@
 #pragma once
 
 #include <kith/core/assert.hpp>
+#include <kith/core/utf8.hpp>
 #include <kith/stats.hpp>
 
 #include <charconv>
@@ -52,8 +53,6 @@ class prometheus_text {
     std::string samples;
   };
 
-  /// The length of the UTF-8 sequence that `text` begins with; 0: it begins with none.
-  static std::size_t utf8_length(std::string_view text);
   /// `text` as it may stand there, with a backslash before what would end or break it.
   static std::string escaped(std::string_view text, place where);
   static std::string name_of(const metric& one);
@@ -67,23 +66,6 @@ class prometheus_text {
 };
 
 // --- implementation ---
-
-// The Unicode standard, 3.9, table 3-7: what may follow a first byte. Only the second byte has
-// other bounds than 80 to BF: no overlong forms, no surrogates, nothing above U+10FFFF.
-inline std::size_t prometheus_text::utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (first > 0xF4 || length == 0 || text.size() < length) return 0;
-  const unsigned char least = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  const unsigned char most = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < least || byte(1) > most) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  return length;
-}
 
 inline std::string prometheus_text::escaped(std::string_view text, place where) {
   constexpr char digits[] = "0123456789abcdef";

@@ -35,6 +35,12 @@ class CheckLayers(unittest.TestCase):
         found = faults_with(changes)
         self.assertTrue(any(fault in line for line in found), found)
 
+    def test_the_administration_page_is_opt_in(self):
+        self.expect("facade may not include admin_server (kith/admin.hpp)",
+                    {"kith/member.hpp": "#include <kith/admin.hpp>\n", "kith/admin.hpp": ""})
+        self.expect("net may not include boost/beast/http.hpp",
+                    {"kith/net/tcp.hpp": "#include <boost/beast/http.hpp>\n"})
+
     def test_clean_headers_pass(self):
         self.assertEqual(faults_with({}), [])
 

@@ -264,3 +264,21 @@ TEST_CASE("loading: options that make no sense are refused by their names") {
   CHECK(contains(refused([](options o) { o.loading.early_refresh = 0.0; }), "early_refresh"));
   CHECK(contains(refused([](options o) { o.loading.load_many_max = 0; }), "load_many_max"));
 }
+
+// Method: plain reads, which near copies answer; these end, or nobody would ask the owner.
+TEST_CASE("loading: reads that near copies answer have the entry refreshed all the same") {
+  members all{2};
+  std::atomic<bool> changed{false};
+  page_options options;
+  options.timeout = patience;
+  options.near.local = true;
+  options.loading.refresh_after = 1ms;
+  options.load = [&](const std::string&) { return std::string{changed ? "new" : "old"}; };
+  const pages here = all[0].cache<std::string, std::string>("kept", options);
+  const pages there = all[1].cache<std::string, std::string>("kept", options);
+  CHECK(*here.get("key") == "old");
+  CHECK(*there.get("key") == "old");
+  changed = true;
+  CHECK(wait_until([&] { return *here.get("key") == "new" && *there.get("key") == "new"; }));
+  CHECK(here.stats().near_hits + there.stats().near_hits > 0);
+}

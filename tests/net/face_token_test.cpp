@@ -49,9 +49,11 @@ TEST_CASE("face: a near hit that covers a token is served without a message") {
     for (int i = 0; i < 64; ++i) {
       const std::string key = "page " + std::to_string(i);
       const kith::causal_token after = cache.token(key, cache.get(key).version());
+      const std::uint64_t before = cache.stats().near_hits;
       static_cast<void>(cache.get(key, {.after = after}));
+      if (cache.stats().near_hits > before) return true;
     }
-    return cache.stats().near_hits > 0;
+    return false;
   }));
 }
 

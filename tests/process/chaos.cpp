@@ -312,6 +312,10 @@ void take_all(const std::string& folder, chaos::judge& into) {
   take_all(chosen.folder, judge);
   judge.decide();
   violations.insert(violations.end(), judge.violations().begin(), judge.violations().end());
+  // Nothing is wrong in a run in which nothing was asked.
+  if (judge.counted().reads == 0) violations.push_back("C2: nothing was read");
+  if (judge.counted().hits == 0) violations.push_back("C2: no near cache answered");
+  if (judge.counted().final_reads == 0) violations.push_back("C2: nobody read in the end");
   const auto ms = [](kith::duration span) {
     return std::chrono::ceil<milliseconds>(span).count();
   };

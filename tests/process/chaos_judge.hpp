@@ -47,6 +47,8 @@ class judge {
     std::uint64_t writes = 0;
     std::uint64_t failed = 0;
     std::uint64_t hits = 0;
+    /// Of those that were asked when all was quiet.
+    std::uint64_t final_reads = 0;
     /// By how much the oldest value that was read was out of date when it was asked for.
     kith::duration oldest{};
   };
@@ -153,6 +155,7 @@ inline bool judge::take_line(std::size_t member, std::size_t life, const std::st
     in >> op.key >> one.value;
     read(in, one.version) >> one.found;
     final_[op.key].push_back(one);
+    ++figures_.final_reads;
   } else {
     op.kind = what == "put"     ? operation_kind::write
               : what == "erase" ? operation_kind::erase

@@ -1,4 +1,5 @@
 // Every counter has one metric, and every metric a row in the operations page.
+#include <kith/admin/counters.hpp>
 #include <kith/handle/cache_stats.hpp>
 #include <kith/member_stats.hpp>
 #include <kith/stats.hpp>
@@ -59,6 +60,8 @@ void visit_all(const kith::metric_visitor& visit) {
   kith::visit_stats(member, visit);
   kith::visit_stats(kith::cache_stats{}, "products", visit);
   kith::visit_stats(kith::cache_stats{}, "prices", visit);
+  kith::visit_counters(kith::admin::request_counts{}, kith::admin::request_rows<std::uint64_t>, {},
+                       visit);
 }
 
 }  // namespace
@@ -71,6 +74,7 @@ TEST_CASE("stats: each counter of the machines is one metric") {
   check_one_each(kith::node::near_store_rows);
   check_one_each(kith::node::owned_store_rows);
   check_one_each(kith::net::runtime_rows<std::uint64_t>);
+  check_one_each(kith::admin::request_rows<std::uint64_t>);
 }
 
 TEST_CASE("stats: a list that names a counter twice or lacks one is found") {

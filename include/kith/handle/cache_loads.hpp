@@ -48,13 +48,14 @@ template <class Key, class Value>
 replica::load_result cache_state<Key, Value>::encode_loaded(const Key& key,
                                                             loaded_value<Value> row) const {
   const std::optional<duration> ttl = row.keep ? row.ttl : duration{};
+  std::vector<wire::tag> tags = tags_of(row.tags);
   if (!row.value) return replica::not_found{ttl};
   bytes encoded = kith::encode(*row.value);
   if (encoded.size() > wire::limits::value_bytes) {
     return replica::load_failure{"the loaded value is too long"};
   }
   return replica::loaded{std::move(encoded), ttl ? ttl : expiry_of(key, *row.value),
-                         tags_of(row.tags)};
+                         std::move(tags)};
 }
 
 template <class Key, class Value>

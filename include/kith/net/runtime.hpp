@@ -105,6 +105,9 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   }
   [[nodiscard]] near::gates& gates() { return gates_; }
   [[nodiscard]] const endpoint& local() const { return listener_->local(); }
+  [[nodiscard]] const std::string& cluster_name() const { return options_.cluster; }
+  /// Who this member is in its present life. A view without it is of an earlier life.
+  [[nodiscard]] member_id self() const KITH_EXCLUDES(view_mutex_);
   [[nodiscard]] const runtime_counters& counters() const { return counters_; }
   [[nodiscard]] const discovery_counters& discovery_counted() const {
     return discovery_->counters();
@@ -289,6 +292,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks_ KITH_GUARDED_BY(hooks_mutex_);
   mutable kith::mutex view_mutex_;
   std::shared_ptr<const cluster::view> view_ KITH_GUARDED_BY(view_mutex_);
+  member_id self_ KITH_GUARDED_BY(view_mutex_);
   cluster::membership_counters membership_counters_ KITH_GUARDED_BY(view_mutex_);
   std::vector<std::shared_ptr<listener_queue<view_event>>> view_listeners_
       KITH_GUARDED_BY(view_mutex_);

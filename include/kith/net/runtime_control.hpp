@@ -161,6 +161,11 @@ inline std::shared_ptr<const cluster::view> runtime::view() const {
   return view_;
 }
 
+inline member_id runtime::self() const {
+  const mutex_lock lock{view_mutex_};
+  return self_;
+}
+
 inline cluster::membership_counters runtime::membership_counters() const {
   const mutex_lock lock{view_mutex_};
   return membership_counters_;
@@ -177,6 +182,10 @@ inline void runtime::carry(node::open_in_lanes&& one) {
 }
 
 inline void runtime::carry(node::reset_lanes&& one) {
+  {
+    const mutex_lock lock{view_mutex_};
+    self_ = one.self;
+  }
   links_.restart(one.self);
   for (const auto& each : lanes_) {
     const mutex_lock lock{each->mutex};

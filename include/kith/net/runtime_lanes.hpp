@@ -251,7 +251,9 @@ void runtime::post_load(cache_id cache, bytes&& key, std::uint32_t depth, const 
     return loads_here().add(cache, hooks, std::move(key), depth, done);
   }
   auto load = [hooks, key = std::move(key), done] {
-    done(hooks != nullptr ? hooks->load(key) : replica::load_result{replica::not_found{}});
+    // Between a merge and the cache's opening: that is no answer about the row.
+    done(hooks != nullptr ? hooks->load(key)
+                          : replica::load_result{replica::load_failure{"the cache is not open"}});
   };
   if (workers_.post(std::move(load), depth)) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);

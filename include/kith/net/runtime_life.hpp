@@ -51,7 +51,8 @@ inline runtime::runtime(runtime_options options)
       control_wake_{std::make_shared<alarm>(threads_.home(), [this] {
         on_control_due();
         return control_.next_timeout();
-      })} {
+      })},
+      self_{membership_.self.id} {
   make_lanes();
 }
 

@@ -405,6 +405,8 @@ inline void entries::note_clear(std::size_t slot, const kith::version& at) {
 
 inline void entries::end_tag(std::size_t slot, std::uint64_t tag, const kith::version& at) {
   tag_ends_.end(tag);
+  // What was not found has no tags: it may be what the tag is about.
+  if (absent_) absent_->forget_all(slot);
   if (watched() == watching::nothing) return;
   for (store::handle h = lists_[slot].first; h != store::no_handle;) {
     const store::handle here = std::exchange(h, links_[h].next);

@@ -58,20 +58,38 @@ static_assert(sizeof(lifetime) <= lifetime_bytes);
 /// Early refreshes are XFetch: Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic Cache
 /// Stampede Prevention" (VLDB 2015). Each read draws how much earlier than its end the entry shall
 /// be renewed: exponentially distributed, with the duration of its load times beta as the mean.
+[[nodiscard]] inline duration drawn_ahead(duration took, std::uint64_t early_refresh,
+                                          random_source& random) {
+  // Longer loads count as this, so that nothing below overflows.
+  constexpr duration longest = std::chrono::seconds{60};
+  const std::uint64_t factor = (early_refresh * random.exponential()) >> 16;
+  const auto counted = static_cast<std::uint64_t>(std::min(took, longest).count());
+  return duration{static_cast<std::int64_t>((counted * factor) >> 16)};
+}
+[[nodiscard]] inline bool refreshes_early(const lifetime& of, std::uint64_t early_refresh) {
+  return early_refresh > 0 && of.took > duration::zero() && of.ends < never;
+}
+
 enum class refresh_cause : std::uint8_t { none, due, early };
 [[nodiscard]] inline refresh_cause refresh_of(const lifetime& of, time_point now,
                                               std::uint64_t early_refresh, random_source& random) {
   if (now < of.quiet_until) return refresh_cause::none;
   if (now >= of.read_anew) return refresh_cause::due;
-  if (early_refresh == 0 || of.took <= duration::zero() || of.ends >= never) {
-    return refresh_cause::none;
+  if (!refreshes_early(of, early_refresh)) return refresh_cause::none;
+  const time_point begins = of.ends - drawn_ahead(of.took, early_refresh, random);
+  return now >= begins ? refresh_cause::early : refresh_cause::none;
+}
+
+/// Until when a copy may be read without its owner, so that near hits do not keep the entry from
+/// being refreshed: one draw stands for the reads that the copy will answer. A copy that is given
+/// out while a refresh is due lives for `pause`: the refresh drops it, or has failed by then.
+[[nodiscard]] inline time_point copy_until(const lifetime& of, time_point now, duration pause,
+                                           std::uint64_t early_refresh, random_source& random) {
+  time_point until = of.read_anew;
+  if (refreshes_early(of, early_refresh)) {
+    until = std::min(until, of.ends - drawn_ahead(of.took, early_refresh, random));
   }
-  // Longer loads count as this, so that nothing below overflows.
-  constexpr duration longest = std::chrono::seconds{60};
-  const std::uint64_t factor = (early_refresh * random.exponential()) >> 16;
-  const auto took = static_cast<std::uint64_t>(std::min(of.took, longest).count());
-  const duration ahead{static_cast<std::int64_t>((took * factor) >> 16)};
-  return now >= of.ends - ahead ? refresh_cause::early : refresh_cause::none;
+  return until >= never ? never : std::max(until, now + pause);
 }
 
 }  // namespace kith::replica

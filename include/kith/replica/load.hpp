@@ -34,6 +34,8 @@ struct reader {
   /// wire::get's.
   std::uint32_t depth = 0;
   std::optional<duration> stale_max = std::nullopt;
+  /// When: it waits no longer than is said from then on, however often it is served anew.
+  time_point asked{};
 };
 
 struct load_waiter {

@@ -38,7 +38,8 @@ inline void reads::serve_absent(time_point now, owned_partition& in, const reade
   if (const entries::found old = stale_for(now, who, key)) {
     const lifetime life = cache->life_of(old);
     const bool quiet = now < life.quiet_until;
-    if (quiet || now - life.ends < cache->settings().life.stale_while_revalidate) {
+    if (now - life.ends < cache->settings().life.stale_while_revalidate ||
+        (quiet && stale_after_failure(now, who, key))) {
       const std::uint64_t ticket =
           quiet ? 0 : refresh(now, in, who, key, refresh_cause::due, out);
       ++held_.counters.stale_answered;
@@ -55,6 +56,16 @@ inline entries::found reads::stale_for(time_point now, const reader& who, const 
   const entries::found old = cache->find_stale(now, key.hash, key.key);
   const bool taken = old && (!who.stale_max || now - cache->life_of(old).ends <= *who.stale_max);
   return taken ? old : entries::found{};
+}
+
+/// The same where loading it anew has failed.
+inline entries::found reads::stale_after_failure(time_point now, const reader& who,
+                                                 const key_view& key) {
+  const entries::found old = stale_for(now, who, key);
+  if (!old) return {};
+  const entries& cache = *held_.find_cache(key.cache);
+  const bool allowed = now - cache.life_of(old).ends < cache.settings().life.stale_if_error;
+  return allowed ? old : entries::found{};
 }
 
 /// Nobody keeps it: the next read is to find what the load has brought meanwhile.
@@ -108,9 +119,9 @@ inline void reads::wait(time_point now, load& running, const reader& who) {
   if (const entries* cache = held_.find_cache(running.at.cache)) {
     const lifetime_settings& life = cache->settings().life;
     if (stale_for(now, who, view_of(running.at))) {
-      waiter.soft = expiry_after(now, life.soft_timeout);
+      waiter.soft = expiry_after(who.asked, life.soft_timeout);
     }
-    waiter.hard = expiry_after(now, life.hard_timeout);
+    waiter.hard = expiry_after(who.asked, life.hard_timeout);
   }
   running.waiters.push_back(waiter);
   wake_by(running, std::min(waiter.soft, waiter.hard));
@@ -200,14 +211,15 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
   std::optional<version> taken;
   if (const auto* brought = std::get_if<loaded>(&result)) {
     taken = store(now, in, done, *brought, out);
-    answer.cacheable = taken.has_value();
-    answer.version = taken.value_or(done.fence);
-    value = brought->value;
     entries* cache = held_.find_cache(done.at.cache);
     const auto stored = cache != nullptr ? cache->peek(now, done.at.hash, done.at.key)
                                          : entries::found{};
-    if (taken && stored) {
-      answer.ttl_left = cache->ttl_left(now, stored);
+    // What was evicted at once has no end and no tags here that a copy could know.
+    answer.cacheable = taken && stored;
+    answer.version = taken.value_or(done.fence);
+    value = brought->value;
+    if (answer.cacheable) {
+      answer.ttl_left = copy_left(now, *cache, stored);
       answer.tags = wire_tags(stored->value().tags.get());
     }
   } else {
@@ -258,7 +270,10 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
                   brought.tags.empty() ? done.tags : hashes_of(brought.tags), now - done.began)) {
     return std::nullopt;
   }
-  cache->note(entry_change::loaded, done.at.hash, done.at.key, taken, &brought.value);
+  // One that was evicted at once was told of as such.
+  if (cache->peek(now, done.at.hash, done.at.key)) {
+    cache->note(entry_change::loaded, done.at.hash, done.at.key, taken, &brought.value);
+  }
   commit(now, in, done, out);
   ++held_.counters.loads_stored;
   return taken;
@@ -303,7 +318,7 @@ inline void reads::fail(time_point now, owned_partition& in, const load& done,
     if (waiter.late) {
       ++held_.counters.late_waiters;
       late.push_back(waiter.who);
-    } else if (const auto old = stale_for(now, waiter.who, view_of(done.at))) {
+    } else if (const auto old = stale_after_failure(now, waiter.who, view_of(done.at))) {
       ++held_.counters.stale_after_failure;
       reply_stale(in, waiter.who, old, 0, out);
     } else {

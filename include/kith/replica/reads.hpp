@@ -64,6 +64,10 @@ class reads {
   // read_loads.hpp
   void serve_absent(time_point now, owned_partition& in, const reader& who, const key_view& key,
                     outbox& out);
+  [[nodiscard]] std::optional<duration> copy_left(time_point now, const entries& cache,
+                                                  const entries::found& live);
+  [[nodiscard]] entries::found stale_after_failure(time_point now, const reader& who,
+                                                   const key_view& key);
   [[nodiscard]] entries::found stale_for(time_point now, const reader& who, const key_view& key);
   void reply_stale(owned_partition& in, const reader& who, const entries::found& stale,
                    std::uint64_t ticket, outbox& out);
@@ -102,7 +106,7 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   owned_partition* in = held_.partition(partition);
   const std::uint64_t hash = stable_hash(message.key);
   if (in == nullptr || partition_of(hash) != partition) return ++held_.counters.violations, false;
-  reader who{from, rid, message.near, 0, message.depth, message.stale_max};
+  reader who{from, rid, message.near, 0, message.depth, message.stale_max, now};
   switch (held_.admit(now, from, *in, message.epoch, message.cache, out)) {
     case admission::wrong_epoch: return refuse(*in, who, wire::get_status::wrong_epoch, out), true;
     case admission::retry: return refuse(*in, who, wire::get_status::retry, out), true;
@@ -168,13 +172,23 @@ inline void reads::serve_value(time_point now, owned_partition& in, const reader
   answer.cacheable = true;
   answer.version = live->value().version;
   answer.tags = wire_tags(live->value().tags.get());
-  answer.ttl_left = cache.ttl_left(now, live);
+  answer.ttl_left = copy_left(now, cache, live);
   if (may_load) {
     const std::uint64_t early = cache.settings().life.early_refresh;
     const refresh_cause why = refresh_of(cache.life_of(live), now, early, held_.random);
     if (why != refresh_cause::none) answer.ticket = refresh(now, in, who, key, why, out);
   }
   reply(in, who, answer, live->value().value, out);
+}
+
+/// How long a copy of the entry may be read; absent: until it is told otherwise.
+inline std::optional<duration> reads::copy_left(time_point now, const entries& cache,
+                                                const entries::found& live) {
+  const std::optional<duration> ends = cache.ttl_left(now, live);
+  const time_point until = copy_until(cache.life_of(live), now, held_.options.failure_pause,
+                                      cache.settings().life.early_refresh, held_.random);
+  if (until >= never) return ends;
+  return std::min(ends.value_or(until - now), until - now);
 }
 
 /// `answer.cacheable` says that the value may be kept; the reader must also be told of its changes.

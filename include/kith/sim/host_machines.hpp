@@ -355,13 +355,17 @@ inline void host::carry(node::lane&, node::pull_view&& one) {
   run(out);
 }
 
+[[nodiscard]] inline replica::load_result load_by(node::cache_hooks* hooks, byte_view key) {
+  if (hooks == nullptr) return replica::load_failure{"the cache is not open"};
+  return hooks->load(key);
+}
+
 inline void host::carry(node::lane& in, node::load_here&& one) {
   const auto hooks = hooks_of(one.cache);
   time_.after(options_.load_time(), [this, &in, life = life_, hooks, one = std::move(one)] {
     if (life != life_) return;
     when_awake([this, &in, hooks, one] {
-      replica::load_result loaded =
-          hooks != nullptr ? hooks->load(one.key) : replica::load_result{replica::not_found{}};
+      replica::load_result loaded = load_by(hooks.get(), one.key);
       node::lane::outbox out;
       in.on_loaded_here(now(), one.rid, std::move(loaded), out);
       run(in, out);
@@ -379,8 +383,7 @@ inline void host::carry(node::lane&, replica::change_notice&& one) {
 /// The loader reads at the start and its result arrives later: what the races are about.
 inline void host::carry(node::lane& in, replica::run_load&& one) {
   const auto hooks = hooks_of(one.cache);
-  auto result = std::make_shared<replica::load_result>(
-      hooks != nullptr ? hooks->load(one.key) : replica::load_result{replica::not_found{}});
+  auto result = std::make_shared<replica::load_result>(load_by(hooks.get(), one.key));
   time_.after(options_.load_time(), [this, &in, life = life_, ticket = one.ticket, result] {
     if (life != life_) return;
     when_awake([this, &in, ticket, result] {

@@ -144,7 +144,7 @@ TEST_CASE("lifetime: a read of an entry that is to be refreshed gets the old val
   CHECK(o.one<wire::invalidate>(anna).entries.size() == 1);
   CHECK(o.ask().version > before);
   CHECK(o.value() == "new");
-  CHECK(o.ask().ttl_left == 60s);
+  CHECK(o.ask().ttl_left == 20s);
 }
 
 TEST_CASE("lifetime: a write during a refresh wins") {

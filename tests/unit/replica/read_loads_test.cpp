@@ -176,3 +176,88 @@ TEST_CASE("read_loads: a load that hangs is given up and its key loaded anew") {
   CHECK(o.asks_and_waits());
   CHECK(o.effects<run_load>().size() == 1);
 }
+
+// A value that is gone again has no end and no tags that a copy could be given.
+TEST_CASE("read_loads: a value that had no room is answered, and nobody keeps it") {
+  owner_with o{{.stale_if_error = 60s}, 10s};
+  cache_settings small;
+  small.id = books;
+  small.ttl = 10s;
+  small.has_loader = true;
+  small.life.stale_if_error = 60s;
+  small.max_bytes = 1000;
+  o.machine.open_cache(small);
+  o.load_row("old");
+  const std::string other = key_of(home, 0);
+  o.put(bert, std::string(300, 'b'), other);
+  o.pass(11s);
+  o.put(bert, std::string(300, 'b'), other);
+  CHECK(o.asks_and_waits());
+  o.finish(o.begun(), std::string(600, 'a'));
+  const auto reply = o.one<wire::get_reply>(anna);
+  CHECK(reply.value.size() == 600);
+  CHECK(o.value().empty());
+  CHECK_FALSE(reply.cacheable);
+}
+
+// A copy that lasts would keep reads from the owner, who is to begin the refresh.
+TEST_CASE("read_loads: a copy ends when a refresh is due, and soon while one runs") {
+  owner_with o{{.refresh_after = 10s}};
+  o.load_row("old");
+  CHECK(o.ask().ttl_left == 10s);
+  o.pass(4s);
+  CHECK(o.ask().ttl_left == 6s);
+  o.pass(6s);
+  CHECK(o.ask().ttl_left == 1s);
+  o.finish(o.begun(), "new");
+  CHECK(o.one<wire::get_reply>(anna).ttl_left == 1s);  // of the old value, before it was replaced
+  CHECK(o.ask().ttl_left == 10s);
+  o.clear();
+  o.erase(bert);
+  o.load(anna);
+  o.finish(o.begun(), "loaded");
+  CHECK(o.one<wire::get_reply>(anna).ttl_left == 10s);
+}
+
+TEST_CASE("read_loads: a copy of what may be refreshed early ends before the entry") {
+  owner_with o{{.early_refresh = std::uint64_t{1} << 16}};
+  o.clear();
+  o.load(anna);
+  o.pass(2s);
+  o.finish(o.begun(), "old");
+  bool earlier = false;
+  for (int i = 0; i < 50; ++i) {
+    const auto left = o.ask({.near = true}).ttl_left;
+    REQUIRE(left);
+    CHECK(*left <= 60s);
+    CHECK(*left >= 1s);
+    earlier = earlier || *left < 59s;
+  }
+  CHECK(earlier);
+}
+
+TEST_CASE("read_loads: who is served anew has waited all the time") {
+  owner_with o{{.hard_timeout = 200ms}};
+  o.clear();
+  o.load(bert);
+  const load_ticket first = o.begun();
+  o.erase(bert);
+  CHECK(o.asks_and_waits());  // late: its load is the next one
+  o.pass(150ms);
+  o.finish(first, "old");
+  o.pass(50ms);
+  CHECK(o.one<wire::get_reply>(anna).status == get_status::load_failed);
+}
+
+TEST_CASE("read_loads: what may be stale while it is renewed may not be where that failed") {
+  owner_with o{{.stale_while_revalidate = 10s, .stale_if_error = 1s}};
+  o.load_row("old");
+  o.pass(65s);
+  CHECK(as_text(o.ask().value) == "old");
+  o.fail(o.begun());
+  CHECK(as_text(o.ask().value) == "old");  // it is renewed again, after the pause
+  o.pass(6s);
+  CHECK(o.asks_and_waits());
+  o.fail(o.begun());
+  CHECK(o.one<wire::get_reply>(anna).status == get_status::load_failed);
+}

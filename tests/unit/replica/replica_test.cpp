@@ -162,8 +162,11 @@ TEST_CASE("replica: a caller in the owner's process is answered without encoding
   REQUIRE(read);
   CHECK(read->version == version{first_epoch, sequence{1}});
   CHECK(as_text(read->value) == "x");
-  o.near_get(self);
+  o.get(self, {});
   CHECK_FALSE(o.effects<answer_get>()[0].reply.cacheable);
+  o.near_get(self);
+  CHECK(o.effects<answer_get>()[1].reply.cacheable);
+  CHECK(o.machine.listeners(home).empty());
 }
 
 TEST_CASE(

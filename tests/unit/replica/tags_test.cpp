@@ -222,3 +222,13 @@ TEST_CASE("tags: an end without one tag or with a key breaks the protocol") {
   message.key = {};
   CHECK(o.machine.on_mutate(o.now, anna, 1, home, message, o.out));
 }
+
+TEST_CASE("tags: the end of one ends what is known of absences") {
+  owner_with o{{.negative_ttl = 60s}};
+  o.clear();
+  o.load(anna);
+  o.machine.on_load_done(o.now, o.begun(), not_found{}, o.out);
+  CHECK(o.ask().status == wire::get_status::absent);
+  o.mutate(bert, {.kind = wire::mutation::end_tag, .tags = {red}});
+  CHECK(o.asks_and_waits());
+}
