@@ -413,7 +413,8 @@ class cache {
   }
 
   /// Drops all entries that have the tag, here and in all near caches, partition by partition; not
-  /// atomic. Loads of the cache that are under way are not stored: what they bring may be older.
+  /// atomic. What a load brings that is under way is not stored if it, or the entry that it
+  /// replaces, has the tag, or if it is an absence: it may be older. Other loads are not touched.
   ///
   /// Cost: one small request a partition, which travel together as those of clear; at each member
   /// O(1), whatever the number of entries, or where somebody listens to its changes O(entries). A

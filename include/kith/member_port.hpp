@@ -117,8 +117,8 @@ class member_port final : public handle::port {
   std::shared_ptr<const cluster::view> view() const override {
     return runtime_->in_child() ? nullptr : runtime_->view();
   }
-  bool post_job(std::function<void()> job) override {
-    return !runtime_->closed() && runtime_->workers().post(std::move(job));
+  bool post_turns(std::function<bool()> turn) override {
+    return !runtime_->closed() && runtime_->workers().post_turns(std::move(turn));
   }
   void report(const log_record& record) override { runtime_->write_log(record); }
   boost::asio::any_io_executor executor() override {

@@ -1,13 +1,13 @@
 // The administration server, asked over real sockets by hand-written bytes.
-#include <face_support.hpp>
-#include <support.hpp>
+#include <doctest/doctest.h>
+
+#include "face_support.hpp"
+#include "support.hpp"
 
 #include <kith/admin.hpp>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-
-#include <doctest/doctest.h>
 
 #include <atomic>
 #include <cstdint>

@@ -156,6 +156,35 @@ TEST_CASE("worker pool: a full queue refuses, what waits is dropped at the end")
   CHECK_FALSE(pool.post([] {}));
 }
 
+// Goal: what is done in turns is never refused for want of room, and keeps no thread from others.
+TEST_CASE("worker pool: a job of turns runs though the queue is full and behind what waits") {
+  kith::net::worker_pool pool{{.threads = 1, .queue = 2}};
+  std::promise<void> started;
+  std::promise<void> release;
+  CHECK(pool.post([&] {
+    started.set_value();
+    release.get_future().wait();
+  }));
+  started.get_future().wait();
+  std::string order;  // of the one thread
+  std::promise<void> ended;
+  CHECK(pool.post([&] { order += 'a'; }));
+  CHECK(pool.post([&] { order += 'b'; }));
+  CHECK(pool.post_turns([&] {
+    order += 't';
+    if (order.size() < 6) return true;
+    ended.set_value();
+    return false;
+  }));
+  CHECK_FALSE(pool.post([&] { order += 'c'; }));
+  CHECK(pool.post_turns([&] { return order += 'u', false; }));
+  release.set_value();
+  REQUIRE(ended.get_future().wait_for(patience) == std::future_status::ready);
+  CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
+  CHECK(order == "abtutt");
+  CHECK_FALSE(pool.post_turns([] { return true; }));
+}
+
 TEST_CASE("worker pool: while jobs wait for jobs, others take their threads' place") {
   constexpr int deep = 20;
   kith::net::worker_pool pool{{.threads = 1, .queue = 100, .substitutes = 100, .depth = deep}};

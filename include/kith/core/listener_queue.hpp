@@ -29,6 +29,8 @@ class listener_queue {
     std::function<void(const std::string&)> failed;
     std::size_t events_max = 4096;
     std::size_t bytes_max = std::size_t{8} << 20;
+    /// Told in one run: then the thread is for others, so that no listener keeps it for ever.
+    std::size_t run_max = 64;
   };
 
   explicit listener_queue(options given) : options_{std::move(given)} {}
@@ -51,7 +53,7 @@ class listener_queue {
   /// True: something waits and nobody is about to tell it: the caller is to have run() called.
   [[nodiscard]] bool begin() KITH_EXCLUDES(mutex_) {
     const mutex_lock lock{mutex_};
-    if (scheduled_ || closed_ || (events_.empty() && lost_ == 0)) return false;
+    if (scheduled_ || !waits()) return false;
     return scheduled_ = true;
   }
   /// Nobody could be found to call run().
@@ -60,12 +62,13 @@ class listener_queue {
     scheduled_ = false;
   }
 
-  /// Tells the listener all that waits. Where a thread may block.
-  void run() noexcept KITH_EXCLUDES(mutex_) {
+  /// Tells the listener what waits, up to run_max. Where a thread may block. True: more waits, and
+  /// the caller is to have run() called again.
+  [[nodiscard]] bool run() noexcept KITH_EXCLUDES(mutex_) {
     const void* const outer = std::exchange(telling(), this);
     mutex_lock lock{mutex_};
     running_ = true;
-    while (!closed_ && (lost_ > 0 || !events_.empty())) {
+    for (std::size_t told = 0; told < options_.run_max && waits(); ++told) {
       std::optional<Event> next;
       std::uint64_t lost = 0;
       if (!events_.empty()) {
@@ -80,10 +83,13 @@ class listener_queue {
       next.reset();
       lock.lock();
     }
-    running_ = scheduled_ = false;
+    const bool more = waits();
+    running_ = false;
+    scheduled_ = more;
     idle_.notify_all();
     lock.unlock();
     telling() = outer;
+    return more;
   }
 
   /// The listener will not be told any more. Waits until it does not run, unless it is the caller.
@@ -102,6 +108,9 @@ class listener_queue {
     std::size_t bytes = 0;
   };
 
+  [[nodiscard]] bool waits() const KITH_REQUIRES(mutex_) {
+    return !closed_ && (lost_ > 0 || !events_.empty());
+  }
   /// The queue whose listener this thread runs.
   static const void*& telling() {
     thread_local const void* which = nullptr;

@@ -87,6 +87,7 @@ class cache_state final : public node::cache_hooks {
     binding_->max_staleness = options_.near.max_staleness;
     binding_->near_local = options_.near.enabled && options_.near.local;
     binding_->has_loader = options_.load || options_.load_many;
+    binding_->hard_timeout = options_.loading.hard_timeout;
     binding_->ttl = options_.ttl;
     // The gates are the member's: the near cache keeps the port alive through this state.
     near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());

@@ -47,8 +47,7 @@ class change_listeners {
   void tell(port& by) {
     for (const one& each : listeners()) {
       if (!each.listener->begin()) continue;
-      // Refused where too many jobs wait: the next change tries again.
-      if (!by.post_job([told = each.listener] { told->run(); })) each.listener->abandon();
+      if (!by.post_turns([told = each.listener] { return told->run(); })) each.listener->abandon();
     }
   }
 

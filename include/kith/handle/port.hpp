@@ -75,8 +75,10 @@ class port {
   /// serve the call, and kith::error(closed) after a fork.
   virtual std::unique_ptr<waiter> make_waiter() = 0;
 
-  /// Runs `job`, which does not throw, where it may block. False: it will not run.
-  virtual bool post_job(std::function<void()> job) = 0;
+  /// Runs `turn`, which does not throw, where it may block, and as long as it returns true again,
+  /// behind what waits there then. Whoever asks has one such job at a time. False: the member is
+  /// closed, and it will not run.
+  virtual bool post_turns(std::function<bool()> turn) = 0;
   virtual void report(const log_record& record) = 0;
 
   /// Where handlers run that name no executor.

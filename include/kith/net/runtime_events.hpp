@@ -52,7 +52,7 @@ inline void runtime::tell_view(const cluster::view& installed) {
   }
   for (const auto& each : listeners) {
     each->push(event, 0);
-    if (each->begin() && !workers_.post([each] { each->run(); })) each->abandon();
+    if (each->begin() && !workers_.post_turns([each] { return each->run(); })) each->abandon();
   }
 }
 

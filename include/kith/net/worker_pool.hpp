@@ -1,5 +1,5 @@
-// The threads that run users' code which may block: loaders and processors. As many as were asked
-// for; what finds no thread waits in a queue of a named length.
+// The threads that run users' code which may block: loaders, processors, and listeners by turns. As
+// many as were asked for; what finds no thread waits in a queue of a named length.
 //
 // A job may wait for what another job has to do: a loader that gets a key which is loaded. If all
 // threads waited so, none would ever be told. Therefore
@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,6 +61,10 @@ class worker_pool {
   /// False when the queue is full or the pool has stopped: the job will not run. It may not throw.
   /// `depth`: of the call that it is for, depth_here() where that began.
   [[nodiscard]] bool post(job what, std::uint32_t depth = 0);
+  /// A job of many turns: as long as it returns true, it runs again behind what waits then. Such
+  /// jobs have room beyond the queue's: each who posts them is to have one at a time. False when
+  /// the pool has stopped.
+  bool post_turns(std::function<bool()> turn) { return post_turns(shared_, std::move(turn)); }
 
   [[nodiscard]] bool on_one_of_them() const { return here().pool == shared_.get(); }
   /// The depth of a job that the calling thread asks for: 0 outside of jobs.
@@ -116,6 +121,7 @@ class worker_pool {
     const shared* pool = nullptr;
     std::uint32_t depth = 0;
   };
+  static bool post_turns(const std::shared_ptr<shared>& with, std::function<bool()> turn);
   static standing& here();
   static void work(shared& with, role as = role::lasting);
   /// The next job of a lasting thread, which waits for it. Nothing: the thread is to end.
@@ -273,6 +279,23 @@ inline bool worker_pool::post(job what, std::uint32_t depth) {
   }
   shared_->changed.notify_one();
   if (crowded) add_substitute(shared_);
+  return true;
+}
+
+/// The job holds what it has to be queued in, which may outlive the pool.
+inline bool worker_pool::post_turns(const std::shared_ptr<shared>& with,
+                                    std::function<bool()> turn) {
+  bool crowded = false;
+  {
+    const mutex_lock lock{with->mutex};
+    if (with->stopped) return false;
+    with->jobs.push(0, [with, turn = std::move(turn)] {
+      if (turn()) post_turns(with, turn);
+    });
+    crowded = with->waiting_jobs > 0;
+  }
+  with->changed.notify_one();
+  if (crowded) add_substitute(with);
   return true;
 }
 

@@ -82,6 +82,8 @@ struct cache_binding {
   /// What listeners of this member want to hear of what it owns.
   std::shared_ptr<replica::watch_level> watched =
       std::make_shared<replica::watch_level>(replica::watching::nothing);
+  /// Loads that this member runs for owners may take this long, if it is above ticket_time.
+  std::optional<duration> hard_timeout;
   /// What the members agreed on, for owners that never opened the cache.
   std::optional<duration> ttl;
 

@@ -22,8 +22,9 @@
 
 namespace kith::node {
 
-/// room: for the way to the owner, which is full. processor: for its result, when it runs here.
-enum class wait_for : std::uint8_t { answer, leader, next_try, room, processor };
+/// room: for the way to the owner, which is full. processor, loader: for its result, when it runs
+/// here.
+enum class wait_for : std::uint8_t { answer, leader, next_try, room, processor, loader };
 
 /// A processor that its owner does not know (router_fallback.hpp).
 struct fallback {
@@ -50,6 +51,10 @@ struct pending_call {
   std::uint32_t tries = 0;
   /// Requests to owners that had no answer: a mutation may be applied by each.
   std::uint32_t unanswered = 0;
+  /// When the ticket of the load that runs here is no good any more.
+  time_point ticket_ends = never;
+  /// Its caller, if it ever had one, has gone: it is there for its ticket's owner.
+  bool disowned = false;
   /// Set from when the owner said that it does not know the processor.
   std::unique_ptr<fallback> instead;
 };
@@ -93,6 +98,8 @@ class pending_calls {
   void begin_operation(store::handle at);
   /// The call goes on as something else, which may be a new operation.
   void end_operation(store::handle at);
+  /// Its caller is told something else: the call goes on without him until `deadline`.
+  void disown(store::handle at, time_point deadline);
   /// Gives the call another value; returns the one it had.
   [[nodiscard]] kith::bytes exchange_value(store::handle at, kith::bytes value);
 
@@ -177,6 +184,15 @@ inline void pending_calls::begin_operation(store::handle at) {
 
 inline void pending_calls::end_operation(store::handle at) {
   unsettled_.erase(std::exchange(slots_[at].operation, 0));
+}
+
+inline void pending_calls::disown(store::handle at, time_point deadline) {
+  pending_call& waiting = slots_[at];
+  if (waiting.what.cancel_id != 0) cancellable_.erase(std::exchange(waiting.what.cancel_id, 0));
+  waiting.what.done = nullptr;
+  waiting.what.deadline = deadline;
+  waiting.disowned = true;
+  set_alarm(at, never);
 }
 
 inline kith::bytes pending_calls::exchange_value(store::handle at, kith::bytes value) {

@@ -134,7 +134,10 @@ class router {
                     const std::exception_ptr& thrown = nullptr);
   [[nodiscard]] near::reply_verdict judge(time_point now, member_id from, store::handle at,
                                           const wire::get_reply& reply);
+  void run_load(time_point now, store::handle at, std::uint64_t ticket, outbox& out);
   void load_anew(time_point now, const call& asked, std::uint64_t ticket, outbox& out);
+  void end_wait(time_point now, store::handle at, outcome&& result, outbox& out);
+  void give_up_load(store::handle at, outbox& out);
   void drop_fill(store::handle at);
   void fall_back(time_point now, store::handle at, outbox& out);
   void process_here(store::handle at, const wire::get_reply& reply, outbox& out);
@@ -366,7 +369,8 @@ inline void router::retry_moved(time_point now, outbox& out) {
   if (!std::exchange(moved_, false)) return;
   std::vector<store::handle> affected;
   calls_.for_each([&](store::handle at, const pending_call& waiting) {
-    if (route_of(waiting.what.partition).moved) affected.push_back(at);
+    const bool asks = waiting.state != wait_for::loader;
+    if (asks && route_of(waiting.what.partition).moved) affected.push_back(at);
   });
   for (route& each : routes_) each.moved = false;
   for (const store::handle at : affected) try_call(now, at, out);
@@ -409,6 +413,7 @@ inline void router::on_timeout(time_point now, outbox& out) {
 inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   const pending_call& waiting = calls_[at];
   if (now < waiting.what.deadline) return try_call(now, at, out);
+  if (waiting.disowned) return give_up_load(at, out);
   ++counters_.timed_out;
   const call& what = waiting.what;
   drop_fill(at);
@@ -417,7 +422,9 @@ inline void router::fell_due(time_point now, store::handle at, outbox& out) {
   // An owner that is gone may have applied what it was sent: no_owner would deny it.
   const bool maybe_applied = what.kind == call_kind::mutate && waiting.unanswered > 0;
   const bool ownerless = route_of(what.partition).owner.nobody();
-  finish(at, ownerless && !maybe_applied ? errc::no_owner : errc::timed_out, out);
+  outcome result;
+  result.error = ownerless && !maybe_applied ? errc::no_owner : errc::timed_out;
+  end_wait(now, at, std::move(result), out);
 }
 
 inline void router::cancel(time_point now, std::uint64_t cancel_id, cancelling how, outbox& out) {
@@ -428,13 +435,10 @@ inline void router::cancel(time_point now, std::uint64_t cancel_id, cancelling h
   if (maybe_applied && how == cancelling::without_effect) return;
   ++counters_.cancelled;
   drop_fill(at);
-  if (waiting.what.ticket != 0 && waiting.what.kind == call_kind::get) {
-    out.push_back(unused_ticket{waiting.asked, waiting.what.ticket});
-  }
   if (maybe_applied) distrust(now, waiting.what);
   outcome result;
   result.error = operation_aborted();
-  finish(at, std::move(result), out);
+  end_wait(now, at, std::move(result), out);
 }
 
 inline void router::on_identity(time_point now, member_id self, near::coherence& near,
@@ -451,7 +455,8 @@ inline void router::on_identity(time_point now, member_id self, near::coherence&
   });
   for (const store::handle at : all) {
     const bool asked = calls_[at].operation != 0 && calls_[at].unanswered > 0;
-    asked ? finish(at, errc::timed_out, out) : try_call(now, at, out);
+    // Its ticket is the old identity's.
+    asked || calls_[at].disowned ? finish(at, errc::timed_out, out) : try_call(now, at, out);
   }
 }
 
@@ -465,3 +470,4 @@ inline void router::fail_all(errc why, outbox& out) {
 
 #include <kith/node/router_fallback.hpp>
 #include <kith/node/router_replies.hpp>
+#include <kith/node/router_tickets.hpp>

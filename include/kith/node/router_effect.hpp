@@ -25,6 +25,10 @@ struct router_options {
   /// The next try after a refusal or a loss; doubles with each try up to the longest.
   duration retry_first = std::chrono::milliseconds{2};
   duration retry_longest = std::chrono::milliseconds{128};
+  /// How long an owner waits for the result of a load that this member runs for it
+  /// (replica_options::ticket_time); a cache's hard_timeout makes it longer. As long such a load
+  /// goes on when who asked for it has gone, and then the owner is asked to take the result.
+  duration ticket_time = std::chrono::seconds{5};
   /// How often a processor that the owner does not know is run here, as long as other writes of the
   /// key come between.
   std::uint32_t fallback_tries = 8;

@@ -1,4 +1,4 @@
-// What a router does with answers (router.hpp): an owner's, a leader's, and its own loader's.
+// What a router does with answers (router.hpp): an owner's and a leader's.
 #pragma once
 
 #include <kith/core/bytes.hpp>
@@ -8,16 +8,12 @@
 #include <kith/node/call.hpp>
 #include <kith/node/pending.hpp>
 #include <kith/node/router.hpp>
-#include <kith/replica/effect.hpp>
-#include <kith/replica/load.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <cstdint>
 #include <exception>
-#include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace kith::node {
 
@@ -56,31 +52,6 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   finish(at, std::move(result), out);
 }
 
-/// The owner has no loader, and the value that it answered is to be loaded anew: by a call that
-/// nobody waits for.
-inline void router::load_anew(time_point now, const call& asked, std::uint64_t ticket,
-                              outbox& out) {
-  const member_id owner = route_of(asked.partition).owner;
-  if (calls_.full()) return out.push_back(unused_ticket{owner, ticket});
-  ++counters_.ticket_loads;
-  ++counters_.ticket_refreshes;
-  call again;
-  again.cache = asked.cache;
-  again.partition = asked.partition;
-  again.key_hash = asked.key_hash;
-  again.key = asked.key;
-  again.timeout = asked.timeout;
-  again.deadline = now + asked.timeout;
-  again.ticket = ticket;
-  const store::handle at = calls_.add(now, std::move(again));
-  const std::uint64_t rid = calls_.renumber(at);
-  calls_[at].state = wait_for::answer;
-  calls_[at].asked = owner;
-  calls_.set_alarm(at, never);
-  const call& what = calls_[at].what;
-  out.push_back(load_here{rid, what.cache->current_id(), what.key, what.depth});
-}
-
 /// What the near side says of an answer. It ends the fill, unless the value is to be installed.
 inline near::reply_verdict router::judge(time_point now, member_id from, store::handle at,
                                          const wire::get_reply& reply) {
@@ -104,7 +75,6 @@ inline near::reply_verdict router::judge(time_point now, member_id from, store::
 
 inline void router::not_answered(time_point now, store::handle at, const wire::get_reply& reply,
                                  outbox& out, const std::exception_ptr& thrown) {
-  const pending_call& waiting = calls_[at];
   switch (reply.status) {
     case wire::get_status::wrong_epoch:
     case wire::get_status::retry:
@@ -124,54 +94,7 @@ inline void router::not_answered(time_point now, store::handle at, const wire::g
     case wire::get_status::hit:
     case wire::get_status::absent: return;
   }
-  ++counters_.ticket_loads;
-  calls_[at].what.ticket = reply.ticket;
-  out.push_back(load_here{waiting.rid, waiting.what.cache->current_id(), waiting.what.key,
-                          waiting.what.depth});
-}
-
-inline void router::on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
-                                   outbox& out) {
-  const store::handle at = calls_.find(rid);
-  if (at == store::no_handle) return;
-  call told;
-  const call& asked = calls_[at].what;
-  told.kind = call_kind::mutate;
-  told.cache = asked.cache;
-  told.partition = asked.partition;
-  told.key_hash = asked.key_hash;
-  told.key = asked.key;
-  told.deadline = asked.deadline;
-  told.ticket = asked.ticket;
-  told.mutation = wire::mutation::fill_absent;
-  outcome result;
-  result.tier = tier::loaded;
-  std::optional<duration> ttl;
-  if (auto* found = std::get_if<replica::loaded>(&loaded)) {
-    told.mutation = wire::mutation::fill;
-    told.value = found->value;
-    told.tags = std::move(found->tags);
-    ttl = found->ttl;
-    result.yes = true;
-    result.value = std::move(found->value);
-  } else if (auto* failed = std::get_if<replica::load_failure>(&loaded)) {
-    // An empty value says that there is no such row: a failure has words.
-    const std::string words = replica::printable(failed->text);
-    told.value = to_bytes(as_bytes(words.empty() ? "the loader failed" : words));
-    result.error = errc::load_failed;
-    result.detail = std::move(failed->text);
-    result.thrown = std::move(failed->thrown);
-  } else {
-    ttl = std::get<replica::not_found>(loaded).ttl;
-  }
-  if (ttl) {
-    told.rule = wire::ttl_rule::given;
-    told.ttl = *ttl;
-  }
-
-  // The caller has its answer; the owner is told by a call that nobody waits for.
-  finish(at, std::move(result), out);
-  submit(now, std::move(told), out);
+  run_load(now, at, reply.ticket, out);
 }
 
 inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_t rid,

@@ -137,6 +137,12 @@ class entries {
   /// Removes all entries that have the tag by the change `at` of the partition in `slot`, those of
   /// the lane's other partitions too. O(1), or where somebody watches, O(entries of the slot).
   void end_tag(std::size_t slot, std::uint64_t tag, const kith::version& at);
+  /// How many tags were ended so far, and whether one of `tags` was since that was `count`.
+  [[nodiscard]] std::uint64_t tags_count() const { return tag_ends_.count(); }
+  [[nodiscard]] bool tag_ended_since(std::span<const std::uint64_t> tags,
+                                     std::uint64_t count) const {
+    return tag_ends_.ended_since(tags, count);
+  }
   /// Stale ones, and those that expired or whose tag was ended and that were not removed yet,
   /// included.
   [[nodiscard]] std::size_t size(std::size_t slot) const { return lists_[slot].size; }

@@ -281,13 +281,15 @@ inline void holdings::commit_idle_ends(time_point now, entries& cache, outbox& o
   }
 }
 
-/// Which tags a load will bring, and a processor's entry had, is not known here: all are outrun.
+/// The end of a tag is judged by each load and processor when it is over, by the tags it has then.
 inline void holdings::commit_many(time_point now, owned_partition& of, cache_id cache,
                                   wire::scope which, std::uint64_t hash, outbox& out) {
-  loads.outrun_all(of.id, cache);
-  busy.for_each([&](busy_key& running) {
-    if (running.at.partition == of.id && running.at.cache == cache) running.outrun = true;
-  });
+  if (which == wire::scope::cache) {
+    loads.outrun_all(of.id, cache);
+    busy.for_each([&](busy_key& running) {
+      if (running.at.partition == of.id && running.at.cache == cache) running.outrun = true;
+    });
+  }
   number(now, of, {{}, cache, which, hash}, out);
   const auto what = which == wire::scope::tag ? key_event::tag_ended : key_event::cleared;
   events.record({now, what, cache, of.id, {}, of.newest()});

@@ -7,6 +7,9 @@
 // So a mutation of the key marks the load as outrun, and the result of an outrun load is not
 // stored. Those who asked before the mutation may have it, not to keep. Those who asked after it
 // may not: they have seen that the mutation is done. They are served anew.
+//
+// The end of a tag concerns the loads that bring the tag, or replace an entry with it: which those
+// are is known only when they end, so each remembers the count of ends from when it began.
 #pragma once
 
 #include <kith/core/bytes.hpp>
@@ -42,6 +45,8 @@ struct load_waiter {
   reader who;
   /// It asked after the load was outrun.
   bool late = false;
+  /// The cache's count of ends of tags when it asked.
+  std::uint64_t tags_count = 0;
   /// When it takes an old value, if there is one, and when it gives up.
   time_point soft = never;
   time_point hard = never;
@@ -57,6 +62,10 @@ struct load {
   version base;
   /// Its tags, which stay when the loader names none.
   std::vector<std::uint64_t> tags;
+  /// The cache's count of ends of tags when it began, and, when it is over, whether one of its own
+  /// ended since.
+  std::uint64_t tags_count = 0;
+  bool tag_ended = false;
   /// It began while the old value was answered: nobody waited.
   bool refresh = false;
   time_point began;

@@ -1,6 +1,7 @@
 // Processors: a user's function of an entry runs outside the lane, so its key is busy meanwhile.
 // Reads see the old value; other writes of the key wait in the order in which they came. What
-// cannot wait (a clear, the result of a load) makes the processor run again on the new value.
+// cannot wait (a clear, the end of a tag of the entry, the result of a load) makes the processor
+// run again on the new value.
 #pragma once
 
 #include <kith/core/bytes.hpp>
@@ -11,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
+#include <vector>
 
 namespace kith::replica {
 
@@ -58,6 +61,9 @@ struct busy_key {
   /// The entry changed under the processor.
   bool outrun = false;
   std::deque<pending_write> queue;
+  /// Of the entry that it was given, and the cache's count of ends of tags then.
+  std::vector<std::uint64_t> tags = {};
+  std::uint64_t tags_count = 0;
 };
 
 using busy_table = work_table<busy_key>;

@@ -122,6 +122,7 @@ inline void reads::wait(time_point now, load& running, const reader& who) {
       waiter.soft = expiry_after(who.asked, life.soft_timeout);
     }
     waiter.hard = expiry_after(who.asked, life.hard_timeout);
+    waiter.tags_count = cache->tags_count();
   }
   running.waiters.push_back(waiter);
   wake_by(running, std::min(waiter.soft, waiter.hard));
@@ -144,6 +145,7 @@ inline load& reads::start_load(time_point now, owned_partition& in, const reader
   begun.ticket = cache == nullptr || !cache->settings().has_loader;
   duration patience = begun.ticket ? held_.options.ticket_time : held_.options.load_time;
   if (cache != nullptr) {
+    begun.tags_count = cache->tags_count();
     auto old = cache->peek(now, key.hash, key.key);
     if (!old) old = cache->find_stale(now, key.hash, key.key);
     if (old) begun.base = old->value().version;
@@ -205,6 +207,10 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
   if (const auto* failure = std::get_if<load_failure>(&result)) {
     return fail(now, in, done, *failure, out), std::nullopt;
   }
+  done.tag_ended = tag_ended(done, result);
+  for (load_waiter& waiter : done.waiters) {
+    waiter.late |= done.tag_ended && waiter.tags_count != done.tags_count;
+  }
   wire::get_reply answer;
   answer.loaded = true;
   byte_view value;
@@ -224,7 +230,7 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
     }
   } else {
     answer.status = wire::get_status::absent;
-    answer.cacheable = !done.outrun;
+    answer.cacheable = !done.outrun && !done.tag_ended;
     answer.version = done.fence;
     note_absent(now, in, done, std::get<not_found>(result), out);
   }
@@ -241,8 +247,18 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
   return taken;
 }
 
+/// An absence has no tags: it may be what the tag is about.
+inline bool reads::tag_ended(const load& done, const load_result& result) const {
+  const entries* cache = held_.find_cache(done.at.cache);
+  if (cache == nullptr) return false;
+  const auto* brought = std::get_if<loaded>(&result);
+  if (brought == nullptr) return cache->tags_count() != done.tags_count;
+  return cache->tag_ended_since(done.tags, done.tags_count) ||
+         cache->tag_ended_since(hashes_of(brought->tags), done.tags_count);
+}
+
 /// What was there may be replaced only if it is what the load was to replace.
-inline bool reads::outrun(time_point now, const load& done) {
+inline bool reads::overwritten(time_point now, const load& done) {
   entries* cache = held_.find_cache(done.at.cache);
   const auto present =
       cache != nullptr ? cache->peek(now, done.at.hash, done.at.key) : entries::found{};
@@ -253,7 +269,7 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
                                            const loaded& brought, outbox& out) {
   entries* cache = held_.use_cache(done.at.cache);
   if (cache == nullptr || in.seq >= sequence_max) return std::nullopt;
-  if (outrun(now, done)) {
+  if (done.tag_ended || overwritten(now, done)) {
     ++held_.counters.loads_outrun;
     return std::nullopt;
   }
@@ -302,8 +318,9 @@ inline void reads::note_absent(time_point now, owned_partition& in, const load& 
                                const not_found& found, outbox& out) {
   ++held_.counters.loads_absent;
   entries* cache = held_.find_cache(done.at.cache);
-  if (cache == nullptr || outrun(now, done)) return;
+  if (cache == nullptr || overwritten(now, done)) return;
   drop_old(now, in, done, out);
+  if (done.tag_ended) return;
   const auto ttl = found.ttl ? found.ttl : cache->settings().life.negative_ttl;
   if (!ttl || *ttl <= duration::zero()) return;
   cache->note_absent(now, done.at.hash, done.at.key, expiry_after(now, ttl));

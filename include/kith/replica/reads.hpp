@@ -83,7 +83,8 @@ class reads {
                    outbox& out);
   [[nodiscard]] std::uint64_t refresh(time_point now, owned_partition& in, const reader& who,
                                       const key_view& key, refresh_cause why, outbox& out);
-  [[nodiscard]] bool outrun(time_point now, const load& done);
+  [[nodiscard]] bool tag_ended(const load& done, const load_result& result) const;
+  [[nodiscard]] bool overwritten(time_point now, const load& done);
   std::optional<version> store(time_point now, owned_partition& in, const load& done,
                                const loaded& brought, outbox& out);
   void drop_old(time_point now, owned_partition& in, const load& done, outbox& out);

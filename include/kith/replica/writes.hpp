@@ -241,7 +241,8 @@ inline void writes::fill(time_point now, owned_partition& in, const caller& who,
 inline void writes::start_processor(time_point now, owned_partition& in, pending_write write,
                                     queue waiting, outbox& out) {
   const wire::mutate& message = write.message;
-  const auto old = held_.use_cache(message.cache)->peek(now, write.hash, message.key);
+  entries& cache = *held_.use_cache(message.cache);
+  const auto old = cache.peek(now, write.hash, message.key);
   const std::uint64_t number = held_.next_number();
   run_processor request{
       {in.id, number},        message.cache, std::string{as_text(message.processor)},
@@ -254,8 +255,10 @@ inline void writes::start_processor(time_point now, owned_partition& in, pending
   ++held_.counters.processors_run;
   work_key at{in.id, message.cache, write.hash, request.key};
   out.push_back(std::move(request));
-  held_.busy.start(number, now + held_.options.processor_time,
-                   {std::move(at), std::move(write), false, std::move(waiting)});
+  busy_key begun{std::move(at), std::move(write), false, std::move(waiting)};
+  if (old && old->value().tags) begun.tags = old->value().tags->tags;
+  begun.tags_count = cache.tags_count();
+  held_.busy.start(number, now + held_.options.processor_time, std::move(begun));
 }
 
 inline void writes::on_processor_done(time_point now, const processor_ticket& ticket,
@@ -268,13 +271,15 @@ inline void writes::on_processor_done(time_point now, const processor_ticket& ti
   owned_partition& in = *held_.partition(done->at.partition);
   const caller who{done->current.from, done->current.message.operation};
   auto* brought = std::get_if<processed>(&result);
+  const entries& cache = *held_.use_cache(done->at.cache);
+  const bool outrun = done->outrun || cache.tag_ended_since(done->tags, done->tags_count);
   if (!held_.serves(now, in, done->at.cache)) {
     ++held_.counters.not_fresh;
     retract(in, who, wire::mutate_status::retry, out);
   } else if (brought != nullptr && in.seq >= sequence_max) {
     ++held_.counters.sequence_exhausted;
     retract(in, who, wire::mutate_status::overloaded, out);
-  } else if (brought != nullptr && done->outrun) {
+  } else if (brought != nullptr && outrun) {
     ++held_.counters.processors_rerun;
     return start_processor(now, in, std::move(done->current), std::move(done->queue), out);
   } else if (brought != nullptr) {

@@ -76,9 +76,9 @@ class cluster::member_port final : public handle::port {
   std::shared_ptr<const kith::cluster::view> view() const override {
     return closed_ ? nullptr : host_->control().membership().current();
   }
-  bool post_job(std::function<void()> job) override {
+  bool post_turns(std::function<bool()> turn) override {
     if (closed_) return false;
-    cluster_->time().after(duration{}, std::move(job));
+    take_turns(*cluster_, std::move(turn));
     return true;
   }
   void report(const log_record&) override {}
@@ -88,6 +88,12 @@ class cluster::member_port final : public handle::port {
   bool closed() const override { return closed_; }
 
  private:
+  static void take_turns(cluster& in, std::function<bool()> turn) {
+    in.time().after(duration{}, [&in, turn = std::move(turn)] {
+      if (turn()) take_turns(in, turn);
+    });
+  }
+
   /// Lets events happen until it is signalled. Every call ends by its own deadline: one that does
   /// not is lost, and ends the run here, for it would not end otherwise.
   class pump final : public handle::waiter {

@@ -316,6 +316,7 @@ inline run_report run_seed(const run_options& options) {
   workload_options work;
   draw_extremes(random, of, work);
   draw_more_extremes(options.seed, of, work);
+  work.memory_short = plan.has(fault::memory);
   cluster members{of};
   checker judge{members, work.max_staleness, of.quorum};
   workload clients{members, judge, random.next(), work};

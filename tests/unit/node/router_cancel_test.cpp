@@ -108,24 +108,6 @@ TEST_CASE("cancel: a follower that is cancelled leaves its leader alone") {
   CHECK(c.reader.lane.fills() == 1);
 }
 
-TEST_CASE("cancel: a get that holds the ticket of a load gives it back") {
-  canceller c;
-  const std::uint64_t id = c.submit(node::call_kind::get);
-  wire::get_reply granted;
-  granted.status = wire::get_status::ticket;
-  granted.epoch = c.reader.term;
-  granted.ticket = 77;
-  c.machine.on_get_reply(c.reader.now, near_reader::owner, c.asked()[0], granted, c.out);
-  CHECK(std::holds_alternative<node::load_here>(c.out.back()));
-  c.out.clear();
-  c.cancel(id, cancelling::always);
-  REQUIRE(c.out.size() == 2);
-  const auto& back = std::get<node::unused_ticket>(c.out[0]);
-  CHECK(back.owner == near_reader::owner);
-  CHECK(back.ticket == 77);
-  CHECK(c.ended().size() == 1);
-}
-
 TEST_CASE("cancel: a write that was asked may have been applied and its near entry is dropped") {
   canceller c;
   c.reader.fill(c.reader.key, 1);

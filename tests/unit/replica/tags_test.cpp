@@ -17,6 +17,10 @@ namespace {
 constexpr wire::tag red{101};
 constexpr wire::tag blue{202};
 
+load_result row_of(std::string_view text, std::vector<wire::tag> tags) {
+  return loaded{to_bytes(text), std::nullopt, std::move(tags)};
+}
+
 struct tagged_owner : owner {
   using owner::owner;
   void put_tagged(std::string_view value, std::vector<wire::tag> tags, std::string_view k = key) {
@@ -129,15 +133,106 @@ TEST_CASE("tags: a put replaces the tags, add and touch leave them") {
   CHECK(o.value().empty());
 }
 
-TEST_CASE("tags: a load that was under way when a tag ended is not stored") {
-  tagged_owner o;
+TEST_CASE("tags: a load that was under way when its tag ended is not stored") {
+  lasting_owner o;
   o.load(anna);
-  const run_load started = o.effects<run_load>().at(0);
+  const load_ticket started = o.begun();
   o.end(red);
   o.clear();
-  o.machine.on_load_done(o.now, started.ticket, loaded{to_bytes("old"), std::nullopt}, o.out);
+  o.machine.on_load_done(o.now, started, row_of("old", {blue, red}), o.out);
   CHECK(o.value().empty());
   CHECK_FALSE(o.one<wire::get_reply>(anna).cacheable);
+  CHECK(o.counted().loads_outrun == 1);
+}
+
+// Goal: where tags end all the time, what is loaded is stored all the same.
+TEST_CASE("tags: a load that brings other tags or none is stored though a tag ended meanwhile") {
+  for (const std::vector<wire::tag>& tags : {std::vector<wire::tag>{}, {blue}}) {
+    lasting_owner o;
+    o.load(anna);
+    const load_ticket started = o.begun();
+    o.end(red);
+    o.load(bert);  // it asked after the end
+    o.clear();
+    o.machine.on_load_done(o.now, started, row_of("row", tags), o.out);
+    CHECK(o.value() == "row");
+    CHECK(o.one<wire::get_reply>(anna).cacheable);
+    CHECK(o.one<wire::get_reply>(bert).cacheable);
+    CHECK(o.effects<run_load>().empty());
+    CHECK(o.counted().loads_outrun == 0);
+  }
+}
+
+TEST_CASE("tags: who asked after the end of a tag waits for another load if the row has it") {
+  lasting_owner o;
+  o.load(anna);
+  const load_ticket started = o.begun();
+  o.end(red);
+  o.load(bert);
+  o.clear();
+  o.machine.on_load_done(o.now, started, row_of("old", {red}), o.out);
+  CHECK(as_text(o.one<wire::get_reply>(anna).value) == "old");
+  CHECK(o.sent<wire::get_reply>(bert).empty());
+  o.machine.on_load_done(o.now, o.begun(), row_of("new", {red}), o.out);
+  CHECK(as_text(o.one<wire::get_reply>(bert).value) == "new");
+  CHECK(o.value() == "new");
+}
+
+TEST_CASE("tags: a load whose old value had the tag that ended is not stored") {
+  lasting_owner o;
+  o.put_tagged("old", {red});
+  o.pass(11s);
+  o.ask();
+  const load_ticket refresh = o.begun();
+  o.end(red);
+  o.machine.on_load_done(o.now, refresh, row_of("row", {blue}), o.out);
+  CHECK(o.value().empty());
+  CHECK(o.counted().loads_outrun == 1);
+}
+
+TEST_CASE("tags: an absence is not remembered if a tag ended while it was looked for") {
+  owner_with o{{.negative_ttl = 60s}};
+  o.load(anna);
+  const load_ticket started = o.begun();
+  o.mutate(anna, {.kind = wire::mutation::end_tag, .tags = {red}});
+  o.load(bert);
+  o.clear();
+  o.machine.on_load_done(o.now, started, not_found{}, o.out);
+  CHECK_FALSE(o.one<wire::get_reply>(anna).cacheable);
+  CHECK(o.sent<wire::get_reply>(bert).empty());
+  o.machine.on_load_done(o.now, o.begun(), not_found{}, o.out);
+  CHECK(o.one<wire::get_reply>(bert).cacheable);
+  CHECK(o.ask().status == wire::get_status::absent);
+}
+
+TEST_CASE("tags: a value whose row is gone goes though a tag of others ended meanwhile") {
+  lasting_owner o;
+  o.put_tagged("old", {blue});
+  o.pass(11s);
+  o.ask();
+  const load_ticket refresh = o.begun();
+  o.end(red);
+  o.machine.on_load_done(o.now, refresh, not_found{}, o.out);
+  CHECK(o.value().empty());
+}
+
+TEST_CASE("tags: a processor runs again if a tag of its entry ended and only then") {
+  for (const wire::tag ended : {red, blue}) {
+    tagged_owner o;
+    o.put_tagged("old", {red});
+    o.mutate(bert, {.kind = wire::mutation::invoke, .processor = as_bytes("append")});
+    const processor_ticket first = o.effects<run_processor>().at(0).ticket;
+    o.end(ended);
+    o.clear();
+    processed done;
+    done.action = processor_action::set;
+    done.value = to_bytes("old and more");
+    o.machine.on_processor_done(o.now, first, done, o.out);
+    const auto again = o.effects<run_processor>();
+    CHECK(again.size() == (ended == red ? 1 : 0));
+    if (ended == red) CHECK_FALSE(again.at(0).current);
+    CHECK(o.value() == (ended == red ? "" : "old and more"));
+  }
 }
 
 TEST_CASE("tags: a value beyond its end is not answered when its tag ended") {
