@@ -15,12 +15,13 @@ const [modules, executablePath, program, csv, screenshot] = process.argv.slice(2
 const {chromium} = createRequire(path.join(modules, 'package.json'))('playwright-core');
 
 const patience = 60_000;  // a bound for failures, no measure
+const cluster = screenshot ? 'catalog' : `browser-${process.pid}`;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kith-browser-'));
 const replicas = [];
 let browser = null;
 
 async function startReplica(n) {
-  const child = spawn(program, ['--port', '0', '--cluster', `browser-${process.pid}`,
+  const child = spawn(program, ['--port', '0', '--cluster', cluster,
     '--database', path.join(folder, 'catalog.sqlite'), '--csv', csv,
     '--counters', path.join(folder, `${n}.counters`)], {stdio: ['ignore', 'pipe', 'inherit']});
   const replica = {child, ended: new Promise((resolve) => child.once('exit', resolve))};
@@ -46,7 +47,7 @@ async function load(stop) {
   const names = (await (await fetch(`${replicas[0].http}/names`)).text()).trim().split('\n');
   for (let i = 0; !stop.now; ++i) {
     for (const {http, child} of replicas) {
-      const url = `${http}/package/${encodeURIComponent(names[i * i % names.length])}`;
+      const url = `${http}/package/${encodeURIComponent(names[i * 7 % names.length])}`;
       if (child.exitCode !== null || child.signalCode !== null) continue;
       const request = i % 20 === 7 ? {method: 'PUT', body: `{"section": "s${i}"}`} : {};
       await fetch(url, request).then((reply) => reply.text()).catch(() => {});
@@ -159,7 +160,7 @@ async function run() {
   await kill(replicas[3]);
   await showsTheDeath(page, addresses[3], addresses.slice(0, 3));
   if (screenshot) {
-    await new Promise((resolve) => setTimeout(resolve, 15_000));  // lines that are worth a look
+    await new Promise((resolve) => setTimeout(resolve, 40_000));  // lines that are worth a look
     await page.screenshot({path: screenshot, fullPage: true});
   }
   await fitsAPhone(page);
