@@ -5,6 +5,8 @@
 
 #include <kith/core/mutex.hpp>
 
+#include <boost/asio/use_future.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -124,6 +126,44 @@ TEST_CASE("face: a listener that is too slow is told how much it missed") {
   CHECK(told == 11);
   cache.put("key", "again");
   CHECK(wait_until([&] { return told == 12; }));
+}
+
+// Goal: a listener with much to hear does not keep the only thread from a loader. Method: after the
+// events of one run it waits until the loader, which waits for that thread, has run.
+TEST_CASE("face: loaders have their turns beside a listener that is never done") {
+  constexpr int one_run = 64;
+  kith::member_options options = at(cluster_name());
+  options.loader_threads = 1;
+  kith::member member{options};
+  std::promise<void> entered;
+  std::promise<void> go;
+  std::promise<void> loaded;
+  kith::cache_options<std::string, std::string> loading;
+  loading.timeout = patience;
+  loading.load = [&](const std::string&) {
+    loaded.set_value();
+    return std::string{"row"};
+  };
+  auto cache = member.cache<std::string, std::string>("words", loading);
+  int told = 0;
+  bool in_time = true;
+  const kith::subscription busy = cache.listen_local({.changed = [&](const text_event&) {
+    if (++told == 1) {
+      entered.set_value();
+      go.get_future().wait();
+    }
+    if (told == one_run + 1) {
+      in_time = loaded.get_future().wait_for(patience) == std::future_status::ready;
+    }
+  }});
+  cache.put("key", "first");
+  entered.get_future().wait();
+  for (int i = 0; i < 2 * one_run; ++i) cache.put("key", std::to_string(i));
+  auto row = cache.async_get("absent", boost::asio::use_future);
+  REQUIRE(wait_until([&] { return member.stats().jobs.waiting == 1; }));
+  go.set_value();
+  CHECK(*row.get() == "row");
+  CHECK(in_time);
 }
 
 TEST_CASE("face: what a listener throws is logged and counted and it may use the cache") {
