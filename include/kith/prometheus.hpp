@@ -41,7 +41,8 @@ class prometheus_text {
   void add(const metric& one);
 
   /// The page: the families that were added, by name. Well formed whatever labels hold: a byte that
-  /// is no UTF-8 is written as \xff, with its digits. May be asked at any time. Cost: a copy.
+  /// is no UTF-8 is written as a backslash, an x and two digits. May be asked at any time. Cost: a
+  /// copy.
   [[nodiscard]] std::string str() const;
 
  private:
