@@ -146,14 +146,14 @@ TEST_CASE("face: loaders have their turns beside a listener that is never done")
   };
   auto cache = member.cache<std::string, std::string>("words", loading);
   int told = 0;
-  bool in_time = true;
+  std::promise<bool> in_time;
   const kith::subscription busy = cache.listen_local({.changed = [&](const text_event&) {
     if (++told == 1) {
       entered.set_value();
       go.get_future().wait();
     }
     if (told == one_run + 1) {
-      in_time = loaded.get_future().wait_for(patience) == std::future_status::ready;
+      in_time.set_value(loaded.get_future().wait_for(patience) == std::future_status::ready);
     }
   }});
   cache.put("key", "first");
@@ -163,7 +163,7 @@ TEST_CASE("face: loaders have their turns beside a listener that is never done")
   REQUIRE(wait_until([&] { return member.stats().jobs.waiting == 1; }));
   go.set_value();
   CHECK(*row.get() == "row");
-  CHECK(in_time);
+  CHECK(in_time.get_future().get());
 }
 
 TEST_CASE("face: what a listener throws is logged and counted and it may use the cache") {
