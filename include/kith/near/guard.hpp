@@ -102,7 +102,8 @@ class registry {
       }
     }
     auto* const added = new record;
-    record* first = head_.load(std::memory_order_relaxed);
+    // Acquire: the number of the one before is read.
+    record* first = head_.load(std::memory_order_acquire);
     do {
       added->next = first;
       added->number = first == nullptr ? 0 : first->number + 1;
