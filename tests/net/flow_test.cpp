@@ -59,11 +59,11 @@ constexpr auto as_they_are = [](kith::net::runtime_options&) {};
 using large_cache = kith::cache<std::int64_t, std::string>;
 
 /// Nothing is evicted, every read asks the owner, and slow machines have their time.
-large_cache open_large(real_member& at, std::chrono::milliseconds timeout = patience) {
+large_cache open_large(real_member& at) {
   kith::cache_options<std::int64_t, std::string> options;
   options.max_bytes = kith::byte_count{std::uint64_t{4} << 30};
   options.near.enabled = false;
-  options.timeout = timeout;
+  options.timeout = patience;
   return at.cache<std::int64_t, std::string>("large", options);
 }
 
@@ -101,7 +101,7 @@ std::vector<std::pair<std::int64_t, std::string>> entries_of(std::size_t number,
 TEST_CASE("flow: many large values in one call arrive within its time, over one connection") {
   for (const auto& [number, size] : {std::pair{100u, 1u << 20}, std::pair{20u, 4u << 20}}) {
     two_members both{as_they_are};
-    large_cache writer = open_large(both.first(), std::chrono::seconds{5});
+    large_cache writer = open_large(both.first());
     large_cache reader = open_large(both.second());
     writer.put_many(entries_of(number, size));
     CHECK(both.links_lost() == 0);
@@ -118,9 +118,10 @@ TEST_CASE("flow: requests to a peer that does not read are held back and leave w
   }};
   large_cache writer = open_large(both.first());
   large_cache reader = open_large(both.second());
+  const auto entries = entries_of(80, 1 << 20);
   held_up owner{both.second()};
   std::vector<std::future<kith::version>> done;
-  for (auto& [key, value] : entries_of(80, 1 << 20)) {
+  for (const auto& [key, value] : entries) {
     done.push_back(writer.async_put(key, value, boost::asio::use_future));
   }
   const auto held = [&] {
@@ -223,9 +224,12 @@ TEST_CASE("flow: calls beyond the bound of what waits are told at once, the othe
   }};
   large_cache writer = open_large(both.first());
   large_cache reader = open_large(both.second());
+  // More than what both ends' sockets may hold beside the bounds; and quickly written, as the owner
+  // is silent meanwhile.
+  const auto entries = entries_of(200, 256 << 10);
   held_up owner{both.second()};
   std::vector<std::future<kith::version>> done;
-  for (auto& [key, value] : entries_of(200, 1 << 20)) {
+  for (const auto& [key, value] : entries) {
     done.push_back(writer.async_put(key, value, boost::asio::use_future));
   }
   owner.let_go();
