@@ -1,5 +1,5 @@
-// Threads that take records of the guard at the same time. For ThreadSanitizer: what one thread reads of
-// another one's new record has to be published.
+// Threads that take records of the guard at the same time. For ThreadSanitizer: what one thread
+// reads of another one's new record has to be published.
 #include <kith/near/guard.hpp>
 
 #include <doctest/doctest.h>

@@ -71,8 +71,8 @@ struct replica_options {
   /// Ended tags that a cache of the lane remembers; see store/tag_ends.hpp.
   std::size_t tags_kept = 16384;
 
-  /// Units of expiry work in one turn (store/timer_wheel.hpp).
-  std::size_t expiry_work = 256;
+  /// Units of expiry work in one turn (store/timer_wheel.hpp): calls wait for some 20 us at most.
+  std::size_t expiry_work = 64;
   /// Secret of the process; see store::shard_config.
   std::uint64_t salt = 0;
   /// Where the sequence of a new epoch begins.
