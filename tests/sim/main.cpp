@@ -107,13 +107,14 @@ std::uint64_t count_of(const run_report& report, std::string_view branch) {
 }
 
 void print(const run_report& report) {
-  std::printf("seed %" PRIu64 " members %zu quorum %s faults %s: operations %" PRIu64
+  std::printf("seed %" PRIu64 " members %zu quorum %s keys %s faults %s: operations %" PRIu64
               " failed %" PRIu64 " near hits %" PRIu64 " oldest ms %" PRId64 " views %" PRIu64
               " crashes %" PRIu64 " gaps %" PRIu64 " replays %" PRIu64 " checks %" PRIu64
               " bytes %" PRIu64 " events %" PRIu64 " digest %016" PRIx64 "%s\n",
               report.seed, report.members,
               report.quorum == kith::quorum::majority ? "majority" : "none",
-              report.faults.describe().c_str(), report.operations.answered,
+              std::string{to_string(report.shape)}.c_str(), report.faults.describe().c_str(),
+              report.operations.answered,
               report.operations.failed, report.operations.near_hits,
               static_cast<std::int64_t>(report.oldest_near_hit.count() / 1'000'000), report.views,
               report.fault_counts[static_cast<std::size_t>(fault::crash)] +

@@ -53,6 +53,7 @@ struct run_report {
   kith::quorum quorum = kith::quorum::none;
   /// Nothing could become of it: the faults took more than half of a view.
   bool quorum_lost = false;
+  key_shape shape = key_shape::even;
   std::uint64_t digest = 0;
   std::uint64_t events = 0;
   workload_counters operations;
@@ -211,6 +212,9 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
   // The others own partitions of caches that they never opened: their callers load, by ticket.
   if (random.below(8) == 0) work.members_most = (of.members + 1) / 2;
   work.near_local = random.below(2) == 0;
+  constexpr std::array<key_shape, 4> shapes{key_shape::even, key_shape::even, key_shape::zipf,
+                                            key_shape::hot};
+  work.shape = shapes[random.below(shapes.size())];
 }
 
 /// Clients of a cache whose entries end and are renewed, in half of the seeds.
@@ -316,6 +320,7 @@ inline run_report run_seed(const run_options& options) {
   workload_options work;
   draw_extremes(random, of, work);
   draw_more_extremes(options.seed, of, work);
+  report.shape = work.shape;
   work.memory_short = plan.has(fault::memory);
   cluster members{of};
   checker judge{members, work.max_staleness, of.quorum};

@@ -16,6 +16,7 @@
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/conditions.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/key_choice.hpp>
 #include <kith/sim/value_oracle.hpp>
 
 #include <algorithm>
@@ -34,6 +35,7 @@ namespace kith::sim {
 
 struct workload_options {
   std::uint32_t keys = 6;
+  key_shape shape = key_shape::even;
   std::size_t clients_per_member = 2;
   /// Of a large cluster the first members have clients: traffic grows with their square.
   std::size_t members_most = 32;
@@ -177,6 +179,7 @@ class workload {
   random_source failures_;
   random_source behind_;
   workload_options options_;
+  key_choice keys_;
   causal_oracle causal_;
   conditions registers_;
   conditions tokens_;
@@ -203,6 +206,7 @@ inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workl
       failures_{seed ^ 0x6661696C00000002u},
       behind_{seed ^ 0x6265686900000003u},
       options_{options},
+      keys_{options.shape, options.keys},
       causal_{options.keys / 2} {
   for (std::uint32_t key = 0; key < options_.keys; ++key) {
     database_[key] = ++last_value_;
@@ -282,11 +286,12 @@ inline void workload::next(std::size_t member, std::shared_ptr<handles> with) {
   if (options_.causal_every > 0 && behind_.below(options_.causal_every) == 0) {
     return read_after(member, with);
   }
-  const auto key = static_cast<std::uint32_t>(random_.below(options_.keys));
+  const std::uint32_t key = keys_.draw(random_);
   // Half of the keys are never erased, so that what was put there has to be found.
   const std::uint32_t erasable = options_.keys / 2 + key / 2;
   const std::uint64_t draw = random_.below(100);
-  if (draw < 52) return read(member, with, key);
+  const bool only_read = draw < 76 && !keys_.may_write(member, key);
+  if (draw < 52 || only_read) return read(member, with, key);
   if (draw < 68) return write(member, with, key);
   if (draw < 72) return erase(member, with, erasable);
   if (draw < 76) return put_if_absent(member, with, key);

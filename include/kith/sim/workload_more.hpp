@@ -15,6 +15,7 @@ namespace kith::sim {
 inline void workload::write_many(std::size_t member, std::shared_ptr<handles> with) {
   std::vector<std::pair<std::uint32_t, std::int64_t>> entries;
   for (std::uint32_t key = 0; key < options_.keys; key += 2) {
+    if (!keys_.may_write(member, key)) continue;
     entries.emplace_back(key, ++last_value_);
     register_values_.invoked(key, last_value_);
   }
