@@ -80,6 +80,7 @@ TOP = {
     "prometheus.hpp": "facade",
     "admin.hpp": "admin_server",
     "cache.hpp": "cache",
+    "cache_many.hpp": "cache",
     "codec_boost.hpp": "codec_boost",
     "boost_archive.hpp": "boost_archive",
     **{

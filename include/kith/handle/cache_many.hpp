@@ -1,4 +1,4 @@
-// The bodies of the operations of cache<Key, Value> on many keys: a call for each (key_calls.hpp).
+// The bodies of many_keys<Key, Value>: a call for each (key_calls.hpp).
 #pragma once
 
 #include <kith/cache.hpp>
@@ -64,7 +64,7 @@ struct many_calls {
 }  // namespace handle
 
 template <class Key, class Value>
-auto cache<Key, Value>::get_many(const std::vector<Key>& keys, const get_options& how) const
+auto many_keys<Key, Value>::get_many(const std::vector<Key>& keys, const get_options& how) const
     -> std::vector<pair_type> {
   handle::many_reads<Key, Value> reads{state_, keys, how};
   const auto answers = handle::run_calls(*port_, reads.start());
@@ -75,8 +75,8 @@ auto cache<Key, Value>::get_many(const std::vector<Key>& keys, const get_options
 
 template <class Key, class Value>
 template <class Token>
-auto cache<Key, Value>::async_get_many(const std::vector<Key>& keys, const get_options& how,
-                                       Token&& token) const {
+auto many_keys<Key, Value>::async_get_many(const std::vector<Key>& keys, const get_options& how,
+                                           Token&& token) const {
   auto reads = std::make_shared<handle::many_reads<Key, Value>>(state_, keys, how);
   return handle::start_calls<std::vector<pair_type>>(
       port_, [reads] { return reads->start(); },
@@ -87,16 +87,16 @@ auto cache<Key, Value>::async_get_many(const std::vector<Key>& keys, const get_o
 }
 
 template <class Key, class Value>
-std::vector<bool> cache<Key, Value>::contains_many(const std::vector<Key>& keys,
-                                                   const call_options& how) const {
+std::vector<bool> many_keys<Key, Value>::contains_many(const std::vector<Key>& keys,
+                                                       const call_options& how) const {
   return handle::run_many<bool>(*port_, handle::many_calls{*state_}.contains(keys, how),
                                 handle::take_yes{});
 }
 
 template <class Key, class Value>
 template <class Token>
-auto cache<Key, Value>::async_contains_many(const std::vector<Key>& keys, const call_options& how,
-                                            Token&& token) const {
+auto many_keys<Key, Value>::async_contains_many(const std::vector<Key>& keys,
+                                                const call_options& how, Token&& token) const {
   return handle::start_many<bool>(port_, handle::prepared_calls::from([&] {
                                     return handle::many_calls{*state_}.contains(keys, how);
                                   }),
@@ -104,15 +104,15 @@ auto cache<Key, Value>::async_contains_many(const std::vector<Key>& keys, const 
 }
 
 template <class Key, class Value>
-void cache<Key, Value>::put_many(const std::vector<std::pair<Key, Value>>& entries,
-                                 const put_options& how) const {
+void many_keys<Key, Value>::put_many(const std::vector<std::pair<Key, Value>>& entries,
+                                     const put_options& how) const {
   handle::run_all(*port_, handle::many_calls{*state_}.put(wire::mutation::put, entries, how));
 }
 
 template <class Key, class Value>
 template <class Token>
-auto cache<Key, Value>::async_put_many(const std::vector<std::pair<Key, Value>>& entries,
-                                       const put_options& how, Token&& token) const {
+auto many_keys<Key, Value>::async_put_many(const std::vector<std::pair<Key, Value>>& entries,
+                                           const put_options& how, Token&& token) const {
   return handle::start_all(port_, handle::prepared_calls::from([&] {
                              return handle::many_calls{*state_}.put(wire::mutation::put, entries,
                                                                     how);
@@ -121,7 +121,7 @@ auto cache<Key, Value>::async_put_many(const std::vector<std::pair<Key, Value>>&
 }
 
 template <class Key, class Value>
-std::vector<bool> cache<Key, Value>::put_if_absent_many(
+std::vector<bool> many_keys<Key, Value>::put_if_absent_many(
     const std::vector<std::pair<Key, Value>>& entries, const put_options& how) const {
   return handle::run_many<bool>(
       *port_, handle::many_calls{*state_}.put(wire::mutation::put_if_absent, entries, how),
@@ -130,8 +130,9 @@ std::vector<bool> cache<Key, Value>::put_if_absent_many(
 
 template <class Key, class Value>
 template <class Token>
-auto cache<Key, Value>::async_put_if_absent_many(const std::vector<std::pair<Key, Value>>& entries,
-                                                 const put_options& how, Token&& token) const {
+auto many_keys<Key, Value>::async_put_if_absent_many(
+    const std::vector<std::pair<Key, Value>>& entries, const put_options& how,
+    Token&& token) const {
   return handle::start_many<bool>(port_, handle::prepared_calls::from([&] {
                                     return handle::many_calls{*state_}.put(
                                         wire::mutation::put_if_absent, entries, how);
@@ -140,7 +141,7 @@ auto cache<Key, Value>::async_put_if_absent_many(const std::vector<std::pair<Key
 }
 
 template <class Key, class Value>
-std::vector<bool> cache<Key, Value>::compare_and_put_many(
+std::vector<bool> many_keys<Key, Value>::compare_and_put_many(
     const std::vector<compared_put<Key, Value>>& puts, const put_options& how) const {
   return handle::run_many<bool>(*port_, handle::many_calls{*state_}.compare_and_put(puts, how),
                                 handle::take_yes{});
@@ -148,7 +149,7 @@ std::vector<bool> cache<Key, Value>::compare_and_put_many(
 
 template <class Key, class Value>
 template <class Token>
-auto cache<Key, Value>::async_compare_and_put_many(
+auto many_keys<Key, Value>::async_compare_and_put_many(
     const std::vector<compared_put<Key, Value>>& puts, const put_options& how,
     Token&& token) const {
   return handle::start_many<bool>(port_, handle::prepared_calls::from([&] {
@@ -158,16 +159,16 @@ auto cache<Key, Value>::async_compare_and_put_many(
 }
 
 template <class Key, class Value>
-std::vector<bool> cache<Key, Value>::touch_many(const std::vector<Key>& keys,
-                                                const put_options& how) const {
+std::vector<bool> many_keys<Key, Value>::touch_many(const std::vector<Key>& keys,
+                                                    const put_options& how) const {
   return handle::run_many<bool>(*port_, handle::many_calls{*state_}.touch(keys, how),
                                 handle::take_yes{});
 }
 
 template <class Key, class Value>
 template <class Token>
-auto cache<Key, Value>::async_touch_many(const std::vector<Key>& keys, const put_options& how,
-                                         Token&& token) const {
+auto many_keys<Key, Value>::async_touch_many(const std::vector<Key>& keys, const put_options& how,
+                                             Token&& token) const {
   return handle::start_many<bool>(port_, handle::prepared_calls::from([&] {
                                     return handle::many_calls{*state_}.touch(keys, how);
                                   }),
@@ -175,16 +176,16 @@ auto cache<Key, Value>::async_touch_many(const std::vector<Key>& keys, const put
 }
 
 template <class Key, class Value>
-std::vector<version> cache<Key, Value>::erase_many(const std::vector<Key>& keys,
-                                                   const call_options& how) const {
+std::vector<version> many_keys<Key, Value>::erase_many(const std::vector<Key>& keys,
+                                                       const call_options& how) const {
   return handle::run_many<version>(*port_, handle::many_calls{*state_}.erase(keys, how),
                                    handle::take_version{});
 }
 
 template <class Key, class Value>
 template <class Token>
-auto cache<Key, Value>::async_erase_many(const std::vector<Key>& keys, const call_options& how,
-                                         Token&& token) const {
+auto many_keys<Key, Value>::async_erase_many(const std::vector<Key>& keys, const call_options& how,
+                                             Token&& token) const {
   return handle::start_many<version>(port_, handle::prepared_calls::from([&] {
                                        return handle::many_calls{*state_}.erase(keys, how);
                                      }),
@@ -192,7 +193,7 @@ auto cache<Key, Value>::async_erase_many(const std::vector<Key>& keys, const cal
 }
 
 template <class Key, class Value>
-std::vector<std::int64_t> cache<Key, Value>::add_many(
+std::vector<std::int64_t> many_keys<Key, Value>::add_many(
     const std::vector<std::pair<Key, std::int64_t>>& deltas, const call_options& how) const
   requires std::same_as<Value, std::int64_t>
 {
@@ -202,8 +203,8 @@ std::vector<std::int64_t> cache<Key, Value>::add_many(
 
 template <class Key, class Value>
 template <class Token>
-auto cache<Key, Value>::async_add_many(const std::vector<std::pair<Key, std::int64_t>>& deltas,
-                                       const call_options& how, Token&& token) const
+auto many_keys<Key, Value>::async_add_many(const std::vector<std::pair<Key, std::int64_t>>& deltas,
+                                           const call_options& how, Token&& token) const
   requires std::same_as<Value, std::int64_t>
 {
   return handle::start_many<std::int64_t>(
@@ -214,8 +215,8 @@ auto cache<Key, Value>::async_add_many(const std::vector<std::pair<Key, std::int
 
 template <class Key, class Value>
 template <class Processor>
-auto cache<Key, Value>::invoke_many(const std::vector<Key>& keys, const Processor& run,
-                                    const call_options& how) const {
+auto many_keys<Key, Value>::invoke_many(const std::vector<Key>& keys, const Processor& run,
+                                        const call_options& how) const {
   using taken = handle::processed_result<Key, Value, Processor>;
   auto results = handle::run_many<typename taken::type>(
       *port_, handle::many_calls{*state_}.invoke(keys, run, how), typename taken::take{});
@@ -224,8 +225,8 @@ auto cache<Key, Value>::invoke_many(const std::vector<Key>& keys, const Processo
 
 template <class Key, class Value>
 template <class Processor, class Token>
-auto cache<Key, Value>::async_invoke_many(const std::vector<Key>& keys, const Processor& run,
-                                          const call_options& how, Token&& token) const {
+auto many_keys<Key, Value>::async_invoke_many(const std::vector<Key>& keys, const Processor& run,
+                                              const call_options& how, Token&& token) const {
   using taken = handle::processed_result<Key, Value, Processor>;
   return handle::start_many<typename taken::type>(
       port_, handle::prepared_calls::from([&] {

@@ -1,5 +1,5 @@
-// Which keys the clients of a simulated run use: all alike, a few much more than the rest, or nearly
-// always the same one, which every member then holds and one writes.
+// Which keys the clients of a simulated run use: all alike, a few much more than the rest, or
+// mostly the same one, which every member then holds and one writes.
 #pragma once
 
 #include <kith/core/random.hpp>
