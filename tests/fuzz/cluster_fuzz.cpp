@@ -60,7 +60,8 @@ class run {
   run(std::uint8_t settings, std::uint64_t seed)
       : majority_{(settings & 1) != 0},
         cluster_{cluster_of(settings, seed)},
-        judge_{cluster_, work_of(settings).max_staleness, cluster_of(settings, seed).quorum},
+        judge_{cluster_,
+               {work_of(settings).max_staleness, cluster_of(settings, seed).quorum}},
         clients_{cluster_, judge_, seed, work_of(settings)},
         each_{cluster_} {
     cluster_.on_end_of_life([this](sim::host& over) {

@@ -3,7 +3,7 @@
 //
 //   C1 one successor  of two compare_and_put from one version at most one succeeds
 //   C2 one put        between two put_if_absent of a key that succeed in one epoch, a removal of it
-//                     was under way
+//                     was under way (where owners evict, this says nothing)
 //   C3 gone           what was acknowledged before a removal was invoked is not read when the
 //                     removal was acknowledged max_staleness ago, in one epoch
 //
@@ -31,6 +31,8 @@ class conditions {
  public:
   /// The epochs of the keys as the remover's member knows them; absent keys are not removed.
   using epochs = std::map<std::uint32_t, epoch>;
+
+  explicit conditions(bool evictions) : evictions_{evictions} {}
 
   /// Returns the removal's number.
   std::size_t begin_removal(time_point now, epochs keys) {
@@ -62,6 +64,7 @@ class conditions {
   [[nodiscard]] bool removed_between(std::uint32_t key, time_point from, time_point to) const;
   void fail(const char* rule, const record& op, const std::string& more);
 
+  bool evictions_;
   std::vector<removal> removals_;
   std::set<std::pair<std::uint32_t, version>> bases_;
   std::map<std::pair<std::uint32_t, epoch>, std::vector<success>> puts_;
@@ -99,7 +102,7 @@ inline bool conditions::removed_between(std::uint32_t key, time_point from, time
 inline void conditions::put_if_absent(const record& op, const std::optional<epoch>& in) {
   if (op.failed || !op.yes) return;
   born_[op.value] = op.answered;
-  if (!in) return;
+  if (!in || evictions_) return;
   std::vector<success>& all = puts_[{op.key, *in}];
   for (const success& other : all) {
     if (removed_between(op.key, std::min(other.invoked, op.invoked),

@@ -63,6 +63,8 @@ struct fault_plan {
   std::optional<duration> delay_mean = std::nullopt;
   /// The same for network_options::heavy_links_per_mille.
   std::uint32_t heavy_links_per_mille = 0;
+  /// Where memory is short, owners evict. Then whatever was written may be absent.
+  bool evictions = false;
 
   [[nodiscard]] bool has(fault which) const { return enabled[static_cast<std::size_t>(which)]; }
   [[nodiscard]] std::string describe() const;
@@ -422,18 +424,17 @@ inline bool fault_injector::slow_reader() {
   return has_traffic(victim);
 }
 
-/// Without evictions by the owner: those who check that a read finds what was written do not know
-/// of them.
 inline bool fault_injector::short_memory() {
   const std::size_t victim = any_member(fault::memory);
   const auto rung = static_cast<store::pressure>(
       random(fault::memory).between(1, store::pressure_count - 1));
   const duration length = between(fault::memory, 100, 8'000);
+  // Bytes a lane: up to ten entries of some two hundred.
+  const std::uint64_t excess =
+      plan_.evictions && rung >= store::pressure::evict ? random(fault::memory).between(1, 2'000) : 0;
   if (!cluster_.host(victim).running()) return false;
-  cluster_.host(victim).press(rung);
-  cluster_.time().after(length, [this, victim] {
-    cluster_.host(victim).press(store::pressure::none);
-  });
+  cluster_.host(victim).press({rung, excess});
+  cluster_.time().after(length, [this, victim] { cluster_.host(victim).press({}); });
   return true;
 }
 

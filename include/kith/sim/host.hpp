@@ -96,7 +96,7 @@ class host final : public endpoint_events {
   void pause(duration length) { stand(length, clock_meanwhile::runs); }
   void freeze(duration length) { stand(length, clock_meanwhile::stands); }
   /// The member's memory is so short, until the next call or the end of its process.
-  void press(store::pressure rung);
+  void press(const store::memory_state& state);
   /// Leaves in order; `running` stays true until the others agreed.
   void leave();
 

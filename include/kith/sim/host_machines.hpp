@@ -108,10 +108,10 @@ inline void host::leave() {
   });
 }
 
-inline void host::press(store::pressure rung) {
-  when_awake([this, rung] {
-    for (const auto& lane : node_->lanes) lane->set_memory(now(), {rung, 0});
-    if (rung < store::pressure::shrink_near) return;
+inline void host::press(const store::memory_state& state) {
+  when_awake([this, state] {
+    for (const auto& lane : node_->lanes) lane->set_memory(now(), state);
+    if (state.pressure < store::pressure::shrink_near) return;
     for (const auto& [id, hooks] : hooks_) {
       near::table* const table = hooks->near_table();
       if (table != nullptr) table->shrink(now(), UINT64_MAX, store::evictions_a_turn);

@@ -109,6 +109,7 @@ template <class Sum>
 void sum_of_memory(const Sum& sum) {
   using node::lane;
   sum("copies_withheld", [](const lane& l) { return l.owned().counters().copies_withheld; });
+  sum("pressure_evictions", [](const lane& l) { return l.owned().counters().pressure_evictions; });
   sum("writes_without_memory",
       [](const lane& l) { return l.owned().counters().writes_without_memory; });
   sum("loads_without_memory",
@@ -305,6 +306,7 @@ inline run_report run_seed(const run_options& options) {
   fault_plan plan = options.faults.value_or(drawn);
   // Not drawn: the seeds that are known to catch something stay what they are.
   if (!options.faults && options.seed % 16 == 11) plan.enabled.back() = true;
+  plan.evictions = !options.faults && options.seed % 32 == 11;
   report.faults = plan;
 
   cluster_options of;
@@ -322,8 +324,9 @@ inline run_report run_seed(const run_options& options) {
   draw_more_extremes(options.seed, of, work);
   report.shape = work.shape;
   work.memory_short = plan.has(fault::memory);
+  work.evictions = plan.evictions;
   cluster members{of};
-  checker judge{members, work.max_staleness, of.quorum};
+  checker judge{members, {work.max_staleness, of.quorum, work.evictions}};
   workload clients{members, judge, random.next(), work};
   lifetime_clients lifetimes{members, judge, options.seed, draw_lifetimes(options.seed, of, plan)};
   const bool large = of.members > workload_options{}.members_most;

@@ -44,6 +44,8 @@ struct workload_options {
   /// Owners may have no room for what they load. Such a value is answered under the version that
   /// the partition had when the load began, so V1 says nothing of rows.
   bool memory_short = false;
+  /// Owners evict what was written, though it was not erased and its epoch is not over.
+  bool evictions = false;
   /// Members keep near entries of what they own.
   bool near_local = false;
   duration timeout = std::chrono::seconds{5};
@@ -207,7 +209,9 @@ inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workl
       behind_{seed ^ 0x6265686900000003u},
       options_{options},
       keys_{options.shape, options.keys},
-      causal_{options.keys / 2} {
+      causal_{options.evictions ? 0 : options.keys / 2},
+      registers_{options.evictions},
+      tokens_{options.evictions} {
   for (std::uint32_t key = 0; key < options_.keys; ++key) {
     database_[key] = ++last_value_;
     row_values_.invoked(key, database_[key]);
