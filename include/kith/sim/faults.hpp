@@ -430,8 +430,8 @@ inline bool fault_injector::short_memory() {
       random(fault::memory).between(1, store::pressure_count - 1));
   const duration length = between(fault::memory, 100, 8'000);
   // Bytes a lane: up to ten entries of some two hundred.
-  const std::uint64_t excess =
-      plan_.evictions && rung >= store::pressure::evict ? random(fault::memory).between(1, 2'000) : 0;
+  const bool evicts = plan_.evictions && rung >= store::pressure::evict;
+  const std::uint64_t excess = evicts ? random(fault::memory).between(1, 2'000) : 0;
   if (!cluster_.host(victim).running()) return false;
   cluster_.host(victim).press({rung, excess});
   cluster_.time().after(length, [this, victim] { cluster_.host(victim).press({}); });
