@@ -1,10 +1,11 @@
 # Each file in bench/ is one program that answers one question. Built as users build: all in the
-# headers, without assertions.
+# headers, without assertions; with KITH_COMPILE_ONCE only to see that they run.
 file(GLOB programs CONFIGURE_DEPENDS bench/*.cpp)
 foreach(program IN LISTS programs)
   cmake_path(GET program STEM name)
   add_executable(bench_${name} ${program})
   target_link_libraries(bench_${name} PRIVATE kith::kith)
+  kith_share_member(bench_${name})
   target_compile_definitions(bench_${name} PRIVATE NDEBUG BOOST_ASIO_NO_DEPRECATED)
   # Without assertions g++ 12 sees members of variants used that are not alive.
   target_compile_options(bench_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)

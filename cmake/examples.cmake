@@ -6,6 +6,10 @@ foreach(example IN LISTS examples)
   cmake_path(GET example STEM name)
   add_executable(example_${name} ${example})
   target_link_libraries(example_${name} PRIVATE kith_asio)
+  # The first one stays what a user's is: all in one file.
+  if(NOT name STREQUAL "first_cache")
+    kith_share_member(example_${name})
+  endif()
   set_target_properties(example_${name} PROPERTIES
     OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
   add_test(NAME example/${name}

@@ -77,6 +77,7 @@ TOP = {
     "member.hpp": "facade",
     "member_port.hpp": "facade",
     "member_stats.hpp": "facade",
+    "src.hpp": "facade",
     "prometheus.hpp": "facade",
     "admin.hpp": "admin_server",
     "cache.hpp": "cache",

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks the budgets of the sources: lines up to 100 columns, functions up to 70 lines, files up to
-500. A long function or file is a sign that two ideas share one place.
+500. A long function or file is a sign that two ideas share one place. In headers, virtual functions
+are inline where their class declares them.
 
 usage: tidy.py [project directory]
 """
@@ -37,6 +38,8 @@ CONTROL = re.compile(r"(?:else|if|for|while|switch|do|try|catch|return)\b|(?:cas
 NOT_A_FUNCTION = re.compile(r"(?:typedef|inline|export|extern)?\s*(?:class|struct|union|enum"
                             r"|namespace|concept)\b")
 TEMPLATE = re.compile(r"template\s*<")
+# A virtual function that is declared here and defined elsewhere.
+VIRTUAL = re.compile(r"[^;{}=]*\b(?:virtual|override)\b[^;{}=]*;")
 
 
 def blanked(text):
@@ -109,6 +112,18 @@ def functions(text):
     return found
 
 
+def key_functions(text):
+    """(line, declaration) of the virtual functions that are not said to be inline in their class.
+    The first such one is the class's key function: the compiler then makes its table of virtual
+    functions, and all that these reach, in every file that includes the header and uses nothing."""
+    code = blanked(text)
+    for found in re.finditer(r"[^;{}]+;", code):
+        statement = found.group(0)
+        if VIRTUAL.fullmatch(statement.strip()) and not re.search(r"\binline\b", statement):
+            began = found.start() + len(statement) - len(statement.lstrip())
+            yield code.count("\n", 0, began) + 1, " ".join(statement.split())
+
+
 def check_file(path, text):
     """The faults of one file, as strings."""
     faults = []
@@ -124,6 +139,9 @@ def check_file(path, text):
             if length > FUNCTION_LINES and (path, declaration) not in EXCEPTIONS:
                 faults.append(f"{path}:{began}: {length} lines, more than {FUNCTION_LINES}: "
                               + declaration[:60])
+    if path.startswith("include/"):
+        for line, declaration in key_functions(text):
+            faults.append(f"{path}:{line}: virtual and not inline: {declaration[:60]}")
     return faults
 
 

@@ -89,7 +89,8 @@ class error_category final : public boost::system::error_category {
   const char* name() const noexcept override { return "kith"; }
   std::string message(int value) const override { return describe(static_cast<errc>(value)); }
 
-  bool equivalent(int value, const boost::system::error_condition& asked) const noexcept override;
+  inline bool equivalent(int value,
+                         const boost::system::error_condition& asked) const noexcept override;
 };
 
 class condition_category final : public boost::system::error_category {
@@ -101,7 +102,7 @@ class condition_category final : public boost::system::error_category {
     return static_cast<condition>(value) == condition::retryable ? "retryable" : "maybe applied";
   }
   /// Of codes that are not kith's own.
-  bool equivalent(const error_code& code, int value) const noexcept override;
+  inline bool equivalent(const error_code& code, int value) const noexcept override;
 };
 
 inline constexpr error_category error_category_instance;

@@ -56,6 +56,18 @@ class Tidy(unittest.TestCase):
         text = "int f() {\n  // {\n  g(\"{\", '{', R\"({{\n)\"); /* {\n */\n}\n" + "int x;\n" * 80
         self.assertEqual([(1, 6, "int f()")], tidy.functions(text))
 
+    def test_a_virtual_function_in_a_header_is_inline_in_its_class(self):
+        text = ("struct a final : b {{\n public:\n  {}void f(int x,\n"
+                "         int y) const override;\n  void g() override {{}}\n"
+                "  virtual void h() = 0;\n  virtual ~a() = default;\n}};\n")
+        faults = tidy.check_file("include/kith/a.hpp", text.format(""))
+        self.assertEqual(1, len(faults), faults)
+        self.assertIn("virtual and not inline", faults[0])
+        self.assertEqual([], tidy.check_file("include/kith/a.hpp", text.format("inline ")))
+        self.assertEqual([], tidy.check_file("tests/a.hpp", text.format("")))
+        self.assertEqual(1, len(tidy.check_file(
+            "include/a.hpp", "class a {\n public:\n  virtual void f();\n};\n")))
+
     def test_a_project_without_sources_is_no_success(self):
         with tempfile.TemporaryDirectory() as folder:
             self.assertNotEqual([], tidy.check(pathlib.Path(folder)))

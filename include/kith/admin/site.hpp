@@ -16,6 +16,7 @@
 #include <kith/net/addresses.hpp>
 #include <kith/net/clock.hpp>
 #include <kith/net/runtime.hpp>
+#include <kith/net/system_random.hpp>
 #include <kith/prometheus.hpp>
 #include <kith/stats.hpp>
 

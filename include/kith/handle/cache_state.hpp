@@ -150,12 +150,13 @@ class cache_state final : public node::cache_hooks {
   void visit_stats(const metric_visitor& visit) const override {
     kith::visit_stats(stats(), binding_->name, visit);
   }
-  replica::load_result load(byte_view key) noexcept override;
-  std::vector<replica::load_result> load_many(const std::vector<bytes>& keys) noexcept override;
+  inline replica::load_result load(byte_view key) noexcept override;
+  inline std::vector<replica::load_result> load_many(
+      const std::vector<bytes>& keys) noexcept override;
   [[nodiscard]] std::size_t load_many_max() const override {
     return options_.load_many ? options_.loading.load_many_max : 0;
   }
-  replica::processor_result process(const replica::run_processor& job) noexcept override;
+  inline replica::processor_result process(const replica::run_processor& job) noexcept override;
   /// See cache::listen_local. `self` is this.
   [[nodiscard]] subscription listen(entry_listener<Key, Value> listener,
                                     const std::shared_ptr<cache_state>& self);

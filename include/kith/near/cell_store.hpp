@@ -48,26 +48,26 @@ struct near_config {
 class cell_store : public table {
  public:
   cell_store(const near_config& config, gates& shared);
-  ~cell_store() override;
+  inline ~cell_store() override;
 
   // The lane's side: with the lock of the key's lane held.
 
-  install_result install(time_point now, const counted_cell& added) override;
-  void erase_older(std::uint64_t key_hash, version bound) override;
-  void clear(partition_id p) override;
-  void end_tag(std::uint64_t tag) override;
-  void expect_dead() override;
-  bool reclaim(time_point now, std::uint32_t slots_max) override;
+  inline install_result install(time_point now, const counted_cell& added) override;
+  inline void erase_older(std::uint64_t key_hash, version bound) override;
+  inline void clear(partition_id p) override;
+  inline void end_tag(std::uint64_t tag) override;
+  inline void expect_dead() override;
+  inline bool reclaim(time_point now, std::uint32_t slots_max) override;
 
   // Anyone's.
 
   /// Evicts what is too much here and now, a turn at a time: readers and lanes go on between two.
   void set_bytes_max(time_point now, std::uint64_t bytes_max);
-  std::size_t shrink(time_point now, std::uint64_t bytes, std::size_t removals_max) override;
+  inline std::size_t shrink(time_point now, std::uint64_t bytes, std::size_t removals_max) override;
 
   /// Entries and their charges, dead ones that were not reclaimed yet included.
   [[nodiscard]] std::size_t size() const;
-  [[nodiscard]] std::uint64_t bytes() const override;
+  [[nodiscard]] inline std::uint64_t bytes() const override;
   [[nodiscard]] std::uint64_t bytes_max() const;
   /// More than is allowed now; while a lower limit is being reached, than what there was.
   [[nodiscard]] std::uint64_t bytes_over() const;

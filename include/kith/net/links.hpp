@@ -82,13 +82,13 @@ class links final : public connection_events {
   void stop(std::function<void()> done);
 
   // Of the connections.
-  void on_open(connection& which) override;
+  inline void on_open(connection& which) override;
   void on_message(connection& from, const wire::message_frame& message) override {
     events_.on_message(from, message);
   }
   void on_batch_end(connection& from) override { events_.on_batch_end(from); }
   void on_room(connection& at) override { events_.on_room(at); }
-  void on_closed(connection& which, close_reason why) override;
+  inline void on_closed(connection& which, close_reason why) override;
 
  private:
   /// A connection from its birth until on_closed.

@@ -68,7 +68,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   /// Binds the listener. Throws kith::error: invalid_option, which names the field; overloaded
   /// where the system gives no thread or socket.
   [[nodiscard]] static std::shared_ptr<runtime> make(runtime_options options);
-  ~runtime() override;
+  inline ~runtime() override;
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
@@ -150,14 +150,14 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   [[nodiscard]] const log_sink& log() const { return log_; }
 
   // Of the links.
-  void on_link_up(const member_id& peer, std::uint32_t sid,
-                  const std::optional<endpoint>& dialled) override;
-  void on_link_down(const member_id& peer, close_reason why) override;
-  void on_dial_failed(const dial_failure& failure) override;
-  void on_dial_found(const member_id& peer, const endpoint& where) override;
-  void on_message(connection& from, const wire::message_frame& frame) override;
-  void on_batch_end(connection& from) override;
-  void on_room(connection& at) override;
+  inline void on_link_up(const member_id& peer, std::uint32_t sid,
+                         const std::optional<endpoint>& dialled) override;
+  inline void on_link_down(const member_id& peer, close_reason why) override;
+  inline void on_dial_failed(const dial_failure& failure) override;
+  inline void on_dial_found(const member_id& peer, const endpoint& where) override;
+  inline void on_message(connection& from, const wire::message_frame& frame) override;
+  inline void on_batch_end(connection& from) override;
+  inline void on_room(connection& at) override;
 
  private:
   struct unanswered {

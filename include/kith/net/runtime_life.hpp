@@ -3,10 +3,9 @@
 
 #include <kith/net/addresses.hpp>
 #include <kith/net/runtime.hpp>
+#include <kith/net/system_random.hpp>
 
 #include <boost/asio/post.hpp>
-
-#include <sys/random.h>
 
 #include <chrono>
 #include <cstdint>
@@ -15,13 +14,6 @@
 #include <utility>
 
 namespace kith::net {
-
-/// Chance from the system: for identities and salts, which must differ between processes.
-[[nodiscard]] inline std::uint64_t system_random() {
-  std::uint64_t drawn = 0;
-  KITH_ASSERT(::getrandom(&drawn, sizeof drawn, 0) == sizeof drawn);
-  return drawn;
-}
 
 /// What two members must have alike before their first frame.
 [[nodiscard]] inline std::uint64_t config_hash(cluster::quorum_mode quorum) {

@@ -138,10 +138,10 @@ class host final : public endpoint_events {
   /// The answer to an open() of this name, once there is one.
   [[nodiscard]] std::optional<node::open_answered> answer_of(const std::string& name) const;
 
-  void on_bytes(std::uint64_t connection, byte_view received) override;
-  void on_lost(std::uint64_t connection, loss_kind how) override;
-  void on_accept(std::uint64_t connection) override;
-  void on_dialled(std::uint64_t dial, dial_result result, std::uint64_t connection) override;
+  inline void on_bytes(std::uint64_t connection, byte_view received) override;
+  inline void on_lost(std::uint64_t connection, loss_kind how) override;
+  inline void on_accept(std::uint64_t connection) override;
+  inline void on_dialled(std::uint64_t dial, dial_result result, std::uint64_t connection) override;
 
  private:
   struct machines {

@@ -27,14 +27,14 @@ namespace kith::store {
 class sieve final : public policy {
  public:
   void on_limit(std::uint64_t) override {}
-  void on_insert(handle at, entry_facts) override;
+  inline void on_insert(handle at, entry_facts) override;
   void on_access(handle at) override {
     // Read first: marks of popular entries are set already, and their lines stay clean.
     if (bool& visited = visited_[at]; !visited) visited = true;
   }
   void on_update(handle at, entry_facts) override { on_access(at); }
-  void on_erase(handle at, removal) override;
-  [[nodiscard]] handle victim() override;
+  inline void on_erase(handle at, removal) override;
+  [[nodiscard]] inline handle victim() override;
   void trim() override {
     nodes_.trim();
     visited_.trim();

@@ -1,0 +1,2 @@
+// What kith_member compiles once (member.cmake).
+#include <kith/src.hpp>
