@@ -6,7 +6,10 @@ foreach(program IN LISTS programs)
   add_executable(bench_${name} ${program})
   target_link_libraries(bench_${name} PRIVATE kith::kith)
   kith_share_member(bench_${name})
-  target_compile_definitions(bench_${name} PRIVATE NDEBUG BOOST_ASIO_NO_DEPRECATED)
+  target_compile_definitions(bench_${name} PRIVATE BOOST_ASIO_NO_DEPRECATED)
+  if(NOT KITH_COMPILE_ONCE)  # what the library has compiled has assertions: both have to be alike
+    target_compile_definitions(bench_${name} PRIVATE NDEBUG)
+  endif()
   # Without assertions g++ 12 sees members of variants used that are not alive.
   target_compile_options(bench_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   set_target_properties(bench_${name} PROPERTIES
