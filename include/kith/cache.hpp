@@ -24,8 +24,9 @@
 //   too_large                     the encoded key, above 4096 bytes, or value, above 8 MiB
 //   invalid_argument              the key is empty; it is an integer that Key cannot hold; a codec
 //                                 of the user's threw when it wrote the key, the value or the
-//                                 processor, and what it threw is nested in the error; or the
-//                                 timeout or the time to live is not positive
+//                                 processor, or the options' `expiry` did, and what was thrown is
+//                                 nested in the error; or the timeout or the time to live is not
+//                                 positive
 //   config_mismatch               the cluster merged with another whose cache has other options
 //   would_deadlock                a blocking call on a thread that would have to serve it
 // None leaves an async call but through its handler, which is told the code alone; what copying a

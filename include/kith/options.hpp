@@ -97,10 +97,13 @@ struct loading_options {
   /// goes on. Absent: 30 seconds, and then nobody believes in the load any more.
   std::optional<duration> hard_timeout = std::nullopt;
   /// Reads near the end of an entry refresh it at random, the more likely the longer its load took:
-  /// 1 is the best guess, more is earlier (XFetch's beta). Above 0, at most 16.
+  /// 1 is the best guess, more is earlier (XFetch's beta). From 2^-16 to 16.
   std::optional<double> early_refresh = std::nullopt;
   /// Keys that one call of `load_many` gets at most. At least 1.
   std::uint32_t load_many_max = 256;
+
+  static constexpr double least_early = 1.0 / 65536;
+  static constexpr double most_early = 16;
 };
 
 template <class Key, class Value>
@@ -123,7 +126,9 @@ struct cache_options {
   /// copy lives at most half as long.
   std::optional<duration> idle = std::nullopt;
   /// How long one entry lives, from its key and its value, where it is put or loaded without a time
-  /// to live of its own; absent: `ttl`. Runs at the member that puts or loads.
+  /// to live of its own; absent: `ttl`. Runs at the member that puts or loads. What it throws is an
+  /// error of the put, as what a codec throws, and is counted in `writes_failed`; to those who wait
+  /// for a load it is what the loader threw.
   std::function<std::optional<duration>(const Key&, const Value&)> expiry = {};
   /// Runs at the owner for an absent key, once in the cluster for all who ask meanwhile.
   loader<Key, Value> load = {};

@@ -1,14 +1,11 @@
 // Cancellation through the slots of handlers: which kinds end which operations, and how.
 #include <doctest/doctest.h>
 
-#include "face_support.hpp"
+#include "face_cancel_support.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <future>
 #include <memory>
 #include <optional>
@@ -18,45 +15,7 @@
 
 using namespace face_test;
 namespace asio = boost::asio;
-
-namespace {
-
-using kinds = asio::cancellation_type;
-using word_cache = kith::cache<std::string, std::string>;
-
-/// Runs until it is let go.
-struct gate {
-  static inline std::promise<void>* open = nullptr;
-  static inline std::promise<void>* entered = nullptr;
-  void operator()(kith::entry<std::string, std::string>& entry) const {
-    entered->set_value();
-    open->get_future().wait();
-    entry.set("by the processor");
-  }
-  template <class Archive>
-  void serialize(Archive&, unsigned /*version*/) {}
-};
-
-/// One operation that can be cancelled, and the code that its handler got.
-struct running {
-  asio::cancellation_signal signal;
-  std::promise<kith::error_code> told;
-  std::future<kith::error_code> code = told.get_future();
-
-  [[nodiscard]] auto token() {
-    return asio::bind_cancellation_slot(
-        signal.slot(), [this](kith::error_code got, auto&&...) { told.set_value(got); });
-  }
-  [[nodiscard]] bool over() { return code.wait_for(0s) == std::future_status::ready; }
-};
-
-[[nodiscard]] std::size_t waiting_calls(kith::member& of) {
-  std::size_t all = 0;
-  of.runtime().for_each_lane([&](const kith::node::lane& lane) { all += lane.calls().pending(); });
-  return all;
-}
-
-}  // namespace
+using kinds = cancel_kind;
 
 TEST_CASE("face: a cancelled read ends at once while its load goes on") {
   members all{2};

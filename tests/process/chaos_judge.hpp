@@ -14,6 +14,8 @@
 //                   write that was under way at a kill may have been applied, and need not
 //   I12             views of one key are equal
 //   C1 convergence  when all had healed, all read the same, near and at the owner
+//   C2 a run        values were read, near caches answered, and every member told its last reads:
+//                   nothing is wrong where nothing was asked
 #pragma once
 
 #include "chaos_history.hpp"
@@ -47,8 +49,11 @@ class judge {
     std::uint64_t writes = 0;
     std::uint64_t failed = 0;
     std::uint64_t hits = 0;
-    /// Of those that were asked when all was quiet.
-    std::uint64_t final_reads = 0;
+    /// Reads that found a value.
+    std::uint64_t found = 0;
+    /// Reads that found nothing where E2 wants a value, and an erase whose answer nobody has may
+    /// be why: what the judge could not judge.
+    std::uint64_t excused = 0;
     /// By how much the oldest value that was read was out of date when it was asked for.
     kith::duration oldest{};
   };
@@ -60,6 +65,8 @@ class judge {
   void take(std::size_t member, std::size_t life, std::istream& history);
   /// When all were taken.
   void decide();
+  /// C2, after decide().
+  void demand_a_run();
 
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] const figures& counted() const { return figures_; }
@@ -83,6 +90,8 @@ class judge {
     bool present = false;
   };
   using line_of_writes = std::vector<acknowledged>;
+  /// What may have ended an entry: an erase that was answered, or one whose answer nobody has.
+  enum class ended_by : std::uint8_t { nothing, erase, unanswered_erase };
 
   bool take_line(std::size_t member, std::size_t life, const std::string& line);
   bool take_operation(std::istream& in, operation op);
@@ -90,7 +99,8 @@ class judge {
   void gather();
   [[nodiscard]] static const acknowledged* newest(const line_of_writes& all, kith::time_point by);
   void check_read(const operation& op);
-  [[nodiscard]] bool maybe_erased(const operation& read, const acknowledged& put) const;
+  void check_absence(const operation& op, const acknowledged& put);
+  [[nodiscard]] ended_by end_of(const operation& read, const acknowledged& put) const;
   void note_age(const operation& op);
   void sweep();
   void check_final();
@@ -108,6 +118,8 @@ class judge {
   std::map<std::uint32_t, std::vector<std::pair<kith::time_point, kith::version>>> erases_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> views_;
   std::map<std::uint32_t, std::vector<final_read>> final_;
+  /// Those whose histories were taken, and whether they told their last reads.
+  std::map<std::size_t, bool> members_;
   kith::sim::value_oracle values_{"registers"};
   std::vector<std::string> violations_;
   figures figures_;
@@ -117,6 +129,7 @@ class judge {
 
 inline void judge::take(std::size_t member, std::size_t life, std::istream& history) {
   std::uint64_t hits = 0;
+  members_.try_emplace(member, false);
   for (std::string line; std::getline(history, line) && !history.eof();) {
     if (line.starts_with("hits ")) {
       hits = std::stoull(line.substr(5));
@@ -155,7 +168,7 @@ inline bool judge::take_line(std::size_t member, std::size_t life, const std::st
     in >> op.key >> one.value;
     read(in, one.version) >> one.found;
     final_[op.key].push_back(one);
-    ++figures_.final_reads;
+    members_[member] = true;
   } else {
     op.kind = what == "put"     ? operation_kind::write
               : what == "erase" ? operation_kind::erase
@@ -198,11 +211,23 @@ inline void judge::decide() {
   for (const operation& op : operations_) {
     if (op.kind != operation_kind::read || op.failed) continue;
     check_read(op);
-    if (op.yes) note_age(op);
+    if (!op.yes) continue;
+    ++figures_.found;
+    note_age(op);
   }
   sweep();
   for (const kith::sim::violation& each : values_.violations()) violations_.push_back(each.what);
   check_final();
+}
+
+inline void judge::demand_a_run() {
+  if (figures_.found == 0) violations_.push_back("C2: no value was read");
+  if (figures_.hits == 0) violations_.push_back("C2: no near cache answered");
+  if (members_.empty()) violations_.push_back("C2: there are no histories");
+  for (const auto& [member, told] : members_) {
+    if (told) continue;
+    violations_.push_back("C2: member " + std::to_string(member) + " told no last reads");
+  }
 }
 
 inline void judge::gather() {
@@ -253,9 +278,7 @@ inline void judge::check_read(const operation& op) {
                                  ? nullptr
                                  : newest(in_epoch->second, op.bound);
   if (!op.yes) {
-    if (must != nullptr && must->present && !maybe_erased(op, *must)) {
-      fail("E2", op, "absent, though version " + text_of(must->version) + " was acknowledged");
-    }
+    if (must != nullptr && must->present) check_absence(op, *must);
     return;
   }
   if (quorum_ == kith::quorum::majority) must = newest(by_key_[op.key], op.bound);
@@ -266,16 +289,29 @@ inline void judge::check_read(const operation& op) {
   }
 }
 
+inline void judge::check_absence(const operation& op, const acknowledged& put) {
+  switch (end_of(op, put)) {
+    case ended_by::erase: return;
+    case ended_by::unanswered_erase: ++figures_.excused; return;
+    case ended_by::nothing: break;
+  }
+  fail("E2", op, "absent, though version " + text_of(put.version) + " was acknowledged");
+}
+
 /// An erase whose outcome is not known may land as long as calls may take, and a little later.
-inline bool judge::maybe_erased(const operation& read, const acknowledged& put) const {
+inline judge::ended_by judge::end_of(const operation& read, const acknowledged& put) const {
   constexpr kith::duration lands_late = std::chrono::seconds{30};
   const auto found = erases_.find(read.key);
-  if (found == erases_.end()) return false;
-  return std::ranges::any_of(found->second, [&](const auto& erase) {
-    const auto& [invoked, version] = erase;
-    if (invoked > read.answered) return false;
-    return version == kith::version{} ? invoked + lands_late > put.at : version > put.version;
-  });
+  if (found == erases_.end()) return ended_by::nothing;
+  ended_by worst = ended_by::nothing;
+  for (const auto& [invoked, version] : found->second) {
+    if (invoked > read.answered) continue;
+    if (version > put.version) return ended_by::erase;
+    if (version == kith::version{} && invoked + lands_late > put.at) {
+      worst = ended_by::unanswered_erase;
+    }
+  }
+  return worst;
 }
 
 inline void judge::note_age(const operation& op) {

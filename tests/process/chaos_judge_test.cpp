@@ -38,14 +38,24 @@ class story {
     lines_[member] += text;
     return *this;
   }
-  [[nodiscard]] std::vector<std::string> judged(kith::quorum quorum = kith::quorum::none) const {
+  [[nodiscard]] chaos::judge judge(kith::quorum quorum = kith::quorum::none) const {
     chaos::judge judge{quorum, std::chrono::seconds{3}};
     for (const auto& [member, text] : lines_) {
       std::istringstream in{text};
       judge.take(member, 1, in);
     }
     judge.decide();
-    return judge.violations();
+    return judge;
+  }
+  [[nodiscard]] std::vector<std::string> judged(kith::quorum quorum = kith::quorum::none) const {
+    return judge(quorum).violations();
+  }
+  /// What C2 finds missing.
+  [[nodiscard]] std::vector<std::string> missing() const {
+    chaos::judge all = judge();
+    CHECK(all.violations().empty());
+    all.demand_a_run();
+    return all.violations();
   }
   /// The rule of the only violation; "none", or "several".
   [[nodiscard]] std::string rule(kith::quorum quorum = kith::quorum::none) const {
@@ -94,6 +104,41 @@ TEST_CASE("chaos judge: what was put and is absent is reported unless it may be 
   CHECK(two_writes().announce(3, 0, 1'500).read(2, 0, 5'002, 5'003, 0).rule() == "none");
   CHECK(two_writes().write(3, 0, 1'500, 1'501, 1, "erase").read(2, 0, 5'002, 5'003, 0).rule() ==
         "E2");
+}
+
+TEST_CASE("chaos judge: an absence that only an erase without an answer explains is counted") {
+  const auto excused = [](const story& of) { return of.judge().counted().excused; };
+  const story unanswered = two_writes().announce(3, 0, 1'500);
+  CHECK(excused(story{unanswered}.read(2, 0, 5'002, 5'003, 0).read(2, 0, 5'004, 5'005, 0)) == 2);
+  // Where nothing has to be found there is nothing to excuse, nor where an erase was answered.
+  CHECK(excused(story{unanswered}.read(2, 0, 1'600, 1'601, 0)) == 0);
+  CHECK(excused(story{unanswered}.write(3, 0, 3'000, 3'001, 3, "erase").read(2, 0, 9'000, 9'001,
+                                                                             0)) == 0);
+  CHECK(excused(two_writes().read(2, 0, 5'002, 5'003, 0)) == 0);
+  // It is too old to land between.
+  const story late = story{}.announce(3, 0, 1'000).write(1, 10, 31'000, 31'001, 1);
+  CHECK(story{late}.read(2, 0, 40'000, 40'001, 0).rule() == "E2");
+}
+
+TEST_CASE("chaos judge: a run in which too little was asked does not pass") {
+  const story whole = two_writes()
+                          .read(2, 11, 2'100, 2'101, 2)
+                          .add(2, "hits 7\n")
+                          .add(1, "owned 1 11 5 0 2 1\n")
+                          .add(2, "near 1 11 5 0 2 1\n");
+  CHECK(whole.missing().empty());
+  using faults = std::vector<std::string>;
+  CHECK(story{whole}.add(3, "view 5 0 7\n").missing() ==
+        faults{"C2: member 3 told no last reads"});
+  const auto last = [](story of) {
+    return of.add(1, "owned 1 11 5 0 2 1\n").add(2, "near 1 11 5 0 2 1\n");
+  };
+  CHECK(last(two_writes().add(2, "hits 7\n")).missing() == faults{"C2: no value was read"});
+  CHECK(last(two_writes().add(2, "hits 7\n").read(2, 0, 500, 501, 0)).missing() ==
+        faults{"C2: no value was read"});
+  CHECK(last(two_writes().read(2, 11, 2'100, 2'101, 2)).missing() ==
+        faults{"C2: no near cache answered"});
+  CHECK(story{}.missing().size() == 3);
 }
 
 TEST_CASE("chaos judge: a version that goes back within a process and an epoch is reported") {

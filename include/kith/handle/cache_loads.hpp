@@ -6,6 +6,7 @@
 #include <kith/core/bytes.hpp>
 #include <kith/core/time.hpp>
 #include <kith/handle/cache_state.hpp>
+#include <kith/handle/encoding.hpp>
 #include <kith/handle/operation.hpp>
 #include <kith/handle/tag_names.hpp>
 #include <kith/loader.hpp>
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <map>
 #include <optional>
@@ -25,6 +27,17 @@
 #include <vector>
 
 namespace kith::handle {
+
+/// What a user's function threw, while it is handled.
+[[nodiscard]] inline replica::load_failure current_failure() {
+  try {
+    throw;
+  } catch (const std::exception& thrown) {
+    return {thrown.what(), std::current_exception()};
+  } catch (...) {
+    return {"the loader threw", std::current_exception()};
+  }
+}
 
 template <class Key, class Value>
 std::optional<duration> cache_state<Key, Value>::expiry_of(const Key& key,
@@ -38,7 +51,13 @@ template <class Key, class Value>
 void cache_state<Key, Value>::set_expiry(node::call& put, const Value& value) const {
   if (!options_.expiry) return;
   const std::optional<Key> key = kith::decode<Key>(put.key);
-  const std::optional<duration> ttl = key ? expiry_of(*key, value) : std::nullopt;
+  std::optional<duration> ttl;
+  try {
+    if (key) ttl = expiry_of(*key, value);
+  } catch (...) {
+    binding_->count_write(true);
+    throw_refusal("expiry", "it");
+  }
   if (!ttl) return;
   put.rule = wire::ttl_rule::given;
   put.ttl = *ttl;
@@ -77,14 +96,13 @@ replica::load_result cache_state<Key, Value>::run_loader(byte_view key) noexcept
     const std::optional<Key> typed = kith::decode<Key>(key);
     if (!typed) return replica::load_failure{"the key is not of the cache's type"};
     return encode_loaded(*typed, options_.load(*typed));
-  } catch (const std::exception& thrown) {
-    return replica::load_failure{thrown.what(), std::current_exception()};
   } catch (...) {
-    return replica::load_failure{"the loader threw", std::current_exception()};
+    return current_failure();
   }
 }
 
-/// Found again by their encoded keys: a key type need not be comparable.
+/// Found again by their encoded keys: a key type need not be comparable. What the value's codec or
+/// `expiry` throws is the failure of that row alone.
 template <class Key, class Value>
 std::vector<replica::load_result> cache_state<Key, Value>::rows_of(
     const std::vector<bytes>& keys) const {
@@ -99,7 +117,12 @@ std::vector<replica::load_result> cache_state<Key, Value>::rows_of(
   std::vector<replica::load_result> results(keys.size(), replica::not_found{});
   for (auto& [key, row] : options_.load_many(typed)) {
     const auto place = places.find(to_bytes(encoded_key<Key>{key}.view()));
-    if (place != places.end()) results[place->second] = encode_loaded(key, std::move(row));
+    if (place == places.end()) continue;
+    try {
+      results[place->second] = encode_loaded(key, std::move(row));
+    } catch (...) {
+      results[place->second] = current_failure();
+    }
   }
   return results;
 }
@@ -109,19 +132,18 @@ std::vector<replica::load_result> cache_state<Key, Value>::load_many(
     const std::vector<bytes>& keys) noexcept {
   counters_.loads_here.fetch_add(keys.size(), std::memory_order_relaxed);
   const time_point began = port_->now();
-  const auto all = [&](replica::load_failure failed) {
-    counters_.loads_failed.fetch_add(keys.size(), std::memory_order_relaxed);
-    return std::vector<replica::load_result>(keys.size(), std::move(failed));
-  };
+  std::vector<replica::load_result> rows;
   try {
-    std::vector<replica::load_result> rows = rows_of(keys);
-    record_time(counters_.load_times, began);
-    return rows;
-  } catch (const std::exception& thrown) {
-    return all({thrown.what(), std::current_exception()});
+    rows = rows_of(keys);
   } catch (...) {
-    return all({"the loader threw", std::current_exception()});
+    rows.assign(keys.size(), current_failure());
   }
+  record_time(counters_.load_times, began);
+  const auto failed = std::ranges::count_if(rows, [](const replica::load_result& row) {
+    return std::holds_alternative<replica::load_failure>(row);
+  });
+  counters_.loads_failed.fetch_add(static_cast<std::uint64_t>(failed), std::memory_order_relaxed);
+  return rows;
 }
 
 }  // namespace kith::handle

@@ -136,7 +136,7 @@ class cache_state final : public node::cache_hooks {
   error_code take_value(node::outcome& result, ref<Value>& value);
 
   /// The time to live of one entry by the options' `expiry`, for a call that puts `value` and has
-  /// none of its own. Throws what the user's function does.
+  /// none of its own. Throws what the user's function does as throw_refusal does.
   void set_expiry(node::call& put, const Value& value) const;
 
   /// A walk came by an entry that is of other types.

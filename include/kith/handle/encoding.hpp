@@ -1,5 +1,6 @@
-// Where users' codecs write: what they throw becomes an error of the call, the same for the
-// blocking and the async form, so that no exception of theirs is where a handler should be.
+// Where users' functions run while a call is made, as codecs that write: what they throw becomes an
+// error of the call, the same for the blocking and the async form, so that no exception of theirs
+// is where a handler should be.
 #pragma once
 
 #include <kith/codec.hpp>
@@ -12,9 +13,9 @@
 
 namespace kith::handle {
 
-/// Called while an exception is handled: throws it on as a kith::error about `what`, with the
-/// exception nested. overloaded: there was no memory; invalid_argument: all else.
-[[noreturn]] inline void throw_unwritable(const char* what) {
+/// Called while an exception that `who` threw is handled: throws it on as a kith::error about
+/// `what`, with the exception nested. overloaded: there was no memory; invalid_argument: all else.
+[[noreturn]] inline void throw_refusal(const char* what, const char* who = "its codec") {
   const std::string subject{what};
   try {
     throw;
@@ -25,7 +26,7 @@ namespace kith::handle {
   } catch (const std::exception& thrown) {
     std::throw_with_nested(error{errc::invalid_argument, subject + ": " + thrown.what()});
   } catch (...) {
-    std::throw_with_nested(error{errc::invalid_argument, subject + ": its codec threw"});
+    std::throw_with_nested(error{errc::invalid_argument, subject + ": " + who + " threw"});
   }
 }
 
@@ -38,7 +39,7 @@ class call_key : public encoded_key<Key> {
   explicit call_key(const Lookup& lookup) try : encoded_key
     <Key>{lookup} {}
   catch (...) {
-    throw_unwritable("the key");
+    throw_refusal("the key");
   }
 };
 
@@ -48,7 +49,7 @@ template <class Value>
   try {
     return kith::encode(value);
   } catch (...) {
-    throw_unwritable(what);
+    throw_refusal(what);
   }
 }
 

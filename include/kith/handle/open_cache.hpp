@@ -55,9 +55,10 @@ void check_lifetimes(const cache_options<Key, Value>& options) {
   require_option(!loading.soft_timeout || !loading.hard_timeout ||
                      *loading.soft_timeout < *loading.hard_timeout,
                  "loading.soft_timeout: must be below hard_timeout");
-  require_option(!loading.early_refresh ||
-                     (*loading.early_refresh > 0 && *loading.early_refresh <= 16),
-                 "loading.early_refresh: above 0, at most 16; absent is off");
+  // Owners count it in parts of 2^-16.
+  const double early = loading.early_refresh.value_or(1);
+  require_option(early >= loading_options::least_early && early <= loading_options::most_early,
+                 "loading.early_refresh: from 2^-16 to 16; absent is off");
   require_option(loading.load_many_max > 0, "loading.load_many_max: at least 1");
 }
 

@@ -102,6 +102,10 @@ class pending_calls {
   void disown(store::handle at, time_point deadline);
   /// Gives the call another value; returns the one it had.
   [[nodiscard]] kith::bytes exchange_value(store::handle at, kith::bytes value);
+  /// The call, which has not fallen back yet, goes on without its owner: its value are the fields.
+  void begin_fallback(store::handle at);
+  /// Of one that has fallen back: what its processor gave, and will be answered.
+  [[nodiscard]] kith::bytes exchange_result(store::handle at, kith::bytes result);
 
   /// Visits the calls in the order of their handles; `visit` may change what it is given, and must
   /// not add or take calls.
@@ -118,10 +122,14 @@ class pending_calls {
   static constexpr std::uint64_t handle_mask = (std::uint64_t{1} << handle_bits) - 1;
 
   static std::size_t size_of(const call& what) { return what.key.size() + what.value.size(); }
+  static std::size_t size_of(const pending_call& one) {
+    const fallback* plan = one.instead.get();
+    return size_of(one.what) + (plan != nullptr ? plan->fields.size() + plan->result.size() : 0);
+  }
 
   std::size_t limit_;
   std::size_t bytes_limit_;
-  /// Of the keys and values of all calls.
+  /// Of the keys and values of all calls, and of what those that have fallen back keep.
   std::size_t bytes_ = 0;
   store::slots<pending_call> slots_;
   store::timer_wheel alarms_;
@@ -149,7 +157,7 @@ inline store::handle pending_calls::add(time_point now, call&& what) {
 inline pending_call pending_calls::take(store::handle at) {
   alarms_.cancel(at);
   pending_call taken = std::move(slots_[at]);
-  bytes_ -= size_of(taken.what);
+  bytes_ -= size_of(taken);
   slots_.erase(at);
   if (taken.operation != 0) unsettled_.erase(taken.operation);
   if (taken.what.cancel_id != 0) cancellable_.erase(taken.what.cancel_id);
@@ -200,6 +208,20 @@ inline kith::bytes pending_calls::exchange_value(store::handle at, kith::bytes v
   bytes_ += value.size();
   bytes_ -= now.size();
   return std::exchange(now, std::move(value));
+}
+
+inline void pending_calls::begin_fallback(store::handle at) {
+  pending_call& one = slots_[at];
+  KITH_ASSERT(one.instead == nullptr);
+  one.instead = std::make_unique<fallback>();
+  one.instead->fields = std::exchange(one.what.value, {});
+}
+
+inline kith::bytes pending_calls::exchange_result(store::handle at, kith::bytes result) {
+  kith::bytes& now = slots_[at].instead->result;
+  bytes_ += result.size();
+  bytes_ -= now.size();
+  return std::exchange(now, std::move(result));
 }
 
 }  // namespace kith::node

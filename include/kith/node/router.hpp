@@ -103,7 +103,7 @@ class router {
   void visit_request(std::uint64_t rid, Visit&& visit);
 
   [[nodiscard]] std::size_t pending() const { return calls_.size(); }
-  /// Of their keys and values.
+  /// Of their keys and values, and of what those that have fallen back keep.
   [[nodiscard]] std::size_t pending_bytes() const { return calls_.bytes(); }
   [[nodiscard]] const router_options& options() const { return options_; }
   [[nodiscard]] const router_counters& counters() const { return counters_; }

@@ -18,7 +18,8 @@ namespace kith::node {
 struct router_options {
   /// Calls of the lane that wait at a time; one more fails with errc::overloaded.
   std::size_t pending_max = 65536;
-  /// Their keys and values, in bytes; beyond it calls fail in the same way (128 MiB).
+  /// Their keys and values, and what processors that run here bring, in bytes; beyond it calls fail
+  /// in the same way (128 MiB).
   std::size_t pending_bytes = std::size_t{128} << 20;
   /// Bytes of requests that are made in one turn, about: the driver sees in between how they leave.
   std::size_t turn_bytes = std::size_t{1} << 20;

@@ -20,7 +20,6 @@
 #include <kith/wire/limits.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,10 +29,7 @@ namespace kith::node {
 
 inline void router::fall_back(time_point now, store::handle at, outbox& out) {
   pending_call& waiting = calls_[at];
-  if (waiting.instead == nullptr) {
-    waiting.instead = std::make_unique<fallback>();
-    waiting.instead->fields = calls_.exchange_value(at, {});
-  }
+  if (waiting.instead == nullptr) calls_.begin_fallback(at);
   fallback& plan = *waiting.instead;
   if (plan.tries == options_.fallback_tries) {
     ++counters_.fallbacks_exhausted;
@@ -48,6 +44,7 @@ inline void router::fall_back(time_point now, store::handle at, outbox& out) {
   waiting.what.kind = call_kind::get;
   waiting.what.near = waiting.what.load = false;
   static_cast<void>(calls_.exchange_value(at, {}));
+  static_cast<void>(calls_.exchange_result(at, {}));
   try_call(now, at, out);
 }
 
@@ -91,7 +88,7 @@ inline void router::on_processed_here(time_point now, std::uint64_t rid,
     return finish(at, std::move(kept), out);
   }
   if (done.value.size() > wire::limits::value_bytes) return finish(at, errc::too_large, out);
-  waiting.instead->result = std::move(done.result);
+  static_cast<void>(calls_.exchange_result(at, std::move(done.result)));
   waiting.what.kind = call_kind::mutate;
   waiting.what.mutation = done.action == action::set ? wire::mutation::compare_and_put
                                                      : wire::mutation::erase_if_version;

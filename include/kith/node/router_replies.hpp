@@ -146,13 +146,13 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
         near_->note(now, key_event::write_answered, id, what.key_hash, reply.version);
     }
   }
-  const auto& instead = calls_[at].instead;
-  if (instead != nullptr && !applied) return fall_back(now, at, out);
+  const bool ran_here = calls_[at].instead != nullptr;
+  if (ran_here && !applied) return fall_back(now, at, out);
   note_time(now, from, at, write_times_);
   outcome result;
   result.yes = applied;
   result.version = reply.version;
-  result.value = instead != nullptr ? std::move(instead->result) : to_bytes(reply.result);
+  result.value = ran_here ? calls_.exchange_result(at, {}) : to_bytes(reply.result);
   finish(at, std::move(result), out);
 }
 

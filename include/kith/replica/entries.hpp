@@ -49,6 +49,8 @@ class entries {
   using found = shard::found_entry;
 
   entries(const cache_settings& settings, const replica_options& options);
+  entries(const entries&) = delete;
+  entries& operator=(const entries&) = delete;
 
   [[nodiscard]] const cache_settings& settings() const { return settings_; }
   /// The cache was opened here after entries had come, or again: what is stored stays.
@@ -283,7 +285,8 @@ inline entries::entries(const cache_settings& settings, const replica_options& o
       lanes_{options.lanes},
       salt_{options.salt},
       shard_{{settings.max_bytes, settings.max_entries, options.salt},
-             std::make_unique<store::sieve>()},
+             std::make_unique<store::sieve>(
+                 [this](store::handle at) { return tag_ended(shard_[at].value()); })},
       tag_ends_{options.tags_kept},
       lists_(partition_count / options.lanes) {
   configure(settings);

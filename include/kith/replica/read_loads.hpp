@@ -11,9 +11,11 @@
 #include <kith/replica/load.hpp>
 #include <kith/replica/reads.hpp>
 #include <kith/replica/tags.hpp>
+#include <kith/store/timer_wheel.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -374,6 +376,7 @@ inline void reads::serve_anew(time_point now, const load& done, const std::vecto
 // What ends otherwise.
 
 /// Some have waited long enough. The load goes on, and is stored by the same rule as any other.
+/// Costs a look at each of its readers.
 inline void reads::release_overdue(time_point now, load& running, outbox& out) {
   owned_partition& in = *held_.partition(running.at.partition);
   const bool serves = held_.serves(now, in, running.at.cache);
@@ -394,11 +397,14 @@ inline void reads::release_overdue(time_point now, load& running, outbox& out) {
     if (gives_up) ++held_.counters.hard_timeouts;
     return true;
   };
-  std::erase_if(running.waiters, release);
+  std::vector<load_waiter> left;
   running.wakes = running.abandoned;
-  for (const load_waiter& waiter : running.waiters) {
+  for (load_waiter& waiter : running.waiters) {
+    if (release(waiter)) continue;
     running.wakes = std::min({running.wakes, waiter.soft, waiter.hard});
+    left.push_back(waiter);
   }
+  running.waiters = std::move(left);
   held_.loads.set_deadline(running.number, running.wakes);
 }
 
@@ -453,8 +459,14 @@ inline void reads::on_members(time_point now, outbox& out) {
   }
 }
 
+/// A turn is bounded: it begins no other load when those that it has ended, or looked through, had
+/// so many readers. What else is due leaves the next deadline in the past.
 inline void reads::on_timeout(time_point now, outbox& out) {
-  while (load* due = held_.loads.find_due(now)) {
+  std::size_t work = 0;
+  while (work < store::turn_limit) {
+    load* due = held_.loads.find_due(now);
+    if (due == nullptr) return;
+    work += 1 + due->waiters.size();
     if (now < due->abandoned) {
       release_overdue(now, *due, out);
       continue;

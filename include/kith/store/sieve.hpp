@@ -11,6 +11,9 @@
 // ever. So the newcomer waits outside the queue until the next one comes; victims are taken from
 // the queue, and from outside only if it is empty.
 //
+// An entry that is dead, as its owner knows, leaves when the hand meets it, whatever its mark says:
+// it was popular, and nobody can read it any more. The hand does not go out to look for one.
+//
 // Known weakness, the paper's own: where every entry is read once more soon after it came and then
 // never again, the hand stays just behind the newest, and the rest of the queue is never judged.
 //
@@ -21,11 +24,16 @@
 #include <kith/store/policy.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 namespace kith::store {
 
 class sieve final : public policy {
  public:
+  /// `dead` is asked of marked entries that the hand meets; empty: none is.
+  explicit sieve(std::function<bool(handle)> dead = {}) : dead_{std::move(dead)} {}
+
   void on_limit(std::uint64_t) override {}
   inline void on_insert(handle at, entry_facts) override;
   void on_access(handle at) override {
@@ -48,7 +56,9 @@ class sieve final : public policy {
   };
 
   void push(handle at);
+  [[nodiscard]] bool spared(handle at) { return visited_[at] && !(dead_ && dead_(at)); }
 
+  const std::function<bool(handle)> dead_;
   handle_map<node> nodes_;
   /// Apart from the nodes: hits touch these alone, a byte an entry.
   handle_map<bool> visited_;
@@ -98,7 +108,7 @@ inline handle sieve::victim() {
     return newcomer_;
   }
   if (hand_ == no_handle) hand_ = oldest_;
-  while (visited_[hand_]) {
+  while (spared(hand_)) {
     visited_[hand_] = false;
     const handle newer = nodes_[hand_].newer;
     hand_ = newer == no_handle ? oldest_ : newer;

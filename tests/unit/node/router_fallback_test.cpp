@@ -44,6 +44,7 @@ struct invoker {
     what.key = to_bytes(text);
     what.partition = where;
     what.deadline = now + 5s;
+    what.cancel_id = 1;
     machine.submit(now, std::move(what), out);
   }
 
@@ -278,4 +279,73 @@ TEST_CASE("fallback: a conditional put whose answer was lost is sent again as th
   CHECK(caller.asked<wire::mutate>().operation == operation);
   caller.answer(wire::mutate_status::applied, 8);
   CHECK_FALSE(caller.end().error);
+}
+
+// As docs/operations.md has it: total ends an invoke while nothing can have been written.
+TEST_CASE("fallback: it can be cancelled in each of its stages") {
+  invoker caller;
+  const auto cancel = [&](node::cancelling how) {
+    caller.out.clear();
+    caller.machine.cancel(caller.now, 1, how, caller.out);
+    return !caller.out.empty();
+  };
+  bool written = false;
+  SUBCASE("before the owner said that it does not know the processor") {
+    static_cast<void>(caller.asked<wire::mutate>());
+    written = true;
+  }
+  SUBCASE("while it reads") {
+    static_cast<void>(caller.asked<wire::mutate>());
+    caller.answer(wire::mutate_status::unknown_processor);
+    static_cast<void>(caller.asked<wire::get>());
+  }
+  std::uint64_t rid = 0;
+  SUBCASE("while the processor runs") { rid = caller.run(7); }
+  SUBCASE("while it writes") {
+    caller.ran(caller.run(7), replica::processor_action::set, "new");
+    static_cast<void>(caller.asked<wire::mutate>());
+    written = true;
+  }
+  SUBCASE("while it reads again after others wrote") {
+    caller.ran(caller.run(7), replica::processor_action::set, "new");
+    static_cast<void>(caller.asked<wire::mutate>());
+    caller.answer(wire::mutate_status::refused, 8);
+    static_cast<void>(caller.asked<wire::get>());
+  }
+  CHECK(cancel(node::cancelling::without_effect) == !written);
+  if (written) CHECK(cancel(node::cancelling::always));
+  CHECK(caller.end().error == operation_aborted());
+  CHECK(caller.binding->writes_failed == 1);
+  // Nothing of it goes on.
+  caller.out.clear();
+  if (rid != 0) caller.ran(rid, replica::processor_action::set, "late");
+  caller.answer(wire::mutate_status::applied, 9);
+  caller.machine.on_session(caller.now, other, caller.out);
+  CHECK(caller.out.empty());
+  CHECK(caller.machine.next_timeout() == never);
+}
+
+TEST_CASE("fallback: all that it keeps counts as bytes that wait") {
+  invoker caller;
+  const std::size_t key = text.size();
+  const std::size_t fields = std::string_view{"fields"}.size();
+  const std::size_t result = std::string_view{"result"}.size();
+  const auto waiting = [&] { return caller.machine.pending_bytes() - key; };
+  CHECK(waiting() == fields);
+  std::uint64_t rid = caller.run(7);
+  CHECK(waiting() == fields);
+  for (int i = 0; i < 2; ++i) {
+    caller.ran(rid, replica::processor_action::set, "new value");
+    CHECK(waiting() == fields + result + std::string_view{"new value"}.size());
+    static_cast<void>(caller.asked<wire::mutate>());
+    caller.answer(wire::mutate_status::refused, 8);
+    CHECK(waiting() == fields);
+    static_cast<void>(caller.asked<wire::get>());
+    caller.answer_get(8);
+    rid = caller.job().rid;
+  }
+  caller.ran(rid, replica::processor_action::set, "new value");
+  static_cast<void>(caller.asked<wire::mutate>());
+  caller.answer(wire::mutate_status::applied, 9);
+  CHECK(caller.end().value == to_bytes("result"));  // and nothing is left
 }

@@ -261,3 +261,39 @@ TEST_CASE("read_loads: what may be stale while it is renewed may not be where th
   o.fail(o.begun());
   CHECK(o.one<wire::get_reply>(anna).status == get_status::load_failed);
 }
+
+// Method: two loads, each with more readers than a turn releases.
+TEST_CASE("read_loads: a turn releases the readers of so many loads and the next one goes on") {
+  constexpr std::size_t readers = store::turn_limit + 44;
+  owner_with o{{.hard_timeout = 200ms}};
+  const std::string second = key_of(home, 0);
+  const auto fill_both = [&] {
+    for (std::size_t i = 0; i < readers; ++i) {
+      o.get(anna, {.load = true});
+      o.get(anna, {.load = true}, second);
+    }
+    o.clear();
+  };
+  const auto answered = [&] {
+    std::size_t failed = 0;
+    for (const auto& reply : o.sent<wire::get_reply>(anna)) {
+      failed += reply.status == get_status::load_failed ? 1u : 0u;
+    }
+    return failed;
+  };
+  fill_both();
+  SUBCASE("at the hard timeout") { o.pass(200ms); }
+  SUBCASE("when the loads are given up") {
+    o.pass(200ms);
+    o.pass(29s);
+    CHECK(answered() == 2 * readers);
+    fill_both();
+    o.pass(1s);
+    CHECK(o.counted().loads_timed_out == 1);
+  }
+  CHECK(answered() == readers);
+  CHECK(o.machine.next_timeout() <= o.now);
+  o.pass(0s);
+  CHECK(answered() == 2 * readers);
+  CHECK(o.machine.next_timeout() > o.now);
+}

@@ -327,3 +327,24 @@ TEST_CASE("tags: the end of one ends what is known of absences") {
   o.mutate(bert, {.kind = wire::mutation::end_tag, .tags = {red}});
   CHECK(o.asks_and_waits());
 }
+
+// Method: the tag's entries are read, the others never; there is room for both until more come.
+TEST_CASE("tags: entries that a tag ended leave before live ones that nobody read") {
+  tagged_owner o;
+  cache_settings settings;
+  settings.id = books;
+  settings.max_entries = 4;
+  o.machine.open_cache(settings);
+  std::vector<std::string> names;
+  for (int i = 0; i < 6; ++i) names.push_back(key_of(home, i));
+  for (const int hot : {0, 1}) {
+    o.put_tagged("hot", {red}, names[static_cast<std::size_t>(hot)]);
+    CHECK(o.value(names[static_cast<std::size_t>(hot)]) == "hot");
+  }
+  for (const int cold : {2, 3}) o.put(anna, "cold", names[static_cast<std::size_t>(cold)]);
+  o.end(red);
+  for (const int next : {4, 5}) o.put(anna, "new", names[static_cast<std::size_t>(next)]);
+  for (const int live : {2, 3, 4, 5}) {
+    CHECK_FALSE(o.value(names[static_cast<std::size_t>(live)]).empty());
+  }
+}

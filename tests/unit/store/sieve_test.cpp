@@ -128,6 +128,19 @@ TEST_CASE("sieve: the hand at the newest end spares the newcomer and starts agai
   CHECK(chooser.victim() == handle{2});
 }
 
+TEST_CASE("sieve: a dead entry that the hand meets leaves whatever its mark says") {
+  handle dead = no_handle;
+  sieve chooser{[&](handle at) { return at == dead; }};
+  for (std::uint32_t i = 0; i < 4; ++i) chooser.on_insert(handle{i}, {});
+  chooser.on_access(handle{0});
+  chooser.on_access(handle{1});
+  dead = handle{1};
+  CHECK(chooser.victim() == handle{1});
+  chooser.on_erase(handle{1}, removal::evicted);
+  dead = no_handle;
+  CHECK(chooser.victim() == handle{2});
+}
+
 TEST_CASE("sieve: the victim is the oldest entry that was not read") {
   sieve chooser;
   for (std::uint32_t i = 0; i < 4; ++i) chooser.on_insert(handle{i}, {});
