@@ -103,6 +103,18 @@ void sum_of_lifetimes(Sum&& sum) {
   sum("idle_ends", [](const lane& l) { return l.owned().counters().idle_ends; });
 }
 
+/// What became of values that readers had from before.
+template <class Sum>
+void sum_of_validations(const Sum& sum) {
+  using node::lane;
+  sum("installs_validated", [](const lane& l) { return l.near().counters().installs_validated; });
+  sum("validations_unchanged",
+      [](const lane& l) { return l.owned().counters().validations_unchanged; });
+  sum("validations_changed",
+      [](const lane& l) { return l.owned().counters().validations_changed; });
+  sum("validations_absent", [](const lane& l) { return l.owned().counters().validations_absent; });
+}
+
 /// How often memory was short.
 template <class Sum>
 void sum_of_memory(const Sum& sum) {
@@ -124,6 +136,7 @@ void sum_of_memory(const Sum& sum) {
   };
   using node::lane;
   sum_of_memory(sum);
+  sum_of_validations(sum);
   sum("fills_installed", [](const lane& l) { return l.near().counters().installs; });
   sum("fills_joined", [](const lane& l) { return l.near().counters().joins; });
   sum("followers_served", [](const lane& l) { return l.near().counters().followers_served; });
@@ -211,6 +224,8 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
   // The others own partitions of caches that they never opened: their callers load, by ticket.
   if (random.below(8) == 0) work.members_most = (of.members + 1) / 2;
   work.near_local = random.below(2) == 0;
+  random_source warming{seed ^ 0x7761726D00000002u};
+  if (warming.below(3) == 0) work.warm_every = 1 + warming.below(2);
 }
 
 /// Clients of a cache whose entries end and are renewed, in half of the seeds.
@@ -234,6 +249,7 @@ inline void work_under_faults(cluster& members, workload& clients, lifetime_clie
     clients.open_missing();
     clients.start_clients();
     lifetimes.start_missing();
+    clients.save_or_warm();
     members.run_for(std::chrono::milliseconds{200});
   }
 }
