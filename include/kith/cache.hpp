@@ -45,13 +45,16 @@
 #include <kith/handle/cache_state.hpp>
 #include <kith/handle/cache_stats.hpp>
 #include <kith/handle/encoding.hpp>
+#include <kith/handle/near_warming.hpp>
 #include <kith/near/ref.hpp>
 #include <kith/options.hpp>
 #include <kith/stats.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -351,6 +354,44 @@ class cache : public many_keys<Key, Value> {
   template <std::invocable<const Key&, const Value&, const version&> Visitor>
   std::uint64_t for_each_local(Visitor&& see) const;
 
+  /// The keys in this member's near cache, the hottest first, at most `most`.
+  ///
+  /// Hottest is what the near cache would keep longest if nothing were read any more. Its policy
+  /// (SIEVE) knows of each entry only whether it was read since it was last judged: those that were
+  /// come first, then those that it judged and spared, then the others; of each kind the one that
+  /// came last. So the order tells the hot from the cold, and not the hottest from the hot.
+  ///
+  /// No read is counted, no message is sent, readers are not stopped. Any thread. What comes or
+  /// goes meanwhile is there or not. Cost: looks at every near entry, a few hundred at a time under
+  /// the near cache's mutex; copies `most` keys.
+  [[nodiscard]] std::vector<Key> hottest(std::size_t most) const;
+
+  /// Writes this member's near cache to a stream, the hottest entries first (as `hottest`), for
+  /// warm_near after a restart. Returns how many entries those are. An entry that its codec cannot
+  /// write is left out.
+  ///
+  /// No message is sent, readers are not stopped, no read is counted. Any thread; it blocks as the
+  /// stream does. What comes or goes meanwhile is there or not. Errors: snapshot_failed: the stream
+  /// does not take it. Cost: as `hottest`, and encodes each key and value; values that leave the
+  /// near cache meanwhile stay in memory until they are written.
+  std::uint64_t save_near(std::ostream& to) const;
+
+  /// Fills this member's near cache with what save_near wrote, where that is still true: the owner
+  /// of each key is asked whether it still has that value, under that version. Owners send the
+  /// values that have changed, and no others. Nothing of the snapshot is served before.
+  ///
+  /// From the hottest on, until the near cache is full: nothing leaves it to make room. Nothing is
+  /// loaded, no read is counted, and no owner takes it for a use of the entry. What could not be
+  /// had is no error; warm_result counts it. Not atomic: after `closed` a part may be warm.
+  ///
+  /// Errors: snapshot_failed: damaged, cut off, of another format, cluster, cache, schema or codec
+  /// (the message names which), and then nothing was done; invalid_argument (the timeout is not
+  /// positive, near.enabled is false); closed; would_deadlock. Staleness: as of a get. Cost: reads
+  /// the stream as far as the snapshot goes; memory for as much of it as the near cache may hold;
+  /// then a round trip for 256 entries or 1 MiB, one after the other. There is no asynchronous
+  /// form: to read the stream blocks. Call it on a thread of your own, while the member serves.
+  warm_result warm_near(std::istream& from, const warm_options& how = {}) const;
+
   /// What this member has counted of the cache and holds of it. No message.
   ///
   /// Cost: some microseconds (bench/stats.cpp); each lane's lock and the near cache's are held for
@@ -410,6 +451,7 @@ class cache : public many_keys<Key, Value> {
 }  // namespace kith
 
 #include <kith/handle/cache_many.hpp>
+#include <kith/handle/cache_near.hpp>
 #include <kith/handle/cache_operations.hpp>
 #include <kith/handle/cache_reads.hpp>
 #include <kith/handle/cache_whole.hpp>

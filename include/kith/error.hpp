@@ -50,6 +50,9 @@ enum class errc {
   lost_write,
   /// The owner of the key is at its memory limit and may not store; nothing was done.
   out_of_memory,
+  /// The snapshot of a near cache could not be written; or it is damaged, or of another cluster,
+  /// cache or schema. The message says which; nothing of it was used.
+  snapshot_failed,
 };
 
 enum class condition {
@@ -78,6 +81,7 @@ enum class condition {
     case errc::visitor_failed: return "the function that was to see the value threw";
     case errc::lost_write: return "the write that the token names was lost with its owner";
     case errc::out_of_memory: return "the owner of the key is at its memory limit";
+    case errc::snapshot_failed: return "the snapshot cannot be used";
   }
   return "unknown kith error";
 }

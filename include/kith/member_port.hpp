@@ -126,6 +126,7 @@ class member_port final : public handle::port {
   }
   time_point now() const override { return net::now(); }
   near::gates& gates() override { return runtime_->gates(); }
+  std::uint64_t cluster_hash() const override { return runtime_->cluster_hash(); }
   bool closed() const override { return runtime_->closed(); }
 
   /// The states hold the port, and the port the states: the member breaks the ring at its end.

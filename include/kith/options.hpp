@@ -149,6 +149,12 @@ struct call_options {
   std::optional<duration> timeout = std::nullopt;
 };
 
+/// For cache::warm_near.
+struct warm_options {
+  /// How long the whole may take. What was not asked for by then is left out.
+  duration timeout = std::chrono::seconds{30};
+};
+
 struct get_options {
   kith::read read = kith::read::near;
   /// No near hit older than this, and no value so long after its end (loading_options); absent: the

@@ -19,6 +19,8 @@ PROGRAM = """
 #include <boost/serialization/string.hpp>
 #include <boost/serialization/vector.hpp>
 
+#include <sstream>
+
 namespace coming_from {
 
 using namespace std::chrono_literals;
@@ -50,7 +52,7 @@ inline const auto life_of = [](const text&, const text&) -> std::optional<kith::
 
 void all(kith::member& member, const kith::cache<text, text>& cache,
          const kith::cache<text, std::int64_t>& counters, const kith::cache<text, cart>& carts,
-         kith::version seen) {
+         kith::version seen, std::stringstream& file) {
 %s
 }
 

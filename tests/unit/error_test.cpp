@@ -13,7 +13,7 @@ constexpr errc all[] = {errc::timed_out,         errc::closed,          errc::no
                         errc::decode_failed,     errc::config_mismatch, errc::invalid_option,
                         errc::invalid_argument,  errc::load_failed,     errc::processor_failed,
                         errc::unknown_processor, errc::would_deadlock,  errc::visitor_failed,
-                        errc::lost_write,        errc::out_of_memory};
+                        errc::lost_write,        errc::out_of_memory,   errc::snapshot_failed};
 
 }  // namespace
 

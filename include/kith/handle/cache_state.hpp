@@ -47,6 +47,13 @@ namespace kith::handle {
          " bytes";
 }
 
+/// Under which a value that a get brought may be kept.
+[[nodiscard]] inline near::entry_terms terms_of(const node::outcome& of, std::size_t value_bytes) {
+  const std::uint64_t charge = store::near_charge_of({of.key.size(), value_bytes}) +
+                               replica::charge_of_tags(of.tags.size());
+  return {of.key_hash, of.version, charge, of.expires, replica::hashes_of(of.tags)};
+}
+
 /// Reads of one cache through this member, by where they were answered. The near cache counts its
 /// hits itself, a thread apart from the other.
 struct read_counters {
@@ -95,6 +102,7 @@ class cache_state final : public node::cache_hooks {
 
   [[nodiscard]] const std::shared_ptr<node::cache_binding>& binding() const { return binding_; }
   [[nodiscard]] const near::near_cache<Key, Value>& near_cache() const { return *near_; }
+  [[nodiscard]] const options_type& options() const { return options_; }
   void set_max_bytes(byte_count most) {
     require_some(most, "max_bytes: must be above 0");
     port_->set_cache_bytes(binding_->name, most.value());
@@ -139,6 +147,10 @@ class cache_state final : public node::cache_hooks {
   /// none of its own. Throws what the user's function does as throw_refusal does.
   void set_expiry(node::call& put, const Value& value) const;
 
+  void count_warm(const near::warm_counters& more) KITH_EXCLUDES(warm_mutex_) {
+    const mutex_lock lock{warm_mutex_};
+    add_counters(warm_, more, node::warm_rows);
+  }
   /// A walk came by an entry that is of other types.
   void count_unreadable() { counters_.unreadable.fetch_add(1, std::memory_order_relaxed); }
 
@@ -187,6 +199,8 @@ class cache_state final : public node::cache_hooks {
   std::optional<near::near_cache<Key, Value>> near_;
   read_counters counters_;
   change_listeners listeners_{binding_->watched};
+  mutable mutex warm_mutex_;
+  near::warm_counters warm_ KITH_GUARDED_BY(warm_mutex_);
 
   mutable mutex processors_mutex_;
   struct named_processor {
@@ -263,6 +277,10 @@ cache_stats cache_state<Key, Value>::stats() const {
   now.near_entries = near_->size();
   now.near_bytes = near_->bytes();
   now.near_store = near_->engine_counters();
+  {
+    const mutex_lock lock{warm_mutex_};
+    now.near_warm = warm_;
+  }
   for (std::uint32_t lane = 0; lane < node::lane_count; ++lane) {
     port_->read_lane(lane, [&](const node::lane& of) {
       const replica::entries* owned = of.owned().cache(binding_->current_id());
@@ -367,11 +385,8 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
   near::counted_cell draft;
   std::optional<Key> key = kith::decode<Key>(result.key);
   if (decoded && key) {
-    const near::entry_terms terms{result.key_hash, result.version,
-                                  store::near_charge_of({result.key.size(), result.value.size()}) +
-                                      replica::charge_of_tags(result.tags.size()),
-                                  result.expires, replica::hashes_of(result.tags)};
-    draft = near::near_cache<Key, Value>::draft(terms, std::move(*key), std::move(*decoded));
+    draft = near::near_cache<Key, Value>::draft(terms_of(result, result.value.size()),
+                                                std::move(*key), std::move(*decoded));
     value = near::near_cache<Key, Value>::value_of(draft);
   }
   port_->settle(partition_of(result.key_hash), *result.fill, std::move(draft));

@@ -3,6 +3,7 @@
 
 #include <kith/core/histogram.hpp>
 #include <kith/core/time.hpp>
+#include <kith/near/counters.hpp>
 #include <kith/node/counter_rows.hpp>
 #include <kith/stats.hpp>
 #include <kith/store/counters.hpp>
@@ -63,6 +64,8 @@ struct cache_stats {
   std::uint64_t near_expired = 0;
   /// Insertions and removals; the engine sees no look-ups.
   store::counters near_store;
+  /// What became of snapshots (save_near, warm_near) and of their entries.
+  near::warm_counters near_warm;
   /// Of near hits: how old they may have been at most, in nanoseconds.
   age_histogram near_ages;
 
@@ -130,6 +133,7 @@ inline void visit_stats(const cache_stats& stats, std::string_view name,
   one("near_size", "What they are charged.", stats.near_bytes, metric_type::gauge,
       metric_unit::octets);
   visit_counters(stats.near_store, node::near_store_rows, std::span{labels}.first(1), visit);
+  visit_counters(stats.near_warm, node::warm_rows, std::span{labels}.first(1), visit);
 
   one("owned_entries", "Entries that this member owns.", stats.owned_entries, metric_type::gauge);
   one("owned_size", "What they are charged.", stats.owned_bytes, metric_type::gauge,

@@ -27,6 +27,10 @@ struct placement {
   time_point expires = never;
   std::uint64_t charge = 0;
   store::handle at = store::no_handle;
+  /// Counts what was installed before it; wraps.
+  std::uint32_t order = 0;
+  /// It may not make another entry leave.
+  bool only_if_room = false;
 };
 
 class cell : public guarded {
@@ -46,6 +50,9 @@ class cell : public guarded {
     read_.store(false, std::memory_order_relaxed);
     return true;
   }
+
+  /// They were, and the policy has not asked since.
+  [[nodiscard]] bool marked() const { return read_.load(std::memory_order_relaxed); }
 
   const kith::version version;
   /// Written before the cell is published, constant from then on.

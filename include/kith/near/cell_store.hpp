@@ -21,6 +21,7 @@
 #include <kith/near/reader_marks.hpp>
 #include <kith/near/table.hpp>
 #include <kith/near/tag_epochs.hpp>
+#include <kith/store/handle.hpp>
 #include <kith/store/pressure.hpp>
 #include <kith/store/shard.hpp>
 #include <kith/store/sieve.hpp>
@@ -35,6 +36,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace kith::near {
 
@@ -75,6 +77,21 @@ class cell_store : public table {
   [[nodiscard]] store::counters engine_counters() const;
   [[nodiscard]] const lookup_counters& lookups() const { return lookups_; }
 
+  /// A cell, and whether it was read since the policy last judged it.
+  struct hot_cell {
+    counted_cell held;
+    bool read = false;
+  };
+
+  /// The cells that may be served as far as the store knows, those first that it would keep longest
+  /// if nothing were read any more; at most `most`. First those with a mark of a reader, then those
+  /// that the policy's hand has passed and spared, then the others; of each the one that came last
+  /// first. They stay alive as long as they are held here.
+  ///
+  /// No read is counted and no mark taken. Any thread; the mutex is held for `slots_a_turn` slots
+  /// at a time, so what changes meanwhile is there or not. Cost: looks at every slot.
+  [[nodiscard]] std::vector<hot_cell> hottest(time_point now, std::size_t most) const;
+
   /// What is kept of a key, whether it may be served or not.
   struct sight {
     kith::version version;
@@ -106,6 +123,18 @@ class cell_store : public table {
   /// One type for both of its uses: of two capacities, g++ 12 folds the functions into one and then
   /// warns of its own result.
   using handles = absl::InlinedVector<store::handle, 32>;
+  /// A cell that hottest() may name. Invariant: the less, the longer it is kept.
+  struct candidate {
+    std::uint32_t coldness = 0;
+    std::int32_t age = 0;
+    counted_cell held;
+
+    [[nodiscard]] bool operator<(const candidate& other) const {
+      return coldness != other.coldness ? coldness < other.coldness : age < other.age;
+    }
+  };
+  static constexpr std::uint32_t slots_a_turn = 256;
+
   /// Living entries of one partition.
   struct population {
     std::uint32_t generation = 0;
@@ -128,6 +157,9 @@ class cell_store : public table {
   void count_out(const cell& gone) KITH_REQUIRES(mutex_);
   void sweep(std::uint32_t slots_max, leavers& gone) KITH_REQUIRES(mutex_);
   static void let_go(leavers& gone);
+  /// Adds the candidates of one turn. `begun` is installs_ when the first turn began.
+  [[nodiscard]] store::handle rank(time_point now, store::handle from, std::uint32_t begun,
+                                   std::vector<candidate>& found) const KITH_REQUIRES(mutex_);
 
   gates& gates_;
   /// Per partition: grows when this cache is cleared there. Written under mutex_ (release), read by
@@ -145,6 +177,8 @@ class cell_store : public table {
   /// Where the search for dead cells goes on; absent: nothing died since the last whole pass.
   std::optional<store::handle> sweep_at_ KITH_GUARDED_BY(mutex_);
   bool sweep_again_ KITH_GUARDED_BY(mutex_) = false;
+  /// Installations so far, for the order of cells; wraps.
+  std::uint32_t installs_ KITH_GUARDED_BY(mutex_) = 0;
 };
 
 // --- implementation ---
@@ -236,8 +270,12 @@ inline install_result cell_store::install_locked(time_point now, const counted_c
     if (alive && present->version > added->version) return install_result::newer_present;
     engine_.erase(present->place.at, unlinker{*this, gone});
   }
+  if (place.only_if_room && engine_.bytes() + place.charge > engine_.bytes_max()) {
+    return install_result::no_room;
+  }
   place.generation = gates_.generation(p);
   place.clearing = clearings_[index_of(p)].load(std::memory_order_relaxed);
+  place.order = ++installs_;
   if (added->marks) tag_epochs_.mark(*added->marks);
   const unlinker on_removed{*this, gone, added.get()};
   const store::put_result put =
@@ -418,3 +456,5 @@ const cell* cell_store::find_cell(std::uint64_t hash, Matches&& matches, time_po
 }
 
 }  // namespace kith::near
+
+#include <kith/near/hottest.hpp>

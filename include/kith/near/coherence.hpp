@@ -12,6 +12,10 @@
 //   install         is it still so? then the table keeps it and followers get it, else they begin
 //                   again; or abandon, when decoding failed or the leader gave up
 //
+// A value that the reader had before, as after a restart, goes the same way: its get names it, the
+// owner may answer "not modified", and then what is decoded is the reader's own bytes. Nothing else
+// differs: until then it is in no near cache.
+//
 // A strong mode needs nothing else of this order: a lease is one more thing that the permit of a
 // reader and the tests of F4 look at, and an acknowledgement leaves only after its invalidations
 // were applied already.
@@ -178,14 +182,13 @@ class coherence {
   /// What an answer says about the key: the version of the value, or, where there is none, that
   /// nothing up to the owner's sequence is left.
   [[nodiscard]] static version known_from(const wire::get_reply& reply) {
-    return reply.status == wire::get_status::hit ? reply.version
-                                                 : version{reply.epoch, reply.as_of};
+    return wire::is_present(reply.status) ? reply.version : version{reply.epoch, reply.as_of};
   }
   /// A near entry below this is contradicted by the answer. An entry of the answer's own version
   /// is not; what is absent has no version of its own.
   [[nodiscard]] static version bound_from(const wire::get_reply& reply) {
-    return reply.status == wire::get_status::hit ? reply.version
-                                                 : version{reply.epoch, reply.as_of.next()};
+    return wire::is_present(reply.status) ? reply.version
+                                          : version{reply.epoch, reply.as_of.next()};
   }
 
   lane_state lane_;
@@ -313,8 +316,8 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
   const bool expected =
       f != nullptr && !f->answered && lane_.streams[lane_.slot_of(f->partition)].owner == from;
   if (!expected) return ++lane_.counters.replies_unknown, reply_verdict::ignore;
-  const bool good =
-      reply.status == wire::get_status::hit || reply.status == wire::get_status::absent;
+  const bool present = wire::is_present(reply.status);
+  const bool good = present || reply.status == wire::get_status::absent;
   if (!speaks_of_now(now, from, lane_.slot_of(f->partition), reply, out)) {
     end(*f, out);
     return reply_verdict::retry;
@@ -328,6 +331,7 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
   }
   follow_numbers(now, *f, reply, out);
   f->answered = true;
+  f->validated = reply.status == wire::get_status::not_modified;
   f->as_of = reply.as_of;
   f->answer = known_from(reply);
   if (table* const kept = lane_.table_of(f->cache)) kept->erase_older(f->hash, bound_from(reply));
@@ -338,7 +342,7 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
   });
   if (!reply.cacheable) ++lane_.counters.refused_not_cacheable;
   const bool keep = reply.cacheable && may_install(*f);
-  if (keep && reply.status == wire::get_status::hit) return reply_verdict::deliver_and_install;
+  if (keep && present) return reply_verdict::deliver_and_install;
   if (!keep) note(now, key_event::fill_refused, f->cache, f->hash, f->answer);
   if (keep) serve_followers(*f, {}, out);
   end(*f, out);
@@ -375,6 +379,7 @@ inline reply_verdict coherence::on_bypass_reply(time_point now, const member_id&
     case get_status::wrong_epoch:
     case get_status::retry: return reply_verdict::retry;
     case get_status::hit:
+    case get_status::not_modified:
     case get_status::absent:
       if (table* const kept = lane_.table_of(cache)) kept->erase_older(hash, bound_from(reply));
       lane_.fills.for_key(cache, hash, [&](fill& other) {
@@ -398,6 +403,7 @@ inline bool coherence::install(time_point now, std::uint64_t rid, const counted_
       case install_result::installed:
         stored = true;
         ++lane_.counters.installs;
+        if (f->validated) ++lane_.counters.installs_validated;
         break;
       case install_result::newer_present:
         current = false;

@@ -34,6 +34,8 @@ struct coherence_counters {
   std::uint64_t refused_newer_present = 0;
   std::uint64_t refused_no_room = 0;
   std::uint64_t installs = 0;
+  /// Of those: values that this member had from before, and whose owner said "not modified".
+  std::uint64_t installs_validated = 0;
 
   // The stream.
   std::uint64_t invalidations_applied = 0;
@@ -67,6 +69,30 @@ struct coherence_counters {
   std::uint64_t violations = 0;
 
   friend bool operator==(const coherence_counters&, const coherence_counters&) = default;
+};
+
+/// What became of snapshots of one near cache, and of the entries of those that were read.
+struct warm_counters {
+  /// Kept: the owner still had the value, or sent another.
+  std::uint64_t validated = 0;
+  std::uint64_t changed = 0;
+  /// The owner has no such entry.
+  std::uint64_t absent = 0;
+  /// It may not be kept, or there was no room by then.
+  std::uint64_t not_kept = 0;
+  /// No owner answered in time.
+  std::uint64_t unanswered = 0;
+  /// Not asked for: in the near cache already, or the key cannot be read any more.
+  std::uint64_t skipped = 0;
+  /// Not asked for: the near cache was full, or the time was over.
+  std::uint64_t left_out = 0;
+
+  std::uint64_t snapshots_saved = 0;
+  std::uint64_t snapshots_warmed = 0;
+  /// Damaged, or of something else.
+  std::uint64_t snapshots_refused = 0;
+
+  friend bool operator==(const warm_counters&, const warm_counters&) = default;
 };
 
 }  // namespace kith::near

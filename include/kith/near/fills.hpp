@@ -61,6 +61,8 @@ struct fill {
   bool joinable = true;
   /// The answer is here and is being decoded.
   bool answered = false;
+  /// It said that the value which this member had before is the owner's still.
+  bool validated = false;
   /// The owner's sequence when it read; good once answered.
   sequence as_of;
   version answer;

@@ -34,6 +34,8 @@ struct entry_terms {
   /// From the send time of the get: t_send + ttl_left, never later than the owner's own.
   time_point expires = never;
   std::vector<std::uint64_t> tags = {};
+  /// It is kept where there is room, and makes nothing else leave.
+  bool only_if_room = false;
 };
 
 template <class K, class V>
@@ -80,11 +82,17 @@ class near_cache final : public cell_store {
     made->place.hash = terms.hash;
     made->place.charge = terms.charge;
     made->place.expires = terms.expires;
+    made->place.only_if_room = terms.only_if_room;
     if (!terms.tags.empty()) {
       made->marks = std::make_unique<std::vector<tag_mark>>();
       for (const std::uint64_t tag : terms.tags) made->marks->push_back({tag, 0});
     }
     return made;
+  }
+
+  /// What a cell of this near cache holds.
+  [[nodiscard]] static const entry_cell<K, V>& entry_of(const counted_cell& held) {
+    return static_cast<const entry&>(*held);
   }
 
   /// The value of a draft, for a caller.

@@ -33,6 +33,12 @@ class reader_marks final : public store::policy {
   }
   void on_erase(store::handle at, store::removal cause) override { inner_->on_erase(at, cause); }
 
+  /// A mark that was not taken yet is the cell's to tell.
+  [[nodiscard]] bool read_lately(store::handle at) const override {
+    return inner_->read_lately(at);
+  }
+  [[nodiscard]] store::handle judged_next() const override { return inner_->judged_next(); }
+
   void trim() override { inner_->trim(); }
   [[nodiscard]] std::uint64_t bytes() const override { return inner_->bytes(); }
 

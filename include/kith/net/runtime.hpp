@@ -18,10 +18,12 @@
 #pragma once
 
 #include <kith/core/assert.hpp>
+#include <kith/core/bytes.hpp>
 #include <kith/core/hash_map.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/listener_queue.hpp>
 #include <kith/core/mutex.hpp>
+#include <kith/core/stable_hash.hpp>
 #include <kith/error.hpp>
 #include <kith/events.hpp>
 #include <kith/net/alarm.hpp>
@@ -113,6 +115,10 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
     return net::handler_executor{handlers_};
   }
   [[nodiscard]] near::gates& gates() { return gates_; }
+  /// Of the cluster's name.
+  [[nodiscard]] std::uint64_t cluster_hash() const {
+    return stable_hash(as_bytes(options_.cluster));
+  }
   [[nodiscard]] const endpoint& local() const { return listener_->local(); }
   [[nodiscard]] const std::string& cluster_name() const { return options_.cluster; }
   /// Who this member is in its present life. A view without it is of an earlier life.

@@ -69,7 +69,7 @@ inline cluster::membership_options runtime::membership_options() const {
 inline link_options runtime::make_link_options() const {
   link_options made = options_.links;
   made.self = membership_.self.id;
-  made.cluster_hash = stable_hash(as_bytes(options_.cluster));
+  made.cluster_hash = cluster_hash();
   made.config_hash = config_hash(membership_.quorum);
   return made;
 }

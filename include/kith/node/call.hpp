@@ -37,6 +37,8 @@ struct outcome {
 
   /// get: there is a value. mutate: it was applied, its precondition held.
   bool yes = false;
+  /// get: the value is the one that the call knows; it was not sent.
+  bool not_modified = false;
   kith::version version;
   bytes value;
   std::uint64_t count = 0;
@@ -141,6 +143,9 @@ struct call {
   std::optional<duration> max_age;
   /// What the answer must have seen; the oldest version asks for nothing.
   kith::version after;
+  /// A value from before that is asked about; it stays with whoever asks. Such a call is no read of
+  /// the user's: its time is not recorded, and it follows nobody else's.
+  std::optional<wire::known_value> known;
 
   // mutate
   wire::mutation mutation = wire::mutation::put;

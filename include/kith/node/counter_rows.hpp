@@ -43,6 +43,11 @@ inline constexpr counter_row<reader_side> reader_rows[] = {
     {&reader_side::refused_newer_present, {}, {}, {}, "newer_present"},
     {&reader_side::refused_no_room, {}, {}, {}, "no_room"},
     {&reader_side::installs, "near_installs", "Values that entered the near cache.", {}, {}},
+    {&reader_side::installs_validated,
+     "near_installs_validated",
+     "Of those, values from a snapshot that their owner still had, and did not send.",
+     {},
+     {}},
     {&reader_side::invalidations_applied,
      "invalidations_applied",
      "Invalidated keys, as a reader.",
@@ -108,11 +113,33 @@ inline constexpr counter_row<reader_side> reader_rows[] = {
 };
 static_assert(describes_all(reader_rows));
 
+using warming = near::warm_counters;
+
+/// Of one cache.
+inline constexpr counter_row<warming> warm_rows[] = {
+    {&warming::validated, "near_warmed", "Entries of snapshots, by what became of them.", "result",
+     "validated"},
+    {&warming::changed, {}, {}, {}, "changed"},
+    {&warming::absent, {}, {}, {}, "absent"},
+    {&warming::not_kept, {}, {}, {}, "not_kept"},
+    {&warming::unanswered, {}, {}, {}, "unanswered"},
+    {&warming::skipped, {}, {}, {}, "skipped"},
+    {&warming::left_out, {}, {}, {}, "left_out"},
+    {&warming::snapshots_saved, "near_snapshots", "Snapshots of the near cache.", "step", "saved"},
+    {&warming::snapshots_warmed, {}, {}, {}, "warmed"},
+    {&warming::snapshots_refused, {}, {}, {}, "refused"},
+};
+static_assert(describes_all(warm_rows));
+
 using owner_side = replica::counters;
 
 inline constexpr counter_row<owner_side> owner_rows[] = {
     {&owner_side::hits, "owner_reads", "Reads answered as the owner.", "result", "hit"},
     {&owner_side::misses, {}, {}, {}, "miss"},
+    {&owner_side::validations_unchanged, "owner_validations",
+     "Reads that named the value which their reader has from before.", "result", "unchanged"},
+    {&owner_side::validations_changed, {}, {}, {}, "changed"},
+    {&owner_side::validations_absent, {}, {}, {}, "absent"},
     {&owner_side::mutations, "owner_writes", "Writes applied as the owner.", {}, {}},
     {&owner_side::wrong_epoch, "owner_refusals", "Requests refused as the owner.", "reason",
      "wrong_epoch"},

@@ -221,7 +221,7 @@ inline verdict lane::on_data(time_point now, const member_id& from,
       });
     case wire::opcode::get_reply:
       return decoded<wire::get_reply>(frame, [&](const wire::get_reply& m) {
-        router_.on_get_reply(now, from, rid, m, from_router_);
+        return router_.on_get_reply(now, from, rid, m, from_router_);
       });
     case wire::opcode::mutate_reply:
       return decoded<wire::mutate_reply>(frame, [&](const wire::mutate_reply& m) {
@@ -471,7 +471,8 @@ inline void lane::carry(time_point now, ask_here&& one, outbox&) {
 }
 inline void lane::carry(time_point now, replica::answer_get&& one, outbox&) {
   one.reply.value = one.value;
-  router_.on_get_reply(now, self_, one.rid, one.reply, from_router_, one.thrown);
+  const bool fine = router_.on_get_reply(now, self_, one.rid, one.reply, from_router_, one.thrown);
+  KITH_ASSERT(fine);
 }
 inline void lane::carry(time_point now, replica::answer_mutate&& one, outbox&) {
   one.reply.result = one.result;

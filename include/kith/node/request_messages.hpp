@@ -27,6 +27,7 @@ namespace kith::node {
   message.load = what.load;
   message.depth = what.depth;
   message.after = what.after;
+  message.known = what.known;
   if (what.max_age) message.stale_max = travelling(*what.max_age);
   return message;
 }

@@ -67,8 +67,9 @@ class router {
   /// There is room again. Emits about turn_bytes of what waited; true: more waits.
   bool on_room(time_point now, const member_id& peer, outbox& out);
 
-  /// `thrown`: what a loader of this process threw, where the reply says load_failed.
-  void on_get_reply(time_point now, member_id from, std::uint64_t rid, const wire::get_reply& reply,
+  /// `thrown`: what a loader of this process threw, where the reply says load_failed. False: the
+  /// peer broke the protocol.
+  bool on_get_reply(time_point now, member_id from, std::uint64_t rid, const wire::get_reply& reply,
                     outbox& out, const std::exception_ptr& thrown = nullptr);
   void on_mutate_reply(time_point now, member_id from, std::uint64_t rid,
                        const wire::mutate_reply& reply, outbox& out);
@@ -145,7 +146,7 @@ class router {
   void fell_due(time_point now, store::handle at, outbox& out);
   [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
   void note_time(time_point now, member_id from, store::handle at, latency_histogram& times) {
-    if (from == self_) return;
+    if (from == self_ || calls_[at].what.known) return;
     times.record(static_cast<std::uint64_t>((now - calls_[at].submitted_at).count()));
   }
   /// This member's own replica hears of a view a moment before the router does.
@@ -234,7 +235,7 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
                                   rid,
                                   what.load,
                                   what.max_age.value_or(what.cache->max_staleness),
-                                  what.after == version{}};
+                                  what.after == version{} && !what.known};
     const near::begin_result role = near_->begin(now, read);
     waiting.leads = role == near::begin_result::lead;
     if (role == near::begin_result::joined) {

@@ -17,26 +17,35 @@
 
 namespace kith::node {
 
-inline void router::on_get_reply(time_point now, member_id from, std::uint64_t rid,
+inline bool router::on_get_reply(time_point now, member_id from, std::uint64_t rid,
                                  const wire::get_reply& reply, outbox& out,
                                  const std::exception_ptr& thrown) {
   const store::handle at = answered(from, rid);
   const bool known = at != store::no_handle;
+  // To say that the caller knows a value that it does not leaves it without one.
+  const bool not_modified = reply.status == wire::get_status::not_modified;
+  if (known && not_modified) {
+    const auto& has = calls_[at].what.known;
+    if (!has || has->version != reply.version) return false;
+  }
   if (known) note_epoch(from, calls_[at].what.partition, reply.epoch, out);
   const auto said = known ? judge(now, from, at, reply) : near::reply_verdict::retry;
   if (said == near::reply_verdict::retry) {
     if (reply.ticket != 0) out.push_back(unused_ticket{from, reply.ticket});
     if (known) try_later(now, at);
-    return;
+    return true;
   }
   const pending_call& waiting = calls_[at];
-  if (reply.status != wire::get_status::hit && reply.status != wire::get_status::absent) {
-    return not_answered(now, at, reply, out, thrown);
+  const bool present = wire::is_present(reply.status);
+  if (!present && reply.status != wire::get_status::absent) {
+    not_answered(now, at, reply, out, thrown);
+    return true;
   }
-  if (waiting.instead != nullptr) return process_here(at, reply, out);
+  if (waiting.instead != nullptr) return process_here(at, reply, out), true;
   note_time(now, from, at, read_times_);
   outcome result;
-  result.yes = reply.status == wire::get_status::hit;
+  result.yes = present;
+  result.not_modified = not_modified;
   result.version = reply.version;
   result.value = to_bytes(reply.value);
   result.tier = reply.loaded ? tier::loaded : tier::owner;
@@ -50,6 +59,7 @@ inline void router::on_get_reply(time_point now, member_id from, std::uint64_t r
   }
   if (reply.ticket != 0 && result.yes) load_anew(now, waiting.what, reply.ticket, out);
   finish(at, std::move(result), out);
+  return true;
 }
 
 /// What the near side says of an answer. It ends the fill, unless the value is to be installed.
@@ -92,6 +102,7 @@ inline void router::not_answered(time_point now, store::handle at, const wire::g
       return finish(at, errc::invalid_argument, out, "after: the token names no write that was");
     case wire::get_status::ticket: break;
     case wire::get_status::hit:
+    case wire::get_status::not_modified:
     case wire::get_status::absent: return;
   }
   run_load(now, at, reply.ticket, out);

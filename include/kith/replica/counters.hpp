@@ -10,6 +10,11 @@ struct counters {
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
   std::uint64_t mutations = 0;
+  /// Reads that named the value which their reader knows, by what is there: that value, another,
+  /// none. They are no hits and no misses.
+  std::uint64_t validations_unchanged = 0;
+  std::uint64_t validations_changed = 0;
+  std::uint64_t validations_absent = 0;
 
   std::uint64_t wrong_epoch = 0;
   /// Requests refused because the coordinator's echo was too old.

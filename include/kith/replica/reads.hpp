@@ -57,6 +57,11 @@ class reads {
              bool load_absent, outbox& out);
   void serve_value(time_point now, owned_partition& in, const reader& who, const key_view& key,
                    const entries::found& live, bool may_load, outbox& out);
+  void validate(time_point now, owned_partition& in, const reader& who, const key_view& key,
+                const wire::known_value& known, bool load_absent, outbox& out);
+  [[nodiscard]] wire::get_reply answer_of(time_point now, const entries& cache,
+                                          const entries::found& live);
+  void reply_absent(owned_partition& in, const reader& who, outbox& out);
   void reply(owned_partition& in, const reader& who, wire::get_reply reply, byte_view value,
              outbox& out, const std::exception_ptr& thrown = nullptr);
   void refuse(const owned_partition& in, const reader& who, wire::get_status why, outbox& out);
@@ -119,7 +124,12 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   if (const auto why = behind(*in, message.after)) return refuse(*in, who, *why, out), true;
   // Before the read: what happens between the two must reach the reader.
   if (who.near && from != held_.self) who.sid = held_.audience.subscribe(now, from, in->slot);
-  serve(now, *in, who, {message.cache, hash, message.key}, message.load, out);
+  const key_view key{message.cache, hash, message.key};
+  if (message.known) {
+    validate(now, *in, who, key, *message.known, message.load, out);
+  } else {
+    serve(now, *in, who, key, message.load, out);
+  }
   return true;
 }
 
@@ -162,21 +172,56 @@ inline void reads::serve(time_point now, owned_partition& in, const reader& who,
   ++(found ? held_.counters.hits : held_.counters.misses);
   if (found) return serve_value(now, in, who, key, found, load_absent, out);
   if (load_absent) return serve_absent(now, in, who, key, out);
+  reply_absent(in, who, out);
+}
+
+inline void reads::reply_absent(owned_partition& in, const reader& who, outbox& out) {
   wire::get_reply answer;
   answer.cacheable = true;
   answer.status = wire::get_status::absent;
   reply(in, who, answer, {}, out);
 }
 
-inline void reads::serve_value(time_point now, owned_partition& in, const reader& who,
-                               const key_view& key, const entries::found& live, bool may_load,
-                               outbox& out) {
-  const entries& cache = *held_.find_cache(key.cache);
+/// The reader has a value from before and asks whether it is still the entry's. What it installs
+/// then is under the conditions of this answer, as any value is. Without a trace at the entry:
+/// nobody reads it.
+inline void reads::validate(time_point now, owned_partition& in, const reader& who,
+                            const key_view& key, const wire::known_value& known, bool load_absent,
+                            outbox& out) {
+  entries* cache = held_.find_cache(key.cache);
+  const auto live = cache != nullptr ? cache->peek(now, key.hash, key.key) : entries::found{};
+  if (!live) {
+    ++held_.counters.validations_absent;
+    if (load_absent) return serve_absent(now, in, who, key, out);
+    return reply_absent(in, who, out);
+  }
+  const stored& entry = live->value();
+  if (entry.version != known.version || stable_hash(entry.value) != known.hash) {
+    ++held_.counters.validations_changed;
+    return serve_value(now, in, who, key, live, load_absent, out);
+  }
+  ++held_.counters.validations_unchanged;
+  wire::get_reply answer = answer_of(now, *cache, live);
+  answer.status = wire::get_status::not_modified;
+  reply(in, who, answer, {}, out);
+}
+
+/// What is said of an entry beside its value.
+inline wire::get_reply reads::answer_of(time_point now, const entries& cache,
+                                        const entries::found& live) {
   wire::get_reply answer;
   answer.cacheable = true;
   answer.version = live->value().version;
   answer.tags = wire_tags(live->value().tags.get());
   answer.ttl_left = copy_left(now, cache, live);
+  return answer;
+}
+
+inline void reads::serve_value(time_point now, owned_partition& in, const reader& who,
+                               const key_view& key, const entries::found& live, bool may_load,
+                               outbox& out) {
+  const entries& cache = *held_.find_cache(key.cache);
+  wire::get_reply answer = answer_of(now, cache, live);
   if (may_load) {
     const std::uint64_t early = cache.settings().life.early_refresh;
     const refresh_cause why = refresh_of(cache.life_of(live), now, early, held_.random);

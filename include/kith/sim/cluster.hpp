@@ -41,6 +41,8 @@ namespace kith::sim {
 struct cluster_options {
   std::size_t members = 3;
   std::uint64_t seed = 1;
+  /// Tells snapshots of near caches apart, and nothing else: hosts meet those that they reach.
+  std::uint64_t name_hash = 0;
   kith::quorum quorum = kith::quorum::none;
   network_options network = {};
   kith::cluster::membership_timers timers = {};

@@ -104,6 +104,18 @@ void sum_of_lifetimes(Sum&& sum) {
   sum("idle_ends", [](const lane& l) { return l.owned().counters().idle_ends; });
 }
 
+/// What became of values that readers had from before.
+template <class Sum>
+void sum_of_validations(const Sum& sum) {
+  using node::lane;
+  sum("installs_validated", [](const lane& l) { return l.near().counters().installs_validated; });
+  sum("validations_unchanged",
+      [](const lane& l) { return l.owned().counters().validations_unchanged; });
+  sum("validations_changed",
+      [](const lane& l) { return l.owned().counters().validations_changed; });
+  sum("validations_absent", [](const lane& l) { return l.owned().counters().validations_absent; });
+}
+
 /// How often memory was short.
 template <class Sum>
 void sum_of_memory(const Sum& sum) {
@@ -126,6 +138,7 @@ void sum_of_memory(const Sum& sum) {
   };
   using node::lane;
   sum_of_memory(sum);
+  sum_of_validations(sum);
   sum("fills_installed", [](const lane& l) { return l.near().counters().installs; });
   sum("fills_joined", [](const lane& l) { return l.near().counters().joins; });
   sum("followers_served", [](const lane& l) { return l.near().counters().followers_served; });
@@ -216,6 +229,8 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
   constexpr std::array<key_shape, 4> shapes{key_shape::even, key_shape::even, key_shape::zipf,
                                             key_shape::hot};
   work.shape = shapes[random.below(shapes.size())];
+  random_source warming{seed ^ 0x7761726D00000002u};
+  if (warming.below(3) == 0) work.warm_every = 1 + warming.below(2);
 }
 
 /// Clients of a cache whose entries end and are renewed, in half of the seeds.
@@ -239,6 +254,7 @@ inline void work_under_faults(cluster& members, workload& clients, lifetime_clie
     clients.open_missing();
     clients.start_clients();
     lifetimes.start_missing();
+    clients.save_or_warm();
     members.run_for(std::chrono::milliseconds{200});
   }
 }

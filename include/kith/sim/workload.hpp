@@ -57,6 +57,8 @@ struct workload_options {
   std::uint64_t causal_every = 10;
   /// One in so many loads throws. 0: none.
   std::uint64_t load_failure_every = 0;
+  /// One in so many calls of save_or_warm does something. 0: none.
+  std::uint64_t warm_every = 0;
 };
 
 struct workload_counters {
@@ -76,6 +78,8 @@ class workload {
   /// begins one, of the kind that `choice` picks. False when the member has no handles, or stands
   /// still.
   bool ask(std::size_t member, std::uint8_t choice, std::uint32_t key);
+  /// Saves a near cache, or warms one from what was saved. Lets virtual time pass.
+  void save_or_warm();
   /// Starts clients of members that have handles and none running; until stop().
   void start_clients();
   void stop() { stopped_ = true; }
@@ -159,6 +163,8 @@ class workload {
   [[nodiscard]] conditions::epochs epochs_at(std::size_t member,
                                              std::optional<std::uint32_t> key) const;
 
+  // workload_warming.hpp
+  void warm(const register_cache& cache, const std::string& snapshot);
   // workload_more.hpp
   void write_many(std::size_t member, std::shared_ptr<handles> with);
   void touch_token(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
@@ -180,6 +186,7 @@ class workload {
   random_source conditional_;
   random_source failures_;
   random_source behind_;
+  random_source warming_;
   workload_options options_;
   key_choice keys_;
   causal_oracle causal_;
@@ -192,6 +199,8 @@ class workload {
   std::string explained_;
   std::map<std::size_t, std::shared_ptr<handles>> open_;
   std::map<std::uint32_t, std::int64_t> database_;
+  /// Of near caches, by which cache it was.
+  std::map<std::size_t, std::vector<std::string>> snapshots_;
   std::int64_t last_value_ = 0;
   bool stopped_ = false;
   workload_counters counters_;
@@ -207,6 +216,7 @@ inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workl
       conditional_{seed ^ 0x636F6E6400000001u},
       failures_{seed ^ 0x6661696C00000002u},
       behind_{seed ^ 0x6265686900000003u},
+      warming_{seed ^ 0x7761726D00000004u},
       options_{options},
       keys_{options.shape, options.keys},
       causal_{options.evictions ? 0 : options.keys / 2},
@@ -485,3 +495,4 @@ inline void workload::told(value_oracle& values, std::size_t member, std::uint32
 #include <kith/sim/workload_more.hpp>
 #include <kith/sim/workload_converged.hpp>
 #include <kith/sim/workload_explained.hpp>
+#include <kith/sim/workload_warming.hpp>

@@ -50,6 +50,14 @@ class policy {
   /// caller removes it at once.
   [[nodiscard]] virtual handle victim() = 0;
 
+  // For who lists entries by their worth. A policy that knows less says nothing.
+
+  /// A read of the entry, which is live, was noted since it was last judged.
+  [[nodiscard]] virtual bool read_lately(handle) const { return false; }
+  /// The entry that is judged next, where a policy judges one after the other in the order of their
+  /// coming: those before it were judged and spared. no_handle: it begins with the oldest.
+  [[nodiscard]] virtual handle judged_next() const { return no_handle; }
+
   /// Nothing is live: what is remembered for each handle may go.
   virtual void trim() {}
   /// What is remembered for each handle.

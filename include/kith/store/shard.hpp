@@ -169,6 +169,7 @@ class shard {
     return slots_.bytes(slot_bytes_) + index_.bytes() + policy_->bytes() + wheel_.bytes();
   }
   [[nodiscard]] const store::counters& counters() const { return counters_; }
+  [[nodiscard]] const policy& chooser() const { return *policy_; }
 
   /// What `erase` and the like take when nobody wants to know.
   static constexpr auto ignore = [](entry_type&, removal) {};

@@ -43,6 +43,8 @@ class sieve final : public policy {
   void on_update(handle at, entry_facts) override { on_access(at); }
   inline void on_erase(handle at, removal) override;
   [[nodiscard]] inline handle victim() override;
+  [[nodiscard]] bool read_lately(handle at) const override { return visited_[at]; }
+  [[nodiscard]] handle judged_next() const override { return hand_; }
   void trim() override {
     nodes_.trim();
     visited_.trim();

@@ -49,9 +49,31 @@ enum class get_status : std::uint8_t {
   lost_write,
   /// `after` is of this epoch, and no write of it had that version yet.
   unknown_version,
+  /// The value that the caller said it knows is the entry's: it is not sent again.
+  not_modified,
 };
 template <>
-inline constexpr get_status last_enumerator<get_status> = get_status::unknown_version;
+inline constexpr get_status last_enumerator<get_status> = get_status::not_modified;
+
+/// There is an entry, and the caller has its value now.
+[[nodiscard]] constexpr bool is_present(get_status said) {
+  return said == get_status::hit || said == get_status::not_modified;
+}
+
+/// A value that its reader had once: the version under which it was read, and the stable hash of
+/// its bytes. Versions alone would do within one life of a cluster; in the next one of the same
+/// name, or on the other side of a cut, another value may get the same version.
+struct known_value {
+  kith::version version;
+  std::uint64_t hash = 0;
+
+  friend bool operator==(const known_value&, const known_value&) = default;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.version, fixed(self.hash));
+  }
+};
 
 struct get {
   static constexpr opcode code = opcode::get;
@@ -69,11 +91,14 @@ struct get {
   std::optional<duration> stale_max = std::nullopt;
   /// Answer with nothing older; the oldest version asks for nothing.
   kith::version after = {};
+  /// The caller has this value and asks whether it is still the entry's: `not_modified` if so, else
+  /// the answer is as without it. It is no use of the entry.
+  std::optional<known_value> known = std::nullopt;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.epoch, self.cache, capped(self.key, limits::key_bytes), self.near, self.load,
-          self.depth, self.stale_max, self.after);
+          self.depth, self.stale_max, self.after, self.known);
   }
 };
 

@@ -42,5 +42,6 @@ void add_near_cache(corpus& to);
 void add_membership(corpus& to);
 void add_cluster(corpus& to);
 void add_peer(corpus& to);
+void add_snapshot(corpus& to);
 
 }  // namespace fuzz

@@ -34,6 +34,7 @@ fuzz::corpus all_seeds() {
   fuzz::add_membership(all);
   fuzz::add_cluster(all);
   fuzz::add_peer(all);
+  fuzz::add_snapshot(all);
   return all;
 }
 

@@ -408,3 +408,60 @@ TEST_CASE("ownership: a value that is decoded across a new term is returned and 
   CHECK_FALSE(r.install(id, r.key, 1));
   CHECK_FALSE(r.hit(r.key));
 }
+
+// A value from before, whose owner says "not modified", is installed as any answer is.
+TEST_CASE("fill: a validated value is installed under the conditions of its answer (F4)") {
+  near_reader r;
+  wire::get_reply same = r.value(3, 2);
+  same.status = wire::get_status::not_modified;
+  auto id = r.lead(r.key);
+  CHECK_FALSE(r.hit(r.key));
+  CHECK(r.reply(id, same) == reply_verdict::deliver_and_install);
+  CHECK_FALSE(r.hit(r.key));
+  CHECK(r.install(id, r.key, 2));
+  CHECK(r.hit(r.key));
+  CHECK(r.counted().installs_validated == 1);
+}
+
+TEST_CASE("fill: a validated value that a write outran is not installed (F2 F4)") {
+  near_reader r;
+  wire::get_reply same = r.value(3, 2);
+  same.status = wire::get_status::not_modified;
+  SUBCASE("before the answer") {
+    const auto id = r.lead(r.key);
+    CHECK(r.invalidate(1, {r.entry(r.key, 9)}));
+    same.n_last = stream_number{1};
+    CHECK(r.reply(id, same) == reply_verdict::deliver);
+  }
+  SUBCASE("while it is decoded") {
+    const auto id = r.lead(r.key);
+    CHECK(r.reply(id, same) == reply_verdict::deliver_and_install);
+    CHECK(r.invalidate(1, {r.entry(r.key, 9)}));
+    CHECK_FALSE(r.install(id, r.key, 2));
+  }
+  SUBCASE("by a flush while it is decoded (E1)") {
+    const auto id = r.lead(r.key);
+    CHECK(r.reply(id, same) == reply_verdict::deliver_and_install);
+    CHECK(r.invalidate_all(5, 9));
+    CHECK_FALSE(r.install(id, r.key, 2));
+  }
+  SUBCASE("and the owner gave no leave") {
+    same.cacheable = false;
+    CHECK(r.reply(r.lead(r.key), same) == reply_verdict::deliver);
+  }
+  CHECK_FALSE(r.hit(r.key));
+  CHECK(r.counted().installs_validated == 0);
+}
+
+TEST_CASE("fill: who followed a validation shares the validated value") {
+  near_reader r;
+  wire::get_reply same = r.value(2, 2);
+  same.status = wire::get_status::not_modified;
+  const auto id = r.lead(r.key);
+  const auto waiter = r.follow(r.key);
+  CHECK(r.reply(id, same) == reply_verdict::deliver_and_install);
+  CHECK(r.install(id, r.key, 2));
+  REQUIRE(r.effects<serve>().size() == 1);
+  CHECK(r.effects<serve>()[0].waiter == waiter);
+  CHECK(r.effects<serve>()[0].version == r.at(2));
+}

@@ -344,3 +344,94 @@ TEST_CASE("near cache: a reader behind a token sees what is of its epoch and not
   CHECK_FALSE(after({{view_number{5}, 0}, sequence{1}}));
   CHECK(r.hit(r.key));
 }
+
+TEST_CASE("near cache: what was read is hotter than what came later and was not") {
+  fixture f;
+  for (const char* key : {"a", "b", "c", "d"}) f.put(key, 1);
+  const auto keys = [&](std::size_t most) {
+    std::string names;
+    for (const auto& one : f.cache->hottest(f.now, most)) {
+      names += cache_of::entry_of(one.held).key;
+    }
+    return names;
+  };
+  CHECK(keys(10) == "dcba");
+  CHECK(f.find("b"));
+  CHECK(f.find("a"));
+  CHECK(keys(10) == "badc");
+  CHECK(keys(3) == "bad");
+  CHECK(keys(0).empty());
+  CHECK(f.cache->hottest(f.now, 2)[1].read);
+  CHECK_FALSE(f.cache->hottest(f.now, 3)[2].read);
+}
+
+TEST_CASE("near cache: what the hand has spared is hotter than what came later and was not read") {
+  fixture f{4 * 100};
+  for (const char* key : {"a", "b", "c", "d"}) f.put(key, 1);
+  CHECK(f.find("a"));
+  // The hand takes a's mark and then b.
+  f.put("e", 1);
+  CHECK_FALSE(f.find("b"));
+  std::string names;
+  for (const auto& one : f.cache->hottest(f.now, 10)) {
+    names += cache_of::entry_of(one.held).key;
+    CHECK_FALSE(one.read);
+  }
+  CHECK(names == "aedc");
+}
+
+TEST_CASE("near cache: to ask for the hottest counts no read and takes no mark") {
+  fixture f;
+  f.put("a", 1);
+  f.put("b", 1);
+  CHECK(f.find("a"));
+  const std::uint64_t hits = f.cache->lookups().hits();
+  for (int i = 0; i < 3; ++i) {
+    const auto cells = f.cache->hottest(f.now, 1);
+    REQUIRE(cells.size() == 1);
+    CHECK(cache_of::entry_of(cells[0].held).key == "a");
+  }
+  CHECK(f.cache->lookups().hits() == hits);
+}
+
+TEST_CASE("near cache: neither what is dead nor what has ended is among the hottest") {
+  fixture f;
+  f.put("a", 1);
+  f.put("b", 1, 1, 100, f.now);
+  f.put("c", 1);
+  f.gates->flush(partition_of(fixture::hash_of("c")));
+  const auto cells = f.cache->hottest(f.now, 10);
+  REQUIRE(cells.size() == 1);
+  CHECK(cache_of::entry_of(cells[0].held).key == "a");
+}
+
+TEST_CASE("near cache: the hottest few of many are the same as the beginning of all") {
+  fixture f;
+  for (int i = 0; i < 2000; ++i) f.put(std::to_string(i), i);
+  for (int i = 0; i < 2000; i += 7) CHECK(f.find(std::to_string(i)));
+  const auto all = f.cache->hottest(f.now, 5000);
+  const auto few = f.cache->hottest(f.now, 20);
+  REQUIRE(all.size() == 2000);
+  REQUIRE(few.size() == 20);
+  for (std::size_t i = 0; i < few.size(); ++i) CHECK(few[i].held.get() == all[i].held.get());
+  CHECK(cache_of::entry_of(all[0].held).key == "1995");
+  CHECK(cache_of::entry_of(all[286].held).key == "1999");
+}
+
+TEST_CASE("near cache: what is kept only if there is room makes nothing else leave") {
+  fixture f{3 * 100};
+  const auto put_politely = [&](std::string_view key, std::uint64_t seq) {
+    return f.cache->install(f.now, cache_of::draft({.hash = fixture::hash_of(key),
+                                                    .version = fixture::at(seq),
+                                                    .charge = 100,
+                                                    .only_if_room = true},
+                                                   std::string{key}, tracked{1}));
+  };
+  f.put("a", 1);
+  f.put("b", 1);
+  CHECK(put_politely("c", 1) == install_result::installed);
+  CHECK(put_politely("d", 1) == install_result::no_room);
+  CHECK(put_politely("a", 2) == install_result::installed);
+  CHECK(f.cache->engine_counters().evictions == 0);
+  CHECK((f.find("a") && f.find("b") && f.find("c")));
+}

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -138,4 +139,63 @@ TEST_CASE("router: what an owner says of a token ends the read") {
   CHECK(asked.after == w.reader.at(7));
   w.machine.on_get_reply(w.reader.now, near_reader::owner, sent.rid, reply, w.out);
   CHECK(std::get<node::complete>(w.out.back()).result.error == told);
+}
+
+namespace {
+
+/// A call about a value that its caller has from before, as it leaves.
+struct validation : writer {
+  explicit validation(std::optional<wire::known_value> known) {
+    node::call what;
+    what.cache = binding;
+    what.partition = reader.distant.partition;
+    what.key_hash = reader.distant.hash;
+    what.key = to_bytes(reader.distant.text);
+    what.near = true;
+    what.known = known;
+    what.deadline = reader.now + 1s;
+    machine.on_ownership(reader.distant.partition, near_reader::owner, reader.term);
+    machine.submit(reader.now, std::move(what), out);
+    REQUIRE(out.size() == 1);
+    const auto& sent = std::get<wire::send>(out[0]).message;
+    rid = sent.rid;
+    REQUIRE(wire::decode(sent.payload, asked) == wire::decode_error::none);
+    out.clear();
+  }
+  bool answer(version at) {
+    wire::get_reply reply = reader.value(at.seq.value(), at.seq.value());
+    reply.status = wire::get_status::not_modified;
+    reply.version = at;
+    return machine.on_get_reply(reader.now, near_reader::owner, rid, reply, out);
+  }
+  wire::get asked;
+  std::uint64_t rid = 0;
+};
+
+}  // namespace
+
+TEST_CASE("router: a value from before is asked about and may be installed if it is still so") {
+  const wire::known_value known{{{view_number{4}, 0}, sequence{3}}, 17};
+  validation v{known};
+  CHECK(v.asked.known == known);
+  CHECK(v.asked.near);
+  CHECK(v.answer(known.version));
+  REQUIRE(v.out.size() == 1);
+  const node::outcome& said = std::get<node::complete>(v.out[0]).result;
+  CHECK(said.yes);
+  CHECK(said.not_modified);
+  CHECK(said.value.empty());
+  CHECK(said.fill == v.rid);
+  CHECK(v.machine.read_times().count() == 0);
+}
+
+TEST_CASE("router: not modified to who knows nothing breaks the protocol") {
+  const version three{{view_number{4}, 0}, sequence{3}};
+  validation none{std::nullopt};
+  CHECK_FALSE(none.answer(three));
+  CHECK(none.out.empty());
+  CHECK(none.machine.pending() == 1);
+  validation other{wire::known_value{{{view_number{4}, 0}, sequence{2}}, 17}};
+  CHECK_FALSE(other.answer(three));
+  CHECK(other.machine.pending() == 1);
 }

@@ -53,6 +53,7 @@ struct asked {
   bool load = false;
   std::optional<duration> stale_max = std::nullopt;
   version after = {};
+  std::optional<wire::known_value> known = std::nullopt;
 };
 struct change {
   /// 0: the next one.
@@ -103,6 +104,7 @@ struct owner {
     message.load = want.load;
     message.stale_max = want.stale_max;
     message.after = want.after;
+    message.known = want.known;
     message.epoch = term;
     message.cache = books;
     message.key = as_bytes(k);

@@ -100,11 +100,19 @@ TEST_CASE("decode: a count over its cap, or over the bytes that are there, is re
 }
 
 TEST_CASE("decode: a bool, an enumerator and a partition out of range are refused") {
-  // get: epoch view, branch, cache, key length and bytes, near, load, depth, no stale_max, version
-  CHECK(why<get>(hex("0100000161" "01000200" "000000")) == decode_error::none);
-  CHECK(why<get>(hex("0100000161" "02000200" "000000")) == decode_error::out_of_range);
+  // get: epoch view, branch, cache, key length and bytes, near, load, depth, no stale_max, version,
+  // nothing known
+  CHECK(why<get>(hex("0100000161" "01000200" "00000000")) == decode_error::none);
+  CHECK(why<get>(hex("0100000161" "02000200" "00000000")) == decode_error::out_of_range);
+  // known: version (epoch, sequence) and the fixed hash.
+  CHECK(why<get>(hex("0100000161" "01000200" "000000" "01" "010203" "0807060504030201")) ==
+        decode_error::none);
+  CHECK(why<get>(hex("0100000161" "01000200" "000000" "01" "010203" "08070605040302")) ==
+        decode_error::truncated);
+  CHECK(why<get>(hex("0100000161" "01000200" "000000" "02" "010203" "0807060504030201")) ==
+        decode_error::out_of_range);
   bytes reply = encoded(get_reply{});
-  reply[0] = std::byte{10};
+  reply[0] = std::byte{11};
   CHECK(why<get_reply>(reply) == decode_error::out_of_range);
   CHECK(why<stream_position>(hex("8008" "0100" "05")) == decode_error::out_of_range);
 }
@@ -136,6 +144,8 @@ TEST_CASE("decode: what was encoded comes back, and encodes to the same bytes") 
   twice(sample_invalidation());
   twice(get_reply{get_status::absent, {view_number{1}, 0}, {}, sequence{4}, stream_number{2}, true,
                   false, duration{5}, 0, {{1}, {2}}, sample_value});
+  twice(get{{view_number{1}, 2}, cache_id{3}, sample_key, true, false, 4, duration{5}, {},
+            known_value{{{view_number{6}, 7}, sequence{8}}, 9}});
   twice(return_ticket{77});
   twice(mutate_reply{mutate_status::refused, {}, {}, true, sample_key});
   twice(digest{true,
