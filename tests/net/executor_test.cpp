@@ -25,6 +25,21 @@ using namespace net_test;
 
 namespace {
 
+/// A pool whose only thread has a job until it is let go, and with room for two that wait.
+struct held_pool {
+  held_pool() {
+    CHECK(pool.post([this] {
+      started.set_value();
+      release.get_future().wait();
+    }));
+    started.get_future().wait();
+  }
+
+  std::promise<void> started;
+  std::promise<void> release;
+  kith::net::worker_pool pool{{.threads = 1, .queue = 2}};
+};
+
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 
 /// The process may grow by the stacks of a few threads only: the next does not start.
@@ -123,49 +138,36 @@ TEST_CASE("alarm: armed by many threads it misses none of their deadlines") {
 }
 
 TEST_CASE("worker pool: a full queue refuses, what waits is dropped at the end") {
-  kith::net::worker_pool pool{{.threads = 1, .queue = 2}};
-  std::promise<void> started;
-  std::promise<void> release;
-  CHECK(pool.post([&] {
-    started.set_value();
-    release.get_future().wait();
-  }));
-  started.get_future().wait();
+  held_pool held;
   std::atomic<int> ran{0};
-  CHECK(pool.post([&] { ++ran; }));
-  CHECK(pool.post([&] { ++ran; }));
-  CHECK_FALSE(pool.post([&] { ++ran; }));
+  CHECK(held.pool.post([&] { ++ran; }));
+  CHECK(held.pool.post([&] { ++ran; }));
+  CHECK_FALSE(held.pool.post([&] { ++ran; }));
   SUBCASE("a job that ends in time is waited for") {
-    release.set_value();
-    CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
+    held.release.set_value();
+    CHECK(held.pool.stop(std::chrono::milliseconds{patience}) == 0);
   }
   SUBCASE("a job that hangs is left behind") {
-    auto held = std::make_shared<std::promise<void>>();
+    auto end = std::make_shared<std::promise<void>>();
     kith::net::worker_pool hanging{{.threads = 1, .queue = 1}};
     std::promise<void> entered;
-    CHECK(hanging.post([held, &entered] {
+    CHECK(hanging.post([end, &entered] {
       entered.set_value();
-      held->get_future().wait();
+      end->get_future().wait();
     }));
     entered.get_future().wait();
     CHECK(hanging.stop(1ms) == 1);
-    held->set_value();
-    release.set_value();
-    CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
+    end->set_value();
+    held.release.set_value();
+    CHECK(held.pool.stop(std::chrono::milliseconds{patience}) == 0);
   }
-  CHECK_FALSE(pool.post([] {}));
+  CHECK_FALSE(held.pool.post([] {}));
 }
 
 // Goal: what is done in turns is never refused for want of room, and keeps no thread from others.
 TEST_CASE("worker pool: a job of turns runs though the queue is full and behind what waits") {
-  kith::net::worker_pool pool{{.threads = 1, .queue = 2}};
-  std::promise<void> started;
-  std::promise<void> release;
-  CHECK(pool.post([&] {
-    started.set_value();
-    release.get_future().wait();
-  }));
-  started.get_future().wait();
+  held_pool held;
+  kith::net::worker_pool& pool = held.pool;
   std::string order;  // of the one thread
   std::promise<void> ended;
   CHECK(pool.post([&] { order += 'a'; }));
@@ -178,7 +180,7 @@ TEST_CASE("worker pool: a job of turns runs though the queue is full and behind 
   }));
   CHECK_FALSE(pool.post([&] { order += 'c'; }));
   CHECK(pool.post_turns([&] { return order += 'u', false; }));
-  release.set_value();
+  held.release.set_value();
   REQUIRE(ended.get_future().wait_for(patience) == std::future_status::ready);
   CHECK(pool.stop(std::chrono::milliseconds{patience}) == 0);
   CHECK(order == "abtutt");

@@ -85,13 +85,16 @@ struct near_reader {
 
   // What callers do.
 
+  [[nodiscard]] near::fill_request request(const near_key& k, std::uint64_t id) const {
+    return {.partition = k.partition,
+            .cache = cache,
+            .hash = k.hash,
+            .key = as_bytes(k.text),
+            .rid = id,
+            .max_age = max_age};
+  }
   near::begin_result begin(const near_key& k, std::uint64_t id) {
-    return lane.begin(now, {.partition = k.partition,
-                            .cache = cache,
-                            .hash = k.hash,
-                            .key = as_bytes(k.text),
-                            .rid = id,
-                            .max_age = max_age});
+    return lane.begin(now, request(k, id));
   }
   std::uint64_t lead(const near_key& k) {
     const std::uint64_t id = ++rid;

@@ -39,13 +39,6 @@
 
 namespace kith::replica {
 
-/// An entry as a caller in the owner's own process sees it, before the next call to the replica.
-struct local_read {
-  kith::version version;
-  std::optional<duration> ttl_left;
-  byte_view value;
-};
-
 /// What an owner has of a key, whether it may serve it or not.
 struct holding {
   bool present = false;
@@ -138,12 +131,6 @@ class replica {
   [[nodiscard]] std::vector<change_notice> take_notices() {
     return held_.notices.empty() ? std::vector<change_notice>{} : std::exchange(held_.notices, {});
   }
-
-  /// The short way for a caller in this process: the entry, if this owner may serve it now. Absent
-  /// for every other reason too; on_get tells them apart.
-  [[nodiscard]] std::optional<local_read> try_get(time_point now, partition_id partition,
-                                                  cache_id cache, std::uint64_t hash,
-                                                  byte_view key);
 
   /// `visit(byte_view key, const stored&)` for what this owner has of the cache in `slots_max`
   /// slots from `from` on. Returns where to go on, no_handle at the end. Between two calls all may
@@ -307,19 +294,6 @@ inline time_point replica::next_timeout() const {
       {held_.audience.next_timeout(), held_.loads.next_deadline(), held_.busy.next_deadline()});
   for (const auto& cache : held_.caches()) next = std::min(next, cache->next_timeout());
   return next;
-}
-
-inline std::optional<local_read> replica::try_get(time_point now, partition_id partition,
-                                                  cache_id cache, std::uint64_t hash,
-                                                  byte_view key) {
-  const owned_partition* in = held_.partition(partition);
-  KITH_ASSERT(in != nullptr && partition_of(hash) == partition);
-  entries* known = held_.find_cache(cache);
-  if (known == nullptr || !held_.serves(now, *in, cache)) return std::nullopt;
-  const auto found = known->find(now, hash, key);
-  if (!found) return std::nullopt;
-  ++held_.counters.hits;
-  return local_read{found->value().version, known->ttl_left(now, found), found->value().value};
 }
 
 inline std::optional<holding> replica::peek(time_point now, partition_id partition, cache_id cache,

@@ -13,9 +13,11 @@
 #include <kith/replica/operation.hpp>
 #include <kith/replica/processor.hpp>
 #include <kith/replica/reads.hpp>
+#include <kith/store/timer_wheel.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -364,8 +366,14 @@ inline void writes::on_members() {
   }
 }
 
+/// A turn is bounded: it frees no other key when so many writes have waited for those that it has
+/// freed. What else is due leaves the next deadline in the past.
 inline void writes::on_timeout(time_point now, outbox& out) {
-  while (std::optional<busy_key> due = held_.busy.take_due(now)) {
+  std::size_t work = 0;
+  while (work < store::turn_limit) {
+    std::optional<busy_key> due = held_.busy.take_due(now);
+    if (!due) return;
+    work += 1 + due->queue.size();
     owned_partition& in = *held_.partition(due->at.partition);
     ++held_.counters.processors_failed;
     settle(in, {due->current.from, due->current.message.operation},

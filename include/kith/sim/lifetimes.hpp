@@ -19,6 +19,7 @@
 #include <kith/sim/checkers.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/records.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -201,26 +202,13 @@ inline void lifetime_clients::next(std::size_t member, std::shared_ptr<client> w
 inline record lifetime_clients::begin(operation_kind kind, std::size_t member, const client& with,
                                       std::uint32_t key) {
   ++started_;
-  record op;
-  op.kind = kind;
-  op.member = member;
-  op.self = with.self;
-  if (cluster_.host(member).running()) op.as = cluster_.host(member).control().self();
-  op.key = key;
-  op.asked_in = checker_.view_key_of(member);
-  op.began = checker_.epoch_at(member, key).value_or(epoch{});
-  checker_.note_vouchers(op);
-  op.invoked = cluster_.time().now();
-  return op;
+  return begin_record(cluster_, checker_, kind, member, with.self, key);
 }
 
 inline void lifetime_clients::end(record& op, const error_code& code) {
   ++answered_;
-  op.failed = static_cast<bool>(code);
   if (code == errc::closed) open_.erase(op.member);  // it crashed, or has begun anew
-  op.answered = cluster_.time().now();
-  op.bound = checker_.bound_of(op);
-  cluster_.time().note(static_cast<std::uint64_t>(op.value) ^ op.version.seq.value() << 20);
+  end_record(cluster_, checker_, op, code);
 }
 
 inline void lifetime_clients::read(std::size_t member, std::shared_ptr<client> with,

@@ -17,6 +17,7 @@
 #include <kith/sim/conditions.hpp>
 #include <kith/sim/history.hpp>
 #include <kith/sim/key_choice.hpp>
+#include <kith/sim/records.hpp>
 #include <kith/sim/value_oracle.hpp>
 
 #include <algorithm>
@@ -318,26 +319,13 @@ inline void workload::next(std::size_t member, std::shared_ptr<handles> with) {
 inline record workload::begin(operation_kind kind, std::size_t member, const handles& with,
                               std::uint32_t key) {
   ++counters_.started;
-  record op;
-  op.kind = kind;
-  op.member = member;
-  op.self = with.self;
-  if (cluster_.host(member).running()) op.as = cluster_.host(member).control().self();
-  op.key = key;
-  op.asked_in = checker_.view_key_of(member);
-  op.began = checker_.epoch_at(member, key).value_or(epoch{});
-  checker_.note_vouchers(op);
-  op.invoked = cluster_.time().now();
-  return op;
+  return begin_record(cluster_, checker_, kind, member, with.self, key);
 }
 
 inline void workload::end(record& op, const error_code& code) {
   ++counters_.answered;
-  op.failed = static_cast<bool>(code);
-  if (op.failed) ++counters_.failed;
-  op.answered = cluster_.time().now();
-  op.bound = checker_.bound_of(op);
-  cluster_.time().note(static_cast<std::uint64_t>(op.value) ^ op.version.seq.value() << 20);
+  if (code) ++counters_.failed;
+  end_record(cluster_, checker_, op, code);
 }
 
 inline void workload::read(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {

@@ -51,13 +51,9 @@ TEST_CASE("fill: an invalidation of another key of the partition does not poison
 TEST_CASE("fill: a reader that must see what was written follows none that left earlier") {
   near_reader r;
   r.lead(r.key);
-  CHECK(r.lane.begin(r.now, {.partition = r.key.partition,
-                             .cache = r.cache,
-                             .hash = r.key.hash,
-                             .key = as_bytes(r.key.text),
-                             .rid = ++r.rid,
-                             .max_age = r.max_age,
-                             .may_follow = false}) == begin_result::lead);
+  fill_request strict = r.request(r.key, ++r.rid);
+  strict.may_follow = false;
+  CHECK(r.lane.begin(r.now, strict) == begin_result::lead);
   CHECK(r.counted().fills == 2);
 }
 
@@ -277,25 +273,17 @@ TEST_CASE("join: not while the coordinator was not heard of") {
 TEST_CASE("join: not a get that does not run the loader when one wants it run") {
   near_reader r;
   r.lead(r.key);
-  CHECK(r.lane.begin(r.now, {.partition = r.key.partition,
-                             .cache = r.cache,
-                             .hash = r.key.hash,
-                             .key = as_bytes(r.key.text),
-                             .rid = 1,
-                             .load = true,
-                             .max_age = 3s}) == begin_result::lead);
+  fill_request loading = r.request(r.key, ++r.rid);
+  loading.load = true;
+  CHECK(r.lane.begin(r.now, loading) == begin_result::lead);
 }
 
 TEST_CASE("join: equal hashes do not make equal keys") {
   near_reader r;
   r.lead(r.key);
-  CHECK(r.lane.begin(r.now, {.partition = r.key.partition,
-                             .cache = r.cache,
-                             .hash = r.key.hash,
-                             .key = as_bytes("another"),
-                             .rid = 1,
-                             .load = false,
-                             .max_age = 3s}) == begin_result::lead);
+  fill_request another = r.request(r.key, ++r.rid);
+  another.key = as_bytes("another");
+  CHECK(r.lane.begin(r.now, another) == begin_result::lead);
 }
 
 TEST_CASE("bounds: followers of a fill and fills of a lane are limited") {

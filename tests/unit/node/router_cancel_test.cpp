@@ -1,14 +1,10 @@
 // What becomes of calls that are cancelled while they wait.
-#include <kith/node/router.hpp>
-
-#include <support/near_reader.hpp>
+#include "router_fixture.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <memory>
 #include <utility>
-#include <variant>
 #include <vector>
 
 using namespace kith;
@@ -18,25 +14,11 @@ using node::cancelling;
 
 namespace {
 
-/// A router over the near side of a lane whose keys are another member's.
-struct canceller {
-  canceller() {
-    binding->name = "words";
-    binding->id = static_cast<std::uint32_t>(near_reader::cache);
-    machine.on_ownership(reader.key.partition, near_reader::owner, reader.term);
-  }
-
+struct canceller : near_caller {
   /// Returns the number by which the call is cancelled.
   std::uint64_t submit(node::call_kind kind) {
-    node::call what;
-    what.kind = kind;
-    what.cache = binding;
-    what.partition = reader.key.partition;
-    what.key_hash = reader.key.hash;
-    what.key = to_bytes(reader.key.text);
+    node::call what = call(kind);
     what.near = kind == node::call_kind::get;
-    what.deadline = reader.now + 1s;
-    what.cancel_id = ++ids;
     machine.submit(reader.now, std::move(what), out);
     return ids;
   }
@@ -44,26 +26,14 @@ struct canceller {
   /// The requests that left.
   std::vector<std::uint64_t> asked() const {
     std::vector<std::uint64_t> rids;
-    for (const node::router_effect& effect : out) {
-      if (const auto* sent = std::get_if<wire::send>(&effect)) rids.push_back(sent->message.rid);
-    }
+    for (const wire::send& one : all<wire::send>()) rids.push_back(one.message.rid);
     return rids;
   }
   std::vector<error_code> ended() const {
     std::vector<error_code> codes;
-    for (const node::router_effect& effect : out) {
-      if (const auto* done = std::get_if<node::complete>(&effect)) {
-        codes.push_back(done->result.error);
-      }
-    }
+    for (const node::complete& done : all<node::complete>()) codes.push_back(done.result.error);
     return codes;
   }
-
-  near_reader reader;
-  std::uint64_t ids = 0;
-  std::shared_ptr<node::cache_binding> binding = std::make_shared<node::cache_binding>();
-  node::router machine{near_reader::self, reader.lane, reader.out, {}};
-  node::router::outbox out;
 };
 
 }  // namespace

@@ -1,14 +1,12 @@
 // A processor that the owner of its key does not know: the caller's member runs it.
-#include <kith/near/coherence.hpp>
-#include <kith/near/gates.hpp>
-#include <kith/node/router.hpp>
+#include "router_fixture.hpp"
+
 #include <kith/wire/decode.hpp>
 
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,43 +14,31 @@
 #include <vector>
 
 using namespace kith;
+using namespace kith::test;
 using namespace std::chrono_literals;
 
 namespace {
 
-constexpr member_id self{1, 1, 1};
-constexpr member_id other{2, 2, 1};
+constexpr member_id other = router_caller::other;
 const std::string text = "key";
 const std::uint64_t hash = stable_hash(as_bytes(text));
-const partition_id where = partition_of(hash);
 const epoch term{view_number{1}};
 
 /// A member that invoked "twice" on a key of another's. The request stays alive with its message.
-struct invoker {
-  invoker() {
-    binding->name = "words";
+struct invoker : router_caller {
+  invoker() : router_caller{partition_of(hash)} {
     binding->ttl = 7s;
-    binding->id.store(1);
     own(other, 1);
-    node::call what;
-    what.kind = node::call_kind::mutate;
+    node::call what = call(node::call_kind::mutate);
     what.mutation = wire::mutation::invoke;
     what.processor = "twice";
     what.value = to_bytes("fields");
-    what.cache = binding;
     what.key_hash = hash;
     what.key = to_bytes(text);
-    what.partition = where;
-    what.deadline = now + 5s;
     what.cancel_id = 1;
     machine.submit(now, std::move(what), out);
   }
 
-  void own(member_id owner, std::uint64_t view) {
-    near.on_ownership(now, where, owner, epoch{view_number{view}}, from_near);
-    machine.on_ownership(where, owner, epoch{view_number{view}});
-    machine.retry_moved(now, out);
-  }
   /// The last request that left, which has to be a `Message`. Its views point into `last`.
   template <class Message>
   Message asked() {
@@ -118,17 +104,6 @@ struct invoker {
     return std::move(std::get<node::complete>(out.back()).result);
   }
 
-  time_point now{1s};
-  near::gates gates;
-  near::coherence near{self, gates, [] {
-                         near::coherence_options options;
-                         options.lane = index_of(where) % options.lanes;
-                         return options;
-                       }()};
-  near::outbox from_near;
-  node::router::outbox out;
-  node::router machine{self, near, from_near, {}};
-  std::shared_ptr<node::cache_binding> binding = std::make_shared<node::cache_binding>();
   wire::packet last;
 };
 

@@ -1,7 +1,5 @@
 // What the answers to writes, and their absence, do to what this member keeps of the keys.
-#include <kith/node/router.hpp>
-
-#include <support/near_reader.hpp>
+#include "router_fixture.hpp"
 
 #include <doctest/doctest.h>
 
@@ -17,33 +15,24 @@ using namespace std::chrono_literals;
 namespace {
 
 /// A router over the near side of a lane that keeps version 1 of one key.
-struct writer {
+struct writer : near_caller {
   writer() {
-    binding->name = "words";
-    binding->id = static_cast<std::uint32_t>(near_reader::cache);
-    machine.on_ownership(reader.key.partition, near_reader::owner, reader.term);
     reader.fill(reader.key, 1);
     REQUIRE(reader.hit(reader.key));
   }
 
   /// Returns the request's number.
   std::uint64_t write(wire::mutation kind) {
-    node::call what;
-    what.kind = node::call_kind::mutate;
-    what.cache = binding;
-    what.partition = reader.key.partition;
+    node::call what = call(node::call_kind::mutate);
     what.mutation = kind;
-    what.deadline = reader.now + 1s;
-    if (kind != wire::mutation::clear) {
-      what.key_hash = reader.key.hash;
-      what.key = to_bytes(reader.key.text);
+    if (kind == wire::mutation::clear) {
+      what.key_hash = 0;
+      what.key.clear();
     }
     out.clear();
     machine.submit(reader.now, std::move(what), out);
-    for (const node::router_effect& effect : out) {
-      if (const auto* sent = std::get_if<wire::send>(&effect)) return sent->message.rid;
-    }
-    return 0;
+    const auto sent = all<wire::send>();
+    return sent.empty() ? 0 : sent.front().message.rid;
   }
   void answer(std::uint64_t rid, wire::mutate_status status, version at) {
     wire::mutate_reply reply;
@@ -52,11 +41,6 @@ struct writer {
     reply.version = at;
     machine.on_mutate_reply(reader.now, near_reader::owner, rid, reply, out);
   }
-
-  near_reader reader;
-  std::shared_ptr<node::cache_binding> binding = std::make_shared<node::cache_binding>();
-  node::router machine{near_reader::self, reader.lane, reader.out, {}};
-  node::router::outbox out;
 };
 
 }  // namespace

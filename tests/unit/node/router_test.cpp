@@ -1,47 +1,32 @@
 // How calls end at their deadline, and what the error says of a write that may have been applied.
-#include <kith/near/coherence.hpp>
-#include <kith/near/gates.hpp>
-#include <kith/node/router.hpp>
+#include "router_fixture.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <utility>
 #include <variant>
 
 using namespace kith;
+using namespace kith::test;
 using namespace std::chrono_literals;
 
 namespace {
 
-constexpr member_id self{1, 1, 1};
-constexpr member_id other{2, 2, 1};
-constexpr partition_id where{16};
+constexpr member_id self = router_caller::self;
+constexpr member_id other = router_caller::other;
 
-struct waiting_caller {
+struct waiting_caller : router_caller {
   explicit waiting_caller(node::router_options options = {})
-      : machine{self, near, from_near, options} {
-    binding->name = "words";
-    binding->id.store(1);
-  }
+      : router_caller{partition_id{16}, options} {}
 
   void submit(node::call_kind kind, wire::mutation mutation = wire::mutation::put) {
-    node::call what;
-    what.kind = kind;
+    node::call what = call(kind);
     what.mutation = mutation;
     what.tags = {wire::tag{7}};
-    what.cache = binding;
-    what.partition = where;
-    what.deadline = now + 5s;
     machine.submit(now, std::move(what), out);
-  }
-  void own(member_id owner, std::uint64_t view) {
-    near.on_ownership(now, where, owner, epoch{view_number{view}}, from_near);
-    machine.on_ownership(where, owner, epoch{view_number{view}});
-    machine.retry_moved(now, out);
   }
   /// The owner's answer to the last request.
   void answer(wire::mutate_status status) {
@@ -51,11 +36,8 @@ struct waiting_caller {
     machine.on_mutate_reply(now, other, last_request(), reply, out);
   }
   [[nodiscard]] std::uint64_t last_request() const {
-    std::uint64_t rid = 0;
-    for (const node::router_effect& effect : out) {
-      if (const auto* sent = std::get_if<wire::send>(&effect)) rid = sent->message.rid;
-    }
-    return rid;
+    const auto sent = all_of<wire::send>(out);
+    return sent.empty() ? 0 : sent.back().message.rid;
   }
   void lose_and_ask_again() {
     machine.on_session(now, other, out);
@@ -68,12 +50,7 @@ struct waiting_caller {
       machine.on_timeout(now, out);
     }
   }
-  [[nodiscard]] bool asked() const {
-    for (const node::router_effect& effect : out) {
-      if (std::holds_alternative<wire::send>(effect)) return true;
-    }
-    return false;
-  }
+  [[nodiscard]] bool asked() const { return !all_of<wire::send>(out).empty(); }
   /// What the call ends with at its deadline.
   [[nodiscard]] error_code end() {
     while (machine.pending() > 0) {
@@ -82,14 +59,6 @@ struct waiting_caller {
     }
     return std::get<node::complete>(out.back()).result.error;
   }
-
-  time_point now{1s};
-  near::gates gates;
-  near::coherence near{self, gates, {}};
-  near::outbox from_near;
-  node::router::outbox out;
-  node::router machine;
-  std::shared_ptr<node::cache_binding> binding = std::make_shared<node::cache_binding>();
 };
 
 }  // namespace

@@ -1,13 +1,11 @@
 // The loads that a member runs for owners without a loader, and who has to wait for them.
-#include <kith/node/router.hpp>
-#include <kith/wire/decode.hpp>
+#include "router_fixture.hpp"
 
-#include <support/near_reader.hpp>
+#include <kith/wire/decode.hpp>
 
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <memory>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -21,13 +19,8 @@ namespace {
 constexpr std::uint64_t lent = 77;
 
 /// Reads of a key that another member owns, which has no loader.
-struct lender {
-  explicit lender(node::router_options options = {})
-      : machine{near_reader::self, reader.lane, reader.out, options} {
-    binding->name = "words";
-    binding->id = static_cast<std::uint32_t>(near_reader::cache);
-    machine.on_ownership(reader.key.partition, near_reader::owner, reader.term);
-  }
+struct lender : near_caller {
+  using near_caller::near_caller;
 
   void own(member_id owner, std::uint64_t view) {
     machine.on_ownership(reader.key.partition, owner, epoch{view_number{view}});
@@ -39,18 +32,6 @@ struct lender {
     what.load = true;
     machine.submit(reader.now, std::move(what), out);
     return ids;
-  }
-  node::call call(node::call_kind kind, duration timeout) {
-    node::call what;
-    what.kind = kind;
-    what.cache = binding;
-    what.partition = reader.key.partition;
-    what.key_hash = reader.key.hash;
-    what.key = to_bytes(reader.key.text);
-    what.timeout = timeout;
-    what.deadline = reader.now + timeout;
-    what.cancel_id = ++ids;
-    return what;
   }
   /// The owner's answer to the last request has the ticket, and a value if it is a hit. Returns the
   /// number of the load that runs then, or 0.
@@ -73,14 +54,6 @@ struct lender {
     machine.on_timeout(reader.now, out);
   }
 
-  template <class Effect>
-  [[nodiscard]] std::vector<Effect> all() const {
-    std::vector<Effect> found;
-    for (const node::router_effect& effect : out) {
-      if (const auto* one = std::get_if<Effect>(&effect)) found.push_back(*one);
-    }
-    return found;
-  }
   [[nodiscard]] std::vector<error_code> ended() const {
     std::vector<error_code> codes;
     for (const node::complete& done : all<node::complete>()) codes.push_back(done.result.error);
@@ -99,12 +72,6 @@ struct lender {
     }
     return tickets;
   }
-
-  near_reader reader;
-  std::uint64_t ids = 0;
-  std::shared_ptr<node::cache_binding> binding = std::make_shared<node::cache_binding>();
-  node::router machine;
-  node::router::outbox out;
 };
 
 }  // namespace

@@ -191,3 +191,22 @@ TEST_CASE("processor: its result is not applied by an owner that lost contact me
   invoke(o, anna, "f", 9);
   CHECK(o.effects<run_processor>().size() == 1);
 }
+
+// Method: two keys on whose processors more writes wait than a turn frees, together.
+TEST_CASE("processor: a turn frees so many keys of hanging processors and the next one goes on") {
+  owner o;
+  const std::string second = key_of(home, 0);
+  for (const std::string& each : {key, second}) {
+    o.mutate(anna, {.kind = mutation::invoke, .processor = as_bytes("hangs")}, each);
+    for (std::size_t i = 0; i < store::turn_limit; ++i) o.put(bert, "later", each);
+  }
+  o.clear();
+  o.pass(30s);
+  CHECK(o.counted().processors_failed == 1);
+  CHECK(o.sent<wire::mutate_reply>(bert).size() == store::turn_limit);
+  CHECK(o.machine.next_timeout() <= o.now);
+  o.pass(0s);
+  CHECK(o.counted().processors_failed == 2);
+  CHECK(o.sent<wire::mutate_reply>(bert).size() == 2 * store::turn_limit);
+  CHECK(o.value(second) == "later");
+}

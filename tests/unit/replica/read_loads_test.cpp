@@ -6,6 +6,19 @@ using wire::get_status;
 using wire::mutate_status;
 using wire::mutation;
 
+namespace {
+
+/// Anna waits for a load that does not end, 200 ms long.
+struct slow_load : owner_with {
+  slow_load() : owner_with{{.hard_timeout = 200ms}} {
+    load(anna);
+    ticket = begun();
+  }
+  load_ticket ticket;
+};
+
+}  // namespace
+
 TEST_CASE("read_loads: for a while a stale value is answered at once while one load replaces it") {
   owner_with o{{.stale_while_revalidate = 10s}};
   o.load_row("old");
@@ -132,9 +145,7 @@ TEST_CASE("read_loads: an erase leaves nothing to a read that waits for its soft
 }
 
 TEST_CASE("read_loads: a read waits no longer than the hard timeout and the load goes on") {
-  owner_with o{{.hard_timeout = 200ms}};
-  o.load(anna);
-  const load_ticket ticket = o.begun();
+  slow_load o;
   o.pass(150ms);
   o.load(bert);
   CHECK(o.effects<run_load>().size() == 1);
@@ -144,17 +155,15 @@ TEST_CASE("read_loads: a read waits no longer than the hard timeout and the load
   o.pass(150ms);
   CHECK(o.one<wire::get_reply>(bert).status == get_status::load_failed);
   CHECK(o.counted().hard_timeouts == 2);
-  o.finish(ticket, "late");
+  o.finish(o.ticket, "late");
   CHECK(o.value() == "late");
 }
 
 TEST_CASE("read_loads: a late result is not stored after an erase") {
-  owner_with o{{.hard_timeout = 200ms}};
-  o.load(anna);
-  const load_ticket ticket = o.begun();
+  slow_load o;
   o.pass(200ms);
   o.erase(bert);
-  o.finish(ticket, "late");
+  o.finish(o.ticket, "late");
   CHECK(o.value().empty());
 }
 
