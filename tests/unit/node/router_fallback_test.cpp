@@ -4,6 +4,8 @@
 #include <kith/node/router.hpp>
 #include <kith/wire/decode.hpp>
 
+#include "who.hpp"
+
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -20,11 +22,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr member_id self{1, 1, 1};
-constexpr member_id other{2, 2, 1};
 const std::string text = "key";
 const std::uint64_t hash = stable_hash(as_bytes(text));
-const partition_id where = partition_of(hash);
+const partition_id home = partition_of(hash);
 const epoch term{view_number{1}};
 
 /// A member that invoked "twice" on a key of another's. The request stays alive with its message.
@@ -42,14 +42,14 @@ struct invoker {
     what.cache = binding;
     what.key_hash = hash;
     what.key = to_bytes(text);
-    what.partition = where;
+    what.partition = home;
     what.deadline = now + 5s;
     machine.submit(now, std::move(what), out);
   }
 
   void own(member_id owner, std::uint64_t view) {
-    near.on_ownership(now, where, owner, epoch{view_number{view}}, from_near);
-    machine.on_ownership(where, owner, epoch{view_number{view}});
+    near.on_ownership(now, home, owner, epoch{view_number{view}}, from_near);
+    machine.on_ownership(home, owner, epoch{view_number{view}});
     machine.retry_moved(now, out);
   }
   /// The last request that left, which has to be a `Message`. Its views point into `last`.
@@ -121,7 +121,7 @@ struct invoker {
   near::gates gates;
   near::coherence near{self, gates, [] {
                          near::coherence_options options;
-                         options.lane = index_of(where) % options.lanes;
+                         options.lane = index_of(home) % options.lanes;
                          return options;
                        }()};
   near::outbox from_near;

@@ -3,6 +3,8 @@
 #include <kith/near/gates.hpp>
 #include <kith/node/router.hpp>
 
+#include "who.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -17,8 +19,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr member_id self{1, 1, 1};
-constexpr member_id other{2, 2, 1};
 constexpr partition_id where{16};
 
 struct waiting_caller {
