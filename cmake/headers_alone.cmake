@@ -1,6 +1,8 @@
 # The target kith_headers_alone: each header passes the compiler by itself, so that a program
 # may include any of them first. CMake's VERIFY_INTERFACE_HEADER_SETS shows the same, but generates
-# code as well, which takes three times as long.
+# code as well, which takes three times as long. scripts/header_alone.py knows which need no
+# compiler of their own.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # Never built: its properties are those of a program that uses kith.
 add_library(kith_header_user OBJECT EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/asio.cpp)
@@ -20,11 +22,12 @@ foreach(header IN LISTS kith_headers)
   string(REPLACE / - stamp ${name})
   set(stamp ${PROJECT_BINARY_DIR}/headers_alone/${stamp}.passed)
   add_custom_command(OUTPUT ${stamp}
-    COMMAND ${CMAKE_CXX_COMPILER} ${flags} -std=c++20 -fsyntax-only
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/header_alone.py
+      ${PROJECT_SOURCE_DIR}/include ${name} ${stamp}
+      ${CMAKE_CXX_COMPILER} ${flags} -std=c++20 -fsyntax-only
       "$<$<BOOL:${includes}>:-I$<JOIN:${includes},;-I>>"
       "$<$<BOOL:${definitions}>:-D$<JOIN:${definitions},;-D>>"
       -MD -MT ${stamp} -MF ${stamp}.d -x c++ -include ${name} /dev/null
-    COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
     DEPENDS ${header}
     DEPFILE ${stamp}.d
     COMMENT "${name} alone"

@@ -138,7 +138,7 @@ void futures_on_many(const words& cache, const sums& counts, const std::string& 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
-asio::awaitable<void> awaited_operations(words cache, std::string prefix) {
+asio::awaitable<void> awaited_batches(words cache, std::string prefix) {
   const strings keys = keys_of(prefix);
   put_even(cache, keys);
   const flags there = co_await cache.async_contains_many(keys, asio::use_awaitable);
@@ -164,7 +164,7 @@ TEST_CASE("face: every operation on many keys from every member") {
     futures_on_many(caches[i], counts[i], "future " + std::to_string(i) + ' ');
     asio::io_context context;
     auto done = asio::co_spawn(
-        context, awaited_operations(caches[i], "awaited " + std::to_string(i)), asio::use_future);
+        context, awaited_batches(caches[i], "awaited " + std::to_string(i)), asio::use_future);
     context.run();
     done.get();
   }

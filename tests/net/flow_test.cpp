@@ -89,7 +89,7 @@ class held_up {
   bool gone_ = false;
 };
 
-std::vector<std::pair<std::int64_t, std::string>> entries_of(std::size_t number,
+std::vector<std::pair<std::int64_t, std::string>> large_entries(std::size_t number,
                                                              std::size_t size) {
   std::vector<std::pair<std::int64_t, std::string>> entries;
   for (std::size_t i = 0; i < number; ++i) {
@@ -103,7 +103,7 @@ TEST_CASE("flow: many large values in one call arrive within its time, over one 
     two_members both{as_they_are};
     large_cache writer = open_large(both.first());
     large_cache reader = open_large(both.second());
-    writer.put_many(entries_of(number, size));
+    writer.put_many(large_entries(number, size));
     CHECK(both.links_lost() == 0);
     CHECK(reader.size() == number);
   }
@@ -118,7 +118,7 @@ TEST_CASE("flow: requests to a peer that does not read are held back and leave w
   }};
   large_cache writer = open_large(both.first());
   large_cache reader = open_large(both.second());
-  const auto entries = entries_of(80, 1 << 20);
+  const auto entries = large_entries(80, 1 << 20);
   held_up owner{both.second()};
   std::vector<std::future<kith::version>> done;
   for (const auto& [key, value] : entries) {
@@ -226,7 +226,7 @@ TEST_CASE("flow: calls beyond the bound of what waits are told at once, the othe
   large_cache reader = open_large(both.second());
   // More than what both ends' sockets may hold beside the bounds; and quickly written, as the owner
   // is silent meanwhile.
-  const auto entries = entries_of(200, 256 << 10);
+  const auto entries = large_entries(200, 256 << 10);
   held_up owner{both.second()};
   std::vector<std::future<kith::version>> done;
   for (const auto& [key, value] : entries) {

@@ -13,7 +13,7 @@ using namespace net_test;
 
 namespace {
 
-std::string refusal(const kith::net::listen_options& options) {
+std::string refusal_of(const kith::net::listen_options& options) {
   boost::asio::io_context context;
   try {
     const auto made = std::make_shared<kith::net::listener>(context, options);
@@ -26,16 +26,16 @@ std::string refusal(const kith::net::listen_options& options) {
 
 TEST_CASE("listener: beyond this machine only where it is said to be insecure") {
   for (const char* host : {"0.0.0.0", "::", "192.0.2.1"}) {
-    CHECK(refusal({.host = host}).find("insecure = true") != std::string::npos);
+    CHECK(refusal_of({.host = host}).find("insecure = true") != std::string::npos);
   }
-  CHECK(refusal({.host = "0.0.0.0", .insecure = true}).empty());
-  CHECK(refusal({.host = "localhost"}).empty());
+  CHECK(refusal_of({.host = "0.0.0.0", .insecure = true}).empty());
+  CHECK(refusal_of({.host = "localhost"}).empty());
 }
 
 TEST_CASE("listener: what cannot be bound is named") {
-  CHECK(refusal({.host = "no such host"}).find("host") != std::string::npos);
-  CHECK(refusal({.host = "192.0.2.1", .insecure = true}).find("host") != std::string::npos);
-  CHECK(refusal({.first_port = 2, .last_port = 1}).find("last_port") != std::string::npos);
+  CHECK(refusal_of({.host = "no such host"}).find("host") != std::string::npos);
+  CHECK(refusal_of({.host = "192.0.2.1", .insecure = true}).find("host") != std::string::npos);
+  CHECK(refusal_of({.first_port = 2, .last_port = 1}).find("last_port") != std::string::npos);
 }
 
 TEST_CASE("listener: takes the lowest free port, says when none is, and lets no child inherit it") {
@@ -44,7 +44,7 @@ TEST_CASE("listener: takes the lowest free port, says when none is, and lets no 
   const std::uint16_t port = first->local().port;
   CHECK(port != 0);
   CHECK(first->local().host == "127.0.0.1");
-  CHECK(refusal({.first_port = port, .last_port = port}).find("free") != std::string::npos);
+  CHECK(refusal_of({.first_port = port, .last_port = port}).find("free") != std::string::npos);
 }
 
 TEST_CASE("listener: what the system said is kept, and which option it is about") {

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 namespace {
 
 using numbers = kith::cache<std::uint32_t, std::int64_t>;
-using options = kith::cache_options<std::uint32_t, std::int64_t>;
+using settings = kith::cache_options<std::uint32_t, std::int64_t>;
 
 /// Two members that founded a cluster each, because they could not hear one another.
 struct two_clusters {
@@ -46,8 +46,8 @@ TEST_CASE("merge: a cache that both sides opened alike serves again, without the
 
 TEST_CASE("merge: handles of a cache that the surviving side opened otherwise say so") {
   two_clusters sides;
-  numbers first = sides.all.cache<std::uint32_t, std::int64_t>(0, "numbers", options{.ttl = 10s});
-  numbers second = sides.all.cache<std::uint32_t, std::int64_t>(1, "numbers", options{.ttl = 20s});
+  numbers first = sides.all.cache<std::uint32_t, std::int64_t>(0, "numbers", settings{.ttl = 10s});
+  numbers second = sides.all.cache<std::uint32_t, std::int64_t>(1, "numbers", settings{.ttl = 20s});
   first.put(1, 10);
   second.put(1, 20);
   sides.all.heal();

@@ -13,7 +13,7 @@ namespace {
 
 using records = std::vector<std::vector<std::string>>;
 
-records parse(const std::string& text) {
+records rows_of(const std::string& text) {
   std::istringstream from{text};
   catalog::csv_reader reader{from};
   records all;
@@ -31,22 +31,23 @@ std::vector<catalog::package> packages(const std::string& text) {
 }  // namespace
 
 TEST_CASE("csv: quotes hold commas and line breaks and doubled quotes") {
-  CHECK(parse("a,\"b,c\",d\n\"1\n2\",\"say \"\"hi\"\"\",\"\"\n") ==
+  CHECK(rows_of("a,\"b,c\",d\n\"1\n2\",\"say \"\"hi\"\"\",\"\"\n") ==
         records{{"a", "b,c", "d"}, {"1\n2", "say \"hi\"", ""}});
 }
 
 TEST_CASE("csv: lines end with or without a carriage return, and the last one need not end") {
-  CHECK(parse("a,b\r\n\"c\",d\r\n,\"e\"") == records{{"a", "b"}, {"c", "d"}, {"", "e"}});
-  CHECK(parse("a,\n") == records{{"a", ""}});
-  CHECK(parse("").empty());
+  CHECK(rows_of("a,b\r\n\"c\",d\r\n,\"e\"") == records{{"a", "b"}, {"c", "d"}, {"", "e"}});
+  CHECK(rows_of("a,\n") == records{{"a", ""}});
+  CHECK(rows_of("").empty());
 }
 
 TEST_CASE("csv: what is wrong is refused with its line") {
-  CHECK_THROWS_WITH_AS(parse("a\nb,\"c\nd"), "CSV, line 3: a quote stays open",
+  CHECK_THROWS_WITH_AS(rows_of("a\nb,\"c\nd"), "CSV, line 3: a quote stays open",
                        std::runtime_error);
-  CHECK_THROWS_WITH_AS(parse("a\n\"b\"c\n"), "CSV, line 2: text behind a closing quote",
+  CHECK_THROWS_WITH_AS(rows_of("a\n\"b\"c\n"), "CSV, line 2: text behind a closing quote",
                        std::runtime_error);
-  CHECK_THROWS_WITH_AS(parse("\xFF\n"), "CSV, line 1: the bytes are no UTF-8", std::runtime_error);
+  CHECK_THROWS_WITH_AS(rows_of("\xFF\n"), "CSV, line 1: the bytes are no UTF-8",
+                       std::runtime_error);
 }
 
 TEST_CASE("csv: packages are read by the names of the columns") {

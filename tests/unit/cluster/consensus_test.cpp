@@ -23,7 +23,7 @@ consensus member(std::uint16_t self, std::size_t members,
   return c;
 }
 
-constexpr ballot first{};
+constexpr ballot first_ballot{};
 using vote = consensus::vote;
 
 }  // namespace
@@ -44,10 +44,10 @@ TEST_CASE("consensus: any two quorums share a member, and half decides only with
 TEST_CASE("consensus: the oldest decides with ballot 0 and no first phase") {
   consensus oldest = member(0, 3);
   oldest.propose_first(value_of(7));
-  CHECK(oldest.on_accept(first, oldest.value(), false) == vote::given);
-  CHECK_FALSE(oldest.on_accepted(0, first));
-  CHECK_FALSE(oldest.on_accepted(0, first));  // the same voice again
-  CHECK(oldest.on_accepted(2, first));
+  CHECK(oldest.on_accept(first_ballot, oldest.value(), false) == vote::given);
+  CHECK_FALSE(oldest.on_accepted(0, first_ballot));
+  CHECK_FALSE(oldest.on_accepted(0, first_ballot));  // the same voice again
+  CHECK(oldest.on_accepted(2, first_ballot));
 }
 
 TEST_CASE("consensus: a voter that is bound refuses another's ballot, but not its coordinator's") {
@@ -56,14 +56,14 @@ TEST_CASE("consensus: a voter that is bound refuses another's ballot, but not it
   CHECK(voter.promised() == ballot{});
   CHECK(voter.on_accept({1, 1}, value_of(1), true) == vote::bound);
   CHECK_FALSE(voter.accepted_value().has_value());
-  CHECK(voter.on_accept(first, value_of(1), false) == vote::given);
+  CHECK(voter.on_accept(first_ballot, value_of(1), false) == vote::given);
 }
 
 TEST_CASE("consensus: after a promise lower ballots are passed over") {
   consensus voter = member(2, 3);
   CHECK(voter.on_prepare({2, 1}, false) == vote::given);
   CHECK(voter.on_prepare({1, 1}, false) == vote::passed);
-  CHECK(voter.on_accept(first, value_of(1), false) == vote::passed);
+  CHECK(voter.on_accept(first_ballot, value_of(1), false) == vote::passed);
   CHECK(voter.promised_to() == 1);
 }
 
@@ -79,12 +79,12 @@ TEST_CASE("consensus: a takeover goes on with the accepted value of the highest 
   const ballot mine = candidate.attempt();
   CHECK(mine == ballot{1, 1});
   CHECK_FALSE(candidate.on_promise(1, mine, {}, std::nullopt));
-  CHECK_FALSE(candidate.on_promise(2, mine, first, value_of(10)));
+  CHECK_FALSE(candidate.on_promise(2, mine, first_ballot, value_of(10)));
   CHECK(candidate.on_promise(3, mine, {0, 0}, value_of(10)));
   REQUIRE(candidate.inherited().has_value());
   CHECK(candidate.inherited()->hash == 10);
   candidate.propose(value_of(10));
-  CHECK_FALSE(candidate.on_accepted(1, first));  // an answer to another attempt
+  CHECK_FALSE(candidate.on_accepted(1, first_ballot));  // an answer to another attempt
   CHECK_FALSE(candidate.on_accepted(1, mine));
   CHECK_FALSE(candidate.on_accepted(2, mine));
   CHECK(candidate.on_accepted(3, mine));
@@ -95,7 +95,7 @@ TEST_CASE("consensus: of two accepted values the one of the higher ballot is inh
   candidate.prepare();
   const ballot mine = candidate.attempt();
   CHECK_FALSE(candidate.on_promise(0, mine, {1, 1}, value_of(20)));
-  CHECK(candidate.on_promise(1, mine, first, value_of(10)));
+  CHECK(candidate.on_promise(1, mine, first_ballot, value_of(10)));
   CHECK(candidate.inherited()->hash == 20);
 }
 
@@ -110,8 +110,8 @@ TEST_CASE("consensus: a refused attempt ends and the next one is above the refus
 
 TEST_CASE("consensus: a ballot must be its sender's, and cannot use up all ballots") {
   const consensus voter = member(2, 3);
-  CHECK(voter.plausible(first, 0));
-  CHECK_FALSE(voter.plausible(first, 1));
+  CHECK(voter.plausible(first_ballot, 0));
+  CHECK_FALSE(voter.plausible(first_ballot, 1));
   CHECK(voter.plausible({1, 1}, 1));
   CHECK_FALSE(voter.plausible({1, 1}, 0));
   CHECK_FALSE(voter.plausible({0xFFFFFFFF, 1}, 1));

@@ -15,7 +15,7 @@ using kith::member_id;
 using kith::never;
 using kith::time_point;
 
-using members = std::vector<member_id>;
+using member_list = std::vector<member_id>;
 
 member_id id(std::uint64_t n) { return {n, n * 77, 1}; }
 
@@ -33,7 +33,7 @@ struct fixture {
     filter.on_alert(now, id(observer), id(subject));
   }
   /// Alerts about `subject` by `count` of its observers, none of them in `silent`.
-  void alerts(std::size_t count, std::uint64_t subject, const members& silent = {}) {
+  void alerts(std::size_t count, std::uint64_t subject, const member_list& silent = {}) {
     for (const member_id& observer : observers.observers_of(id(subject))) {
       if (count == 0) return;
       if (std::find(silent.begin(), silent.end(), observer) != silent.end()) continue;
@@ -49,7 +49,7 @@ struct fixture {
     now = until;
   }
 
-  members view;
+  member_list view;
   rings observers;
   cut_filter filter{id(1)};
   time_point now = start;
@@ -73,7 +73,7 @@ TEST_CASE("cut_filter: H votes condemn, H - 1 do not") {
   f.alerts(5, 20);
   CHECK(f.filter.cut().empty());
   f.alerts(6, 20);
-  CHECK(f.filter.cut() == members{id(20)});
+  CHECK(f.filter.cut() == member_list{id(20)});
 }
 
 TEST_CASE("cut_filter: one observer counts once, and who does not observe counts not at all") {
@@ -97,7 +97,7 @@ TEST_CASE("cut_filter: somebody in doubt holds the cut back until it is condemne
   f.alerts(3, 25);
   CHECK(f.filter.cut().empty());
   f.alerts(6, 25);
-  CHECK(f.filter.cut() == members{id(20), id(25)});
+  CHECK(f.filter.cut() == member_list{id(20), id(25)});
 }
 
 TEST_CASE("cut_filter: a first vote holds the cut back for one ping interval, no longer") {
@@ -109,7 +109,7 @@ TEST_CASE("cut_filter: a first vote holds the cut back for one ping interval, no
   f.run_to(start + 1200ms - 1ns);
   CHECK(f.filter.cut().empty());
   f.run_to(start + 1200ms);
-  CHECK(f.filter.cut() == members{id(20)});
+  CHECK(f.filter.cut() == member_list{id(20)});
 }
 
 TEST_CASE("cut_filter: doubt of five seconds asks the silent, then becomes noise") {
@@ -132,7 +132,7 @@ TEST_CASE("cut_filter: doubt of five seconds asks the silent, then becomes noise
   f.run_to(start + 7s - 1ns);
   CHECK(f.filter.cut().empty());
   f.run_to(start + 7s);
-  CHECK(f.filter.cut() == members{id(20)});
+  CHECK(f.filter.cut() == member_list{id(20)});
   CHECK(f.filter.next_timeout() == never);
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("cut_filter: an answer condemns who was in doubt") {
   f.run_to(start + 5s);
   CHECK(f.filter.reinforce().size() == 1);
   f.alerts(6, 25);
-  CHECK(f.filter.cut() == members{id(25)});
+  CHECK(f.filter.cut() == member_list{id(25)});
 }
 
 TEST_CASE("cut_filter: votes of noise stay, and another vote brings the doubt back") {
@@ -153,7 +153,7 @@ TEST_CASE("cut_filter: votes of noise stay, and another vote brings the doubt ba
   f.alerts(5, 25);
   CHECK(f.filter.next_timeout() == f.now + 5s);
   f.alerts(6, 25);
-  CHECK(f.filter.cut() == members{id(25)});
+  CHECK(f.filter.cut() == member_list{id(25)});
 }
 
 TEST_CASE("cut_filter: observers that are gone vote by being gone") {
@@ -173,7 +173,7 @@ TEST_CASE("cut_filter: observers that are gone vote by being gone") {
       f.alerts(2, other, {id(dead)});
       CHECK(f.filter.cut().empty());
       f.alerts(6, other, {id(dead)});
-      const members both{id(std::min(dead, other)), id(std::max(dead, other))};
+      const member_list both{id(std::min(dead, other)), id(std::max(dead, other))};
       CHECK(f.filter.cut() == both);
     }
   }
@@ -195,7 +195,7 @@ TEST_CASE("cut_filter: an implicit vote does not overrule a proposer that hears 
     }
     f.alerts(6, other, {subject});
     f.run_to(start + 10s);
-    CHECK(f.filter.cut() == members{id(other)});
+    CHECK(f.filter.cut() == member_list{id(other)});
     f.filter.on_unheard(f.now, subject);
     CHECK(f.filter.cut().size() == 2);
   }
@@ -207,7 +207,7 @@ TEST_CASE("cut_filter: of two members the older removes the younger on its own w
   f.alert(2, 1);
   CHECK(f.filter.cut().empty());
   f.alert(1, 2);
-  CHECK(f.filter.cut() == members{id(2)});
+  CHECK(f.filter.cut() == member_list{id(2)});
 }
 
 TEST_CASE("cut_filter: one of three that hears nobody goes alone") {
@@ -217,7 +217,7 @@ TEST_CASE("cut_filter: one of three that hears nobody goes alone") {
   CHECK(f.filter.cut().empty());
   f.alert(1, 3);
   f.alert(2, 3);
-  CHECK(f.filter.cut() == members{id(3)});
+  CHECK(f.filter.cut() == member_list{id(3)});
 }
 
 TEST_CASE("cut_filter: two of three that do not hear each other both stay") {
@@ -249,7 +249,7 @@ TEST_CASE("cut_filter: an accuser of everybody does not protect the dead for eve
     for (std::uint64_t n = 1; n < size; ++n) f.alert(size, n);
     f.alerts(9, 2, {id(2), id(size)});
     f.run_to(start + 10s);
-    CHECK(f.filter.cut() == members{id(2)});
+    CHECK(f.filter.cut() == member_list{id(2)});
   }
 }
 
@@ -261,7 +261,7 @@ TEST_CASE("cut_filter: beside a death, one liar still evicts nobody whom the pro
   f.alert(3, 2);
   CHECK(f.filter.cut().empty());
   f.run_to(start + 10s);
-  CHECK(f.filter.cut() == members{id(4)});
+  CHECK(f.filter.cut() == member_list{id(4)});
 }
 
 TEST_CASE("cut_filter: one liar does not profit from a broken link of the proposer") {
@@ -329,7 +329,7 @@ TEST_CASE("cut_filter: who is left alone condemns all others, at any size") {
       f.filter.on_alert(f.now, id(1), subject);
     }
     for (std::uint64_t n = 2; n <= size; ++n) f.filter.on_unheard(f.now, id(n));
-    members others = f.view;
+    member_list others = f.view;
     std::erase(others, id(1));
     f.run_to(start + 10s);
     CHECK(f.filter.cut() == others);
@@ -375,16 +375,16 @@ TEST_CASE("cut_filter: an unheard member without votes holds a cut back, once") 
   f.alerts(6, 20);
   CHECK(f.filter.cut().empty());
   f.filter.on_heard(f.now, id(25));
-  CHECK(f.filter.cut() == members{id(20)});
+  CHECK(f.filter.cut() == member_list{id(20)});
   f.filter.on_unheard(f.now, id(25));
-  CHECK(f.filter.cut() == members{id(20)});
+  CHECK(f.filter.cut() == member_list{id(20)});
   f.filter.on_unheard(f.now, id(24));
   f.run_to(start + 4500ms);
   CHECK(f.filter.reinforce().size() == 1);
   f.run_to(start + 6500ms - 1ns);
   CHECK(f.filter.cut().empty());
   f.run_to(start + 6500ms);
-  CHECK(f.filter.cut() == members{id(20)});
+  CHECK(f.filter.cut() == member_list{id(20)});
 }
 
 TEST_CASE("cut_filter: a single vote against an unheard member is a doubt") {
@@ -397,7 +397,7 @@ TEST_CASE("cut_filter: a single vote against an unheard member is a doubt") {
   f.run_to(start + 3200ms - 1ns);
   CHECK(f.filter.cut().empty());
   f.run_to(start + 3200ms);
-  CHECK(f.filter.cut() == members{id(20)});
+  CHECK(f.filter.cut() == member_list{id(20)});
 }
 
 TEST_CASE("cut_filter: a new view forgets all votes") {

@@ -26,7 +26,7 @@ using kith::never;
 using kith::random_source;
 using kith::time_point;
 
-constexpr time_point epoch{1000s};
+constexpr time_point dawn{1000s};
 /// Alerts go to the oldest so many members; each has a filter.
 constexpr std::size_t filters_max = 3;
 
@@ -44,7 +44,7 @@ struct event {
   }
 };
 
-struct node {
+struct watcher {
   std::unique_ptr<failure_detector> detector;
   time_point timer = never;  // the earliest one in the queue
   bool dead = false;
@@ -54,18 +54,18 @@ struct node {
   std::vector<time_point> last_hb;  // at a filter: when each member was last heard
 };
 
-class world {
+class watched_world {
  public:
-  world(std::uint64_t seed, std::size_t size) : random_{seed}, nodes_(size) {
+  watched_world(std::uint64_t seed, std::size_t size) : random_{seed}, nodes_(size) {
     for (std::size_t n = 0; n < size; ++n) view_.push_back({random_.next(), random_.next(), 1});
     rings_ = rings{view_};
     for (std::size_t n = 0; n < std::min(size, filters_max); ++n) {
       filters_.emplace_back(view_[n]);
-      filters_.back().on_view(epoch, rings_);
+      filters_.back().on_view(dawn, rings_);
     }
     for (std::size_t n = 0; n < size; ++n) {
       nodes_[n].detector = std::make_unique<failure_detector>(view_[n]);
-      const time_point born = epoch + duration{random_.below(1'000'000'000)};
+      const time_point born = dawn + duration{random_.below(1'000'000'000)};
       nodes_[n].detector->on_view(born, rings_);
       arm(index(n));
     }
@@ -94,14 +94,14 @@ class world {
 
   /// Runs to `until`, or until a filter other than those of `ignored` has a cut.
   void run(duration until, std::size_t ignored = SIZE_MAX) {
-    while (!queue_.empty() && queue_.top().at <= epoch + until) {
+    while (!queue_.empty() && queue_.top().at <= dawn + until) {
       const event e = queue_.top();
       queue_.pop();
       now_ = e.at;
       handle(e);
       if (proposer(ignored) < filters_.size() && !cut(ignored).empty()) return;
     }
-    now_ = epoch + until;
+    now_ = dawn + until;
   }
 
   [[nodiscard]] std::size_t proposer(std::size_t ignored = SIZE_MAX) const {
@@ -120,7 +120,7 @@ class world {
     return all;
   }
   [[nodiscard]] const std::vector<member_id>& view() const { return view_; }
-  [[nodiscard]] duration since_start() const { return now_ - epoch; }
+  [[nodiscard]] duration since_start() const { return now_ - dawn; }
 
  private:
   static std::uint16_t index(std::size_t n) { return static_cast<std::uint16_t>(n); }
@@ -142,7 +142,7 @@ class world {
   }
 
   void handle(const event& e) {
-    node& to = nodes_[e.to];
+    watcher& to = nodes_[e.to];
     if (to.dead) return;
     switch (e.kind) {
       case what::timer: timer(e); break;
@@ -162,7 +162,7 @@ class world {
   }
 
   void timer(const event& e) {
-    node& self = nodes_[e.to];
+    watcher& self = nodes_[e.to];
     if (self.timer <= e.at) self.timer = never;
     std::vector<detector_effect> effects;
     if (self.detector->next_timeout() > now_) return;
@@ -211,11 +211,11 @@ class world {
   random_source random_;
   std::vector<member_id> view_;
   rings rings_;
-  std::vector<node> nodes_;
+  std::vector<watcher> nodes_;
   std::vector<cut_filter> filters_;
   std::priority_queue<event, std::vector<event>, std::greater<>> queue_;
   std::uint64_t order_ = 0;
-  time_point now_ = epoch;
+  time_point now_ = dawn;
 };
 
 /// Draws `count` victims among all but `spared`.
@@ -235,14 +235,14 @@ std::vector<std::size_t> draw_victims(random_source& random, std::size_t size, s
 std::size_t seeds_for(std::size_t size) { return size >= 1000 ? 3 : size >= 30 ? 30 : 100; }
 
 /// So many percent of the members die, at least one; a single one is cut in the given time.
-void cut_is_exactly(void (world::*die)(std::size_t), std::size_t size, std::size_t percent,
+void cut_is_exactly(void (watched_world::*die)(std::size_t), std::size_t size, std::size_t percent,
                     duration least, duration most) {
   for (std::uint64_t seed = 1; seed <= seeds_for(size); ++seed) {
     CAPTURE(size);
     CAPTURE(percent);
     CAPTURE(seed);
     random_source random{seed};
-    world w{random.next(), size};
+    watched_world w{random.next(), size};
     w.use_heartbeats();
     w.run(5s);
     const std::size_t count = std::max<std::size_t>(1, size * percent / 100);
@@ -262,7 +262,7 @@ void cut_is_exactly(void (world::*die)(std::size_t), std::size_t size, std::size
 TEST_CASE("detection: a healthy cluster forms no cut") {
   for (const std::size_t size : {2u, 3u, 4u, 10u, 30u, 1000u}) {
     CAPTURE(size);
-    world w{size, size};
+    watched_world w{size, size};
     w.use_heartbeats();
     w.run(30s);
     CHECK(w.cut().empty());
@@ -273,7 +273,7 @@ TEST_CASE("detection: a healthy cluster forms no cut") {
 TEST_CASE("detection: simultaneous silent deaths lead to one cut of exactly the dead") {
   for (const std::size_t size : {3u, 4u, 10u, 30u, 1000u}) {
     for (const std::size_t percent : {1u, 5u, 10u, 20u, 30u}) {
-      cut_is_exactly(&world::fall_silent, size, percent, 4900ms, 6100ms);
+      cut_is_exactly(&watched_world::fall_silent, size, percent, 4900ms, 6100ms);
     }
   }
 }
@@ -281,7 +281,7 @@ TEST_CASE("detection: simultaneous silent deaths lead to one cut of exactly the 
 TEST_CASE("detection: killed processes are cut within half a second") {
   for (const std::size_t size : {3u, 4u, 10u, 30u, 1000u}) {
     for (const std::size_t percent : {1u, 10u, 30u}) {
-      cut_is_exactly(&world::kill, size, percent, 0ms, 500ms);
+      cut_is_exactly(&watched_world::kill, size, percent, 0ms, 500ms);
     }
   }
 }
@@ -302,7 +302,7 @@ TEST_CASE("detection: loss at one member, in one direction or both, evicts nobod
         CAPTURE(f.out);
         CAPTURE(seed);
         random_source random{seed};
-        world w{random.next(), size};
+        watched_world w{random.next(), size};
         w.use_heartbeats();
         w.run(3s);
         // Whoever is ill, another proposes: the ill one cannot tell itself from the rest.
@@ -324,7 +324,7 @@ TEST_CASE("detection: a death beside a lossy member is still cut") {
       CAPTURE(size);
       CAPTURE(seed);
       random_source random{seed};
-      world w{random.next(), size};
+      watched_world w{random.next(), size};
       w.use_heartbeats();
       w.run(5s);
       const auto pair = draw_victims(random, size, 2, random.below(3));

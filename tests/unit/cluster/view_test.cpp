@@ -10,11 +10,13 @@ using namespace kith::cluster;
 
 namespace {
 
-member_record member(std::uint64_t i, std::uint64_t incarnation = 1) {
+member_record member_row(std::uint64_t i, std::uint64_t incarnation = 1) {
   return {{i, i, incarnation}, {"host", static_cast<std::uint16_t>(i)}, 1, {}};
 }
 
-view three() { return make_first_view({view_number{1}, 9}, {member(5), member(3), member(8)}); }
+view three() {
+  return make_first_view({view_number{1}, 9}, {member_row(5), member_row(3), member_row(8)});
+}
 
 }  // namespace
 
@@ -29,7 +31,7 @@ TEST_CASE("view: a change applied elsewhere gives the same view") {
   const view base = three();
   change_plan plan{{view_number{2}, 9},
                    {{0, wire::departure::failed}},
-                   {member(4)},
+                   {member_row(4)},
                    {{cache_id{1}, "books", {{"ttl", "60"}}}}};
   const auto [change, next] = make_change(base, std::move(plan));
   view_change received;
@@ -65,7 +67,7 @@ TEST_CASE("view: none follows in which an epoch falls or a cache has another num
                                           {{cache_id{1}, "books", {}}, {cache_id{2}, "tags", {}}}})
                         .second;
   const view later =
-      make_change(mine, {{view_number{3}, 9}, {}, {member(4)}, {{cache_id{3}, "users", {}}}})
+      make_change(mine, {{view_number{3}, 9}, {}, {member_row(4)}, {{cache_id{3}, "users", {}}}})
           .second;
   CHECK(may_follow(mine, later));
   const auto follows = [&](auto&& change) {
@@ -96,8 +98,8 @@ TEST_CASE("view: a change that does not fit gives no view") {
   CHECK(refused([](view_change& c) { c.next.number = view_number{1}; }));
   CHECK(refused([](view_change& c) { c.removed[0].member = 3; }));
   CHECK(refused([](view_change& c) { c.removed.push_back(c.removed[0]); }));
-  CHECK(refused([](view_change& c) { c.added.push_back(member(3)); }));
-  CHECK(refused([](view_change& c) { c.added.push_back(member(3, 2)); }));
+  CHECK(refused([](view_change& c) { c.added.push_back(member_row(3)); }));
+  CHECK(refused([](view_change& c) { c.added.push_back(member_row(3, 2)); }));
   CHECK(refused([](view_change& c) { c.rows[0].owner = 77; }));
   CHECK(refused([](view_change& c) { c.rows.push_back(c.rows[0]); }));
 }

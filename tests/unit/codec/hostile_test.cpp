@@ -149,8 +149,8 @@ TEST_CASE("codec: hostile: a count alone takes no memory, whatever it counts") {
   check_bombs<std::wstring>();
 }
 
-struct tree {
-  std::vector<tree> children;
+struct deep_tree {
+  std::vector<deep_tree> children;
   std::array<char, 100> weight{};
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
@@ -169,7 +169,7 @@ TEST_CASE("codec: hostile: nested counts share one reserve") {
     const kith::byte_view level = out.view();
     data.insert(data.end(), level.begin(), level.end());
   }
-  tree into;
+  deep_tree into;
   const std::size_t peak = peak_of([&] { CHECK_FALSE(decode(data, into)); });
   CHECK(peak <= 8 * data.size() + 64 * small_change);
 }

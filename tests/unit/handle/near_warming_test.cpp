@@ -87,8 +87,8 @@ struct warmed {
   return "none";
 }
 
-[[nodiscard]] bool says(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
+[[nodiscard]] bool says(const std::string& message, std::string_view part) {
+  return message.find(part) != std::string::npos;
 }
 
 [[nodiscard]] std::uint64_t entries_of(const kith::warm_result& of) {

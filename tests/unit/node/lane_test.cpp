@@ -4,6 +4,8 @@
 #include <kith/near/gates.hpp>
 #include <kith/node/lane.hpp>
 
+#include "who.hpp"
+
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -20,7 +22,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr member_id self{1, 1, 1};
 
 struct told final : node::completion {
   void complete(node::outcome&& result) noexcept override { last = std::move(result); }

@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr member_id other = router_caller::other;
 const std::string text = "key";
 const std::uint64_t hash = stable_hash(as_bytes(text));
 const epoch term{view_number{1}};

@@ -6,6 +6,8 @@
 #include <kith/near/gates.hpp>
 #include <kith/node/router.hpp>
 
+#include "who.hpp"
+
 #include <support/near_reader.hpp>
 
 #include <chrono>
@@ -30,9 +32,6 @@ template <class Effect>
 
 /// The member `self`, which asks about one partition that is `other`'s as often as not.
 struct router_caller {
-  static constexpr member_id self{1, 1, 1};
-  static constexpr member_id other{2, 2, 1};
-
   explicit router_caller(partition_id asked, node::router_options options = {})
       : where{asked},
         near{self, gates, near_options(asked)},

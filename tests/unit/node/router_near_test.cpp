@@ -179,7 +179,7 @@ TEST_CASE("router: not modified to who knows nothing breaks the protocol") {
   CHECK_FALSE(none.answer(three));
   CHECK(none.out.empty());
   CHECK(none.machine.pending() == 1);
-  validation other{wire::known_value{{{view_number{4}, 0}, sequence{2}}, 17}};
-  CHECK_FALSE(other.answer(three));
-  CHECK(other.machine.pending() == 1);
+  validation older{wire::known_value{{{view_number{4}, 0}, sequence{2}}, 17}};
+  CHECK_FALSE(older.answer(three));
+  CHECK(older.machine.pending() == 1);
 }

@@ -15,9 +15,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr member_id self = router_caller::self;
-constexpr member_id other = router_caller::other;
-
 struct waiting_caller : router_caller {
   explicit waiting_caller(node::router_options options = {})
       : router_caller{partition_id{16}, options} {}

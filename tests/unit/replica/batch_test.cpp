@@ -6,10 +6,7 @@ using wire::opcode;
 
 namespace {
 
-constexpr std::uint32_t anna_sid = 11;
 constexpr std::uint32_t bert_sid = 12;
-
-stream_number n(std::uint64_t value) { return stream_number{value}; }
 
 using list = std::vector<std::uint64_t>;
 
@@ -80,7 +77,7 @@ TEST_CASE("batch: a reply that may be kept is behind the batch that waits") {
   o.near_get(anna);
   CHECK(o.order(anna) == std::vector{opcode::invalidate, opcode::get_reply});
   const auto reply = o.one<wire::get_reply>(anna);
-  CHECK(reply.n_last == n(3));
+  CHECK(reply.n_last == stream_number{3});
   CHECK(reply.as_of == sequence{3});
   CHECK(reply.cacheable);
   // What left with the reply does not leave again.

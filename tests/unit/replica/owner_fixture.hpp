@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 /// Members, ascending.
 inline const member_id self{1, 1, 1};
 inline const member_id anna{2, 2, 1};
+inline constexpr std::uint32_t anna_sid = 11;
 inline const member_id bert{3, 3, 1};
 
 inline constexpr cache_id books{7};
@@ -87,7 +88,7 @@ struct owner {
     const member_id everybody[] = {self, anna, bert};
     machine.on_view(now, first_epoch.view, everybody, out);
     machine.on_ownership(now, home, self, first_epoch, out);
-    machine.on_session(now, anna, 11, out);
+    machine.on_session(now, anna, anna_sid, out);
     machine.on_session(now, bert, 12, out);
     machine.set_coordinator_freshness(now);
   }

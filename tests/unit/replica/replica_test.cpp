@@ -8,7 +8,6 @@ using wire::mutation;
 
 namespace {
 
-constexpr std::uint32_t anna_sid = 11;
 const epoch second_epoch{view_number{6}, 0};
 
 void move_on(owner& o, const member_id& to, epoch began) {

@@ -6,7 +6,6 @@ using wire::opcode;
 
 namespace {
 
-constexpr std::uint32_t anna_sid = 11;
 
 stream_number n(std::uint64_t value) { return stream_number{value}; }
 

@@ -41,8 +41,8 @@ struct lasting_owner : owner_with {
   }
 };
 
-struct watched_owner : tagged_owner {
-  watched_owner() {
+struct watched_tagged_owner : tagged_owner {
+  watched_tagged_owner() {
     cache_settings settings;
     settings.id = books;
     settings.watched = watched;
@@ -286,7 +286,7 @@ TEST_CASE("tags: what a caller loads with a ticket has its tags") {
 }
 
 TEST_CASE("tags: listeners are told of each entry that ends with its tag") {
-  watched_owner o;
+  watched_tagged_owner o;
   o.put_tagged("a", {red});
   o.put_tagged("b", {blue}, key_of(home, 0));
   o.end(red);

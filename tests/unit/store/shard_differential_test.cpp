@@ -23,7 +23,7 @@ namespace {
 
 using text_shard = kith::store::shard<std::string, std::string>;
 
-std::uint64_t hash_of(std::string_view key) { return kith::stable_hash(kith::as_bytes(key)); }
+std::uint64_t hash_of_key(std::string_view key) { return kith::stable_hash(kith::as_bytes(key)); }
 
 struct model_entry {
   std::string value;
@@ -73,9 +73,9 @@ class differential {
     } else if (dice < 65) {
       find(key);
     } else if (dice < 72) {
-      if (const auto hit = shard_.peek(now_, hash_of(key), key)) shard_.erase(hit.at, note());
+      if (const auto hit = shard_.peek(now_, hash_of_key(key), key)) shard_.erase(hit.at, note());
     } else if (dice < 77) {
-      if (const auto hit = shard_.peek(now_, hash_of(key), key)) move_time(hit.at);
+      if (const auto hit = shard_.peek(now_, hash_of_key(key), key)) move_time(hit.at);
     } else if (dice < 87) {
       now_ += kith::duration{static_cast<std::int64_t>(random_.below(20'000'000))};
     } else if (dice < 94) {
@@ -106,7 +106,7 @@ class differential {
     };
     const auto inner = note();
     const auto put = shard_.insert_or_assign(
-        now_, hash_of(key), key, next.value, {next.charge, next.expires},
+        now_, hash_of_key(key), key, next.value, {next.charge, next.expires},
         [&](text_shard::entry_type& gone, removal cause) {
           const bool own = gone.key() == key && !stored;
           if (!own && !stored) store();
@@ -127,7 +127,7 @@ class differential {
   }
 
   void find(const std::string& key) {
-    const auto hit = shard_.find(now_, hash_of(key), key);
+    const auto hit = shard_.find(now_, hash_of_key(key), key);
     const auto known = model_.find(key);
     const bool visible = known != model_.end() && known->second.expires > now_;
     REQUIRE(static_cast<bool>(hit) == visible);

@@ -20,7 +20,7 @@ using namespace kith::wire;
 namespace {
 
 template <class Message>
-decode_error why(byte_view source) {
+decode_error decoded_error(byte_view source) {
   Message message;
   return decode(source, message);
 }
@@ -72,9 +72,9 @@ TEST_CASE("decode: what an honest member sends is within the bound of its memory
   CHECK(held <= decode_memory(sent.size()));
   CHECK(held > 2 * sent.size());
   const digest longest{true, {}, std::vector<stream_position>(limits::batch_items)};
-  CHECK(why<digest>(encoded(longest)) == decode_error::none);
+  CHECK(decoded_error<digest>(encoded(longest)) == decode_error::none);
   const batch counts{std::vector<batch_item>(limits::batch_items, {opcode::count, 1, {}, {}})};
-  CHECK(why<batch>(encoded(counts)) == decode_error::none);
+  CHECK(decoded_error<batch>(encoded(counts)) == decode_error::none);
 }
 
 TEST_CASE("decode: a message for which there is no memory is refused") {
