@@ -25,6 +25,13 @@ using pages = kith::cache<std::string, std::string>;
 using page_options = kith::cache_options<std::string, std::string>;
 using page_rows = std::vector<std::pair<std::string, std::string>>;
 
+/// A call fails only where a test would.
+[[nodiscard]] page_options patient_options() {
+  page_options made;
+  made.timeout = patience;
+  return made;
+}
+
 [[nodiscard]] std::vector<std::string> page_names(int count) {
   std::vector<std::string> names;
   for (int i = 0; i < count; ++i) names.push_back("page" + std::to_string(i));
@@ -44,8 +51,7 @@ TEST_CASE("loading: what a get_many finds absent goes to one call of the loader"
   members all{1};
   std::mutex mutex;
   std::vector<std::size_t> calls;
-  page_options options;
-  options.timeout = patience;
+  page_options options = patient_options();
   options.load_many = [&](const std::vector<std::string>& keys) {
     const std::lock_guard lock{mutex};
     calls.push_back(keys.size());
@@ -124,8 +130,7 @@ TEST_CASE("loading: each owner loads its keys together and a ticket's holder too
 
 TEST_CASE("loading: keys that a bulk loader forgets are absent and what it throws is for all") {
   members all{1};
-  page_options options;
-  options.timeout = patience;
+  page_options options = patient_options();
   options.load_many = [](const std::vector<std::string>& keys) {
     if (keys.size() > 10) throw std::runtime_error{"too much at once"};
     return page_rows{{keys.front(), "first"}, {"nobody asked", "for it"}};
@@ -142,8 +147,7 @@ TEST_CASE("loading: keys that a bulk loader forgets are absent and what it throw
 TEST_CASE("loading: a loader says how long its row lives and whether it is kept at all") {
   members all{1};
   std::atomic<int> runs{0};
-  page_options options;
-  options.timeout = patience;
+  page_options options = patient_options();
   options.ttl = 1h;
   options.load = [&](const std::string& key) -> kith::loaded_value<std::string> {
     ++runs;
@@ -160,8 +164,7 @@ TEST_CASE("loading: a loader says how long its row lives and whether it is kept 
 
 TEST_CASE("loading: the options' function says how long what is put or loaded lives") {
   members all{1};
-  page_options options;
-  options.timeout = patience;
+  page_options options = patient_options();
   options.expiry = [](const std::string& key, const std::string&) -> std::optional<kith::duration> {
     if (contains(key, "short")) return 1ms;
     return std::nullopt;
@@ -180,8 +183,7 @@ TEST_CASE("loading: the options' function says how long what is put or loaded li
 TEST_CASE("loading: a read gives up at the hard timeout and the late row is kept") {
   loader_gate slow;
   members all{1};
-  page_options options;
-  options.timeout = patience;
+  page_options options = patient_options();
   options.loading.hard_timeout = 20ms;
   options.load = [&](const std::string&) -> std::optional<std::string> {
     ++slow.runs;
@@ -201,8 +203,7 @@ TEST_CASE("loading: a read gives up at the hard timeout and the late row is kept
 TEST_CASE("loading: a value whose time is over is answered at the soft timeout") {
   loader_gate slow;
   members all{2};
-  page_options options;
-  options.timeout = patience;
+  page_options options = patient_options();
   options.ttl = 1ms;
   options.loading.stale_if_error = 1h;
   options.loading.soft_timeout = 10ms;
@@ -227,8 +228,7 @@ TEST_CASE("loading: a value whose time is over is answered at the soft timeout")
 TEST_CASE("loading: while the loader throws the old value is answered and an erase ends that") {
   members all{1};
   std::atomic<int> runs{0};
-  page_options options;
-  options.timeout = patience;
+  page_options options = patient_options();
   options.ttl = 1ms;
   options.loading.stale_if_error = 1h;
   options.load = [&](const std::string&) -> std::string {
@@ -249,8 +249,7 @@ TEST_CASE("loading: while the loader throws the old value is answered and an era
 
 TEST_CASE("loading: an owner without a loader has its old values loaded anew by a reader") {
   members all{2};
-  page_options options;
-  options.timeout = patience;
+  page_options options = patient_options();
   options.loading.refresh_after = 1ms;
   const pages without = all[1].cache<std::string, std::string>("lent", options);
   options.load = [](const std::string&) { return std::string{"new"}; };
@@ -294,8 +293,7 @@ TEST_CASE("loading: options that make no sense are refused by their names") {
 TEST_CASE("loading: reads that near copies answer have the entry refreshed all the same") {
   members all{2};
   std::atomic<bool> changed{false};
-  page_options options;
-  options.timeout = patience;
+  page_options options = patient_options();
   options.near.local = true;
   options.loading.refresh_after = 1ms;
   options.load = [&](const std::string&) { return std::string{changed ? "new" : "old"}; };
