@@ -155,13 +155,14 @@ TEST_CASE("owner: a lower limit of a cache is reached in turns, and the lane ask
   o.machine.set_cache_bytes(books, 100 * one);
   CHECK(o.entries() == 1000);
   CHECK(o.machine.held().bytes_over == 0);
+  const std::size_t a_turn = o.machine.options().expiry_work;
   std::size_t turns = 0;
   for (; o.machine.next_timeout() <= o.now; ++turns) {
     const std::size_t before = o.entries();
     o.machine.on_timeout(o.now, o.out);
-    CHECK(before - o.entries() <= o.machine.options().expiry_work);
+    CHECK(before - o.entries() <= a_turn);
   }
-  CHECK(turns == 4);
+  CHECK(turns == (900 + a_turn - 1) / a_turn);
   CHECK(o.entries() == 100);
   o.machine.set_cache_bytes(books, 200 * one);
   o.fill(1000);
