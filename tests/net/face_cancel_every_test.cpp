@@ -153,8 +153,10 @@ void cancel_and_check(kith::member& at, running& one, cancel_kind kind, bool end
 // Method: two members; each operation is about a key of the second, whose thread is held up.
 TEST_CASE("cancel: each operation that an owner was asked for ends by its kinds alone") {
   members all{2};
-  const auto words = all[0].cache<std::string, std::string>("words");
-  const auto theirs = all[1].cache<std::string, std::string>("words");
+  kith::cache_options<std::string, std::string> options;
+  options.near.max_staleness = patience;  // a held-up owner makes no copy too old
+  const auto words = all[0].cache<std::string, std::string>("words", options);
+  const auto theirs = all[1].cache<std::string, std::string>("words", options);
   const auto numbers = all[0].cache<std::string, std::int64_t>("numbers");
   static_cast<void>(all[1].cache<std::string, std::int64_t>("numbers"));
   for (const word_cache* each : {&words, &theirs}) each->register_processor<clear_word>("clear");
