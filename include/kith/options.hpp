@@ -151,7 +151,8 @@ struct call_options {
 
 /// For cache::warm_near.
 struct warm_options {
-  /// How long the whole may take. What was not asked for by then is left out.
+  /// How long the whole may take, but for a stream that blocks. What was not asked for by then is
+  /// left out.
   duration timeout = std::chrono::seconds{30};
 };
 

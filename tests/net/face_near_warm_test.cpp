@@ -18,10 +18,10 @@ using namespace face_test;
 
 namespace {
 
-using word_cache = kith::cache<std::string, std::string>;
+using warm_words = kith::cache<std::string, std::string>;
 
 /// Long enough that bytes on the wire tell whether values travelled.
-[[nodiscard]] std::string long_value(const std::string& key) {
+[[nodiscard]] std::string warm_text(const std::string& key) {
   return key + std::string(4000, 'x');
 }
 
@@ -34,7 +34,7 @@ class warm_pair {
     owner_.emplace(open(*first_));
     for (int i = 0; i < 100; ++i) {
       keys_.push_back("key " + std::to_string(i));
-      owner_->put(keys_.back(), long_value(keys_.back()));
+      owner_->put(keys_.back(), warm_text(keys_.back()));
     }
   }
   /// The second member leaves, and another process of its kind comes.
@@ -42,11 +42,11 @@ class warm_pair {
     second_.reset();
     begin_second();
   }
-  [[nodiscard]] word_cache open(kith::member& of, const std::string& cache = "words") const {
+  [[nodiscard]] warm_words open(kith::member& of, const std::string& cache = "words") const {
     return of.cache<std::string, std::string>(cache);
   }
-  [[nodiscard]] word_cache reader() const { return open(*second_); }
-  [[nodiscard]] word_cache& owner() { return *owner_; }
+  [[nodiscard]] warm_words reader() const { return open(*second_); }
+  [[nodiscard]] warm_words& owner() { return *owner_; }
   [[nodiscard]] kith::member& first() { return *first_; }
   [[nodiscard]] kith::member& second() { return *second_; }
   [[nodiscard]] const std::vector<std::string>& keys() const { return keys_; }
@@ -64,11 +64,11 @@ class warm_pair {
   std::string name_;
   std::unique_ptr<kith::member> first_;
   std::unique_ptr<kith::member> second_;
-  std::optional<word_cache> owner_;
+  std::optional<warm_words> owner_;
   std::vector<std::string> keys_;
 };
 
-[[nodiscard]] std::string saved_near(const word_cache& cache, std::uint64_t entries) {
+[[nodiscard]] std::string saved_near(const warm_words& cache, std::uint64_t entries) {
   std::ostringstream out;
   CHECK(cache.save_near(out) == entries);
   return out.str();
@@ -88,12 +88,12 @@ TEST_CASE(
     "near warm: a member that comes again with its snapshot reads near what has not changed") {
   warm_pair pair;
   {
-    const word_cache reader = pair.reader();
+    const warm_words reader = pair.reader();
     CHECK(reader.get_many(pair.keys()).size() == 100);
   }
   const std::string snapshot = saved_near(pair.reader(), 100);
   pair.restart();
-  const word_cache reader = pair.reader();
+  const warm_words reader = pair.reader();
   pair.owner().put("key 0", "new");
   pair.owner().erase("key 1");
   const std::uint64_t before = bytes_sent_by(pair.first());
@@ -115,7 +115,7 @@ TEST_CASE(
   for (std::size_t i = 2; i < 100; ++i) {
     const kith::ref<std::string> found = reader.get(pair.keys()[i]);
     REQUIRE(found);
-    CHECK(*found == long_value(pair.keys()[i]));
+    CHECK(*found == warm_text(pair.keys()[i]));
   }
   CHECK(reader.stats().near_hits == 99);
   CHECK(reader.stats().owner_hits == 0);
@@ -128,7 +128,7 @@ TEST_CASE("near warm: another cluster or cache refuses the snapshot and stays co
   warm_pair pair;
   CHECK(pair.reader().get("key 1"));
   const std::string snapshot = saved_near(pair.reader(), 1);
-  const auto refusal = [&](const word_cache& cache) {
+  const auto refusal = [&](const warm_words& cache) {
     std::istringstream from{snapshot};
     std::string text;
     CHECK(error_of([&] { cache.warm_near(from); }, &text) == kith::errc::snapshot_failed);
@@ -143,7 +143,7 @@ TEST_CASE("near warm: another cluster or cache refuses the snapshot and stays co
 
 TEST_CASE("near warm: the hottest keys are those that were read since the others") {
   warm_pair pair;
-  const word_cache reader = pair.reader();
+  const warm_words reader = pair.reader();
   for (int i = 0; i < 10; ++i) CHECK(reader.get(pair.keys()[static_cast<std::size_t>(i)]));
   CHECK(reader.get("key 3"));
   CHECK(reader.get("key 7"));
@@ -153,7 +153,7 @@ TEST_CASE("near warm: the hottest keys are those that were read since the others
 
 TEST_CASE("near warm: a thread that serves the network may not wait for it") {
   warm_pair pair;
-  const word_cache reader = pair.reader();
+  const warm_words reader = pair.reader();
   CHECK(reader.get("key 1"));
   const std::string snapshot = saved_near(reader, 1);
   std::promise<kith::error_code> told;

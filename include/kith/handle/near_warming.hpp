@@ -260,10 +260,15 @@ warm_result near_warming<Key, Value>::warm(std::istream& from, const warm_option
     throw;
   }
   std::size_t at = 0;
-  for (std::size_t next = next_batch(saved.fitting, at); next > at;) {
-    ask(saved.fitting, at, next);
-    at = next;
-    next = next_batch(saved.fitting, at);
+  try {
+    for (std::size_t next = next_batch(saved.fitting, at); next > at;) {
+      ask(saved.fitting, at, next);
+      at = next;
+      next = next_batch(saved.fitting, at);
+    }
+  } catch (const error&) {
+    state_.count_warm(counted_);
+    throw;
   }
   counted_.left_out = saved.left_out + (saved.fitting.size() - at);
   counted_.snapshots_warmed = 1;

@@ -29,8 +29,6 @@ struct placement {
   store::handle at = store::no_handle;
   /// Counts what was installed before it; wraps.
   std::uint32_t order = 0;
-  /// It may not make another entry leave.
-  bool only_if_room = false;
 };
 
 class cell : public guarded {
@@ -59,6 +57,8 @@ class cell : public guarded {
   placement place;
   /// The same; absent for the many that have no tags.
   std::unique_ptr<std::vector<tag_mark>> marks;
+  /// It may not make another cell leave. The same.
+  bool only_if_room = false;
 
  private:
   mutable std::atomic<bool> read_{false};

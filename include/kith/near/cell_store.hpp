@@ -270,7 +270,7 @@ inline install_result cell_store::install_locked(time_point now, const counted_c
     if (alive && present->version > added->version) return install_result::newer_present;
     engine_.erase(present->place.at, unlinker{*this, gone});
   }
-  if (place.only_if_room && engine_.bytes() + place.charge > engine_.bytes_max()) {
+  if (added->only_if_room && engine_.bytes() + place.charge > engine_.bytes_max()) {
     return install_result::no_room;
   }
   place.generation = gates_.generation(p);

@@ -82,7 +82,7 @@ class near_cache final : public cell_store {
     made->place.hash = terms.hash;
     made->place.charge = terms.charge;
     made->place.expires = terms.expires;
-    made->place.only_if_room = terms.only_if_room;
+    made->only_if_room = terms.only_if_room;
     if (!terms.tags.empty()) {
       made->marks = std::make_unique<std::vector<tag_mark>>();
       for (const std::uint64_t tag : terms.tags) made->marks->push_back({tag, 0});
