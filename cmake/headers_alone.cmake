@@ -24,7 +24,7 @@ foreach(header IN LISTS kith_headers)
   add_custom_command(OUTPUT ${stamp}
     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/header_alone.py
       ${PROJECT_SOURCE_DIR}/include ${name} ${stamp}
-      ${CMAKE_CXX_COMPILER} ${flags} -std=c++20 -fsyntax-only
+      ${CMAKE_CXX_COMPILER} ${flags} ${kith_late_garbage} -std=c++20 -fsyntax-only
       "$<$<BOOL:${includes}>:-I$<JOIN:${includes},;-I>>"
       "$<$<BOOL:${definitions}>:-D$<JOIN:${definitions},;-D>>"
       -MD -MT ${stamp} -MF ${stamp}.d -x c++ -include ${name} /dev/null

@@ -2,12 +2,16 @@
 """Shows that the simulator sees what it is for. Each patch in tests/mutants breaks one rule in a
 copy of the headers; the simulator, built with that copy, must report a violation.
 
+One build holds all mutants: a function that a patch changes begins there with the body that the
+patch gives it, which runs if KITH_MUTANT is the mutant's number. So patches change nothing but
+bodies of functions.
+
 Each mutant runs from seed 1 on until it is caught, and tests/mutants/table.txt, which has the
 seeds, is written anew. With --recorded each runs the seed that the table has for it. In both cases
 the unbroken headers must pass the same seed.
 
-A patch that does not apply, a mutant that is not caught and a seed that fails without a mutation
-fail the run.
+A patch that does not apply or changes something else, a mutant that is not caught and a seed that
+fails without a mutation fail the run.
 
 usage: mutants.py [--recorded] [--limit SEEDS] [--build FOLDER] [--jobs N] [MUTANT...]
 """
@@ -21,6 +25,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+
+import tidy
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 MUTANTS = PROJECT / "tests" / "mutants"
@@ -70,27 +77,107 @@ def compiler():
     return [*(["ccache"] if shutil.which("ccache") else []), *chosen]
 
 
-def build(folder, patch, settings):
-    """The simulator with the headers as `patch` leaves them; None: as they are. Throws."""
+SELECTION = """#include <cstdlib>
+namespace kith_mutants {
+inline const int chosen = [] {
+  const char* const number = std::getenv("KITH_MUTANT");
+  return number != nullptr ? std::atoi(number) : 0;
+}();
+constexpr bool is(int number) {
+  return __builtin_is_constant_evaluated() ? false : chosen == number;
+}
+}
+"""
+VOID = re.compile(r"(?:(?:\[\[\w+\]\]|inline|static|constexpr|virtual)\s+)*void\b")
+
+
+def bodies(text):
+    """(declaration, begin, end) of every function, whose body is text[begin:end]."""
+    code = tidy.TOKEN.sub(lambda found: re.sub(r"[^\n]", " ", found.group(0)), text)
+    lines = [0, *(at + 1 for at, sign in enumerate(code) if sign == "\n"), len(code)]
+    found = []
+    for first, last, declaration in tidy.functions(text):
+        end = begin = code.rindex("}", lines[first - 1], lines[last])
+        depth = 1
+        while depth > 0:
+            begin -= 1
+            depth += {"}": 1, "{": -1}.get(code[begin], 0)
+        found.append((tidy.without_template(declaration), begin + 1, end))
+    return sorted(found, key=lambda each: each[1])
+
+
+def changed_bodies(text, mutated):
+    """The bodies that `mutated` has instead of those of `text`, by the number of their function;
+    None if it has another change."""
+    before, after = bodies(text), bodies(mutated)
+    changed = {}
+    seen, seen_mutated = 0, 0
+    for number, (old, new) in enumerate(zip(before, after)):
+        if text[seen:old[1]] != mutated[seen_mutated:new[1]]:
+            return None
+        seen, seen_mutated = old[2], new[2]
+        if text[old[1]:seen] != mutated[new[1]:seen_mutated]:
+            changed[number] = mutated[new[1]:seen_mutated]
+    same_end = len(before) == len(after) and text[seen:] == mutated[seen_mutated:]
+    return changed if same_end and changed else None
+
+
+def woven(text, mutations):
+    """`text` with the bodies of `mutations`, which are (mutant, changed_bodies), to choose from."""
+    for number, (declaration, begin, _) in reversed(list(enumerate(bodies(text)))):
+        end = "return;\n" if VOID.match(declaration) else ""
+        text = text[:begin] + "".join(
+            f"\nif (kith_mutants::is({mutant})) {{\n{changed[number]}\n{end}}}\n"
+            for mutant, changed in mutations if number in changed) + text[begin:]
+    return text
+
+
+def mutation(patch):
+    """The changed bodies of each header that `patch` changes. Throws ValueError."""
+    names = re.findall(r"^--- a/(\S+)", patch.read_text(), re.MULTILINE)
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            (pathlib.Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, pathlib.Path(folder) / name)
+        done = subprocess.run(["patch", "--strip=1", "--fuzz=0", "--silent", f"--input={patch}"],
+                              cwd=folder, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise ValueError(f"does not apply: {(done.stdout + done.stderr).strip()[:400]}")
+        for name in names:
+            changed = changed_bodies((PROJECT / name).read_text(),
+                                     (pathlib.Path(folder) / name).read_text())
+            if changed is None:
+                raise ValueError(f"changes {name}, but not the bodies of functions alone")
+            found[name] = changed
+    return found
+
+
+def build(folder, mutants, settings):
+    """The simulator with the headers and, to choose from, `mutants`: number -> mutation. Throws."""
     # Always the same folder, so that the compiler's cache knows it again.
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(PROJECT / "include", folder / "include")
-    if patch is not None:
-        subprocess.run(["patch", "--strip=1", "--fuzz=0", "--silent", f"--input={patch}"],
-                       cwd=folder, check=True, capture_output=True, text=True)
+    (folder / "selection.hpp").write_text(SELECTION)
+    for name in {name for changes in mutants.values() for name in changes}:
+        header = folder / name
+        header.write_text(woven(header.read_text(), [
+            (number, changes[name]) for number, changes in mutants.items() if name in changes]))
     # One seed takes less time than an optimised build saves.
     level = "-O0" if settings.recorded else "-O1"
     common = ["-std=c++20", level, f"-I{folder / 'include'}"]
+    if mutants:
+        common += ["-include", str(folder / "selection.hpp")]
     subprocess.run([*compiler(), *common, "-c", str(PROJECT / "tests/sim/main.cpp"),
                     "-o", str(folder / "main.o")], check=True, capture_output=True, text=True)
     subprocess.run([*compiler()[-1:], str(folder / "main.o"), "-o", str(folder / "kith_sim"),
                     *LIBRARIES], check=True, capture_output=True, text=True)
-    return folder / "kith_sim"
+    return [str(folder / "kith_sim")]
 
 
 def run(program, first, last, options):
     """What the simulator reported first in these seeds: (seed, violation), or None."""
-    command = [str(program), "--seeds", f"{first}:{last}", "--quiet", *options]
+    command = [*program, "--seeds", f"{first}:{last}", "--quiet", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX)
     seed = re.search(r"^seed (\d+)", done.stdout, re.MULTILINE)
     violation = re.search(r"^  VIOLATION (.*)", done.stdout, re.MULTILINE)
@@ -114,14 +201,8 @@ def search(program, options, limit):
     return None
 
 
-def judge(patch, row, sound, settings):
+def judge(name, program, row, sound, settings):
     """`row` may be None in a search. Returns the verdict and the row that stands now."""
-    name = patch.stem
-    try:
-        program = build(settings.build / name, patch, settings)
-    except subprocess.CalledProcessError as failed:
-        step = "does not apply" if failed.cmd[0] == "patch" else "does not compile"
-        return Verdict(wrong=f"{step}: {(failed.stdout + failed.stderr).strip()[:400]}"), row
     options = row.options if row else []
     if not settings.recorded:
         found = search(program, options, settings.limit)
@@ -162,12 +243,24 @@ def main():
     failed = len(stale)
     for name in sorted(stale):
         print(f"{name}: in the table, and there is no such patch")
-    sound = build(settings.build / "sound", None, settings)
+    mutants, wrong = {}, {}
+    for number, patch in enumerate(patches, 1):
+        try:
+            mutants[number] = mutation(patch)
+        except ValueError as why:
+            wrong[number] = str(why)
     print(f"{'mutant':<36} {'seeds':>5}  caught by", flush=True)
     with concurrent.futures.ThreadPoolExecutor(settings.jobs) as pool:
-        judged = [pool.submit(judge, p, rows.get(p.stem), sound, settings) for p in patches]
-        for patch, work in zip(patches, judged):
-            verdict, row = work.result()
+        builds = [pool.submit(build, settings.build / name, them, settings)
+                  for name, them in (("mutants", mutants), ("sound", {}))]
+        program, sound = (each.result() for each in builds)
+        judged = {number: pool.submit(
+            judge, patches[number - 1].stem, ["env", f"KITH_MUTANT={number}", *program],
+            rows.get(patches[number - 1].stem), sound, settings) for number in mutants}
+        for number, patch in enumerate(patches, 1):
+            verdict, row = Verdict(wrong=wrong.get(number, "")), rows.get(patch.stem)
+            if number in judged:
+                verdict, row = judged[number].result()
             failed += bool(verdict.wrong)
             if row is not None:
                 rows[patch.stem] = row
@@ -180,4 +273,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except subprocess.CalledProcessError as failed:
+        sys.exit(f"the simulator does not compile:\n{failed.stderr[:4000]}")
