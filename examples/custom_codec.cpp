@@ -1,12 +1,13 @@
 // An own codec: the bytes of a value are yours to choose. This one is smaller than what serialize()
 // gives, checks what it reads, and also makes the type a key.
+#include "support.hpp"
+
 #include <kith/kith.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <iomanip>
 #include <iostream>
 #include <string>
@@ -59,12 +60,6 @@ struct kith::codec<reading_key> {
     return in.take(key.sensor) && in.take(key.hour) && key.hour < 24;
   }
 };
-
-void expect(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "not as expected: " << what << '\n';
-  std::exit(1);
-}
 
 void show(const char* what, const kith::bytes& encoded) {
   std::cout << what << ':' << std::hex << std::setfill('0');

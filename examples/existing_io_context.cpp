@@ -10,6 +10,8 @@
 //   made anywhere; visit and get make one if they can.
 // - Not possible: to have the member's sockets served by this io_context. A handler that takes long
 //   must not keep a member from its heartbeats, or others would believe that it is gone.
+#include "support.hpp"
+
 #include <kith/kith.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -25,7 +27,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
-#include <cstdlib>
 #include <future>
 #include <iostream>
 #include <string>
@@ -34,12 +35,6 @@
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using pages = kith::cache<std::string, std::string>;
-
-void expect(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "not as expected: " << what << '\n';
-  std::exit(1);
-}
 
 // A callback, by an executor that is bound to it.
 void put_and_get(asio::io_context& context, const pages& site, int& served) {

@@ -1,29 +1,17 @@
 // Feature flags: read on every request, changed now and then from a console. A service reads its
 // near cache, without a message and without a lock, and hears of a change about a millisecond after
 // it was made, without asking for it.
+#include "support.hpp"
+
 #include <kith/kith.hpp>
 
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 using namespace std::chrono_literals;
-
-void expect(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "not as expected: " << what << '\n';
-  std::exit(1);
-}
-
-template <class Predicate>
-void wait_until(Predicate holds, const char* what) {
-  for (int tries = 0; tries < 3000 && !holds(); ++tries) std::this_thread::sleep_for(10ms);
-  expect(holds(), what);
-}
 
 using flags = kith::cache<std::string, std::string>;
 

@@ -1,5 +1,7 @@
 // GET /metrics: what a member and its caches count, as Prometheus reads it. kith serves no HTTP;
 // this is all that a service which does has to add.
+#include "support.hpp"
+
 #include <kith/kith.hpp>
 #include <kith/prometheus.hpp>
 
@@ -10,7 +12,6 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
-#include <cstdlib>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -21,12 +22,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
-
-void expect(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "not as expected: " << what << '\n';
-  std::exit(1);
-}
 
 using request = http::request<http::string_body>;
 using response = http::response<http::string_body>;

@@ -1,31 +1,19 @@
 // Two rate limits that hold for a whole service, however many replicas answer: so many requests a
 // minute (a counter that ends by itself), and a token bucket (an entry processor). Both decide at
 // the owner of the client's key, one request at a time, so nothing slips through between replicas.
+#include "support.hpp"
+
 #include <kith/kith.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <thread>
 #include <vector>
 
 using namespace std::chrono_literals;
-
-void expect(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "not as expected: " << what << '\n';
-  std::exit(1);
-}
-
-void wait_for_members(const kith::member& member, std::size_t count) {
-  for (int tries = 0; tries < 3000 && member.members().size() < count; ++tries) {
-    std::this_thread::sleep_for(10ms);
-  }
-  expect(member.members().size() == count, "the members found each other");
-}
 
 struct bucket {
   double tokens = 0;
@@ -109,8 +97,8 @@ void limit_by_bucket(kith::member& one, kith::member& other) {
 int main() {
   kith::member one({.cluster = "example-rate-limiter"});
   kith::member other({.cluster = "example-rate-limiter"});
-  wait_for_members(one, 2);
-  wait_for_members(other, 2);
+  wait_until([&] { return one.members().size() == 2; }, "the members found each other");
+  wait_until([&] { return other.members().size() == 2; }, "and both know");
   limit_by_window(one, other);
   limit_by_bucket(one, other);
 }

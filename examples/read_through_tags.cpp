@@ -1,6 +1,8 @@
 // Read-through with tags: rows come from a database by a loader, pages are made of rows, and a page
 // is tagged with the rows that it shows. When a row changes, one call drops every page that shows
 // it, on all members, without knowing which those are.
+#include "support.hpp"
+
 #include <kith/kith.hpp>
 
 #include <boost/serialization/string.hpp>
@@ -8,28 +10,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 using namespace std::chrono_literals;
-
-void expect(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "not as expected: " << what << '\n';
-  std::exit(1);
-}
-
-template <class Predicate>
-void wait_until(Predicate holds, const char* what) {
-  for (int tries = 0; tries < 3000 && !holds(); ++tries) std::this_thread::sleep_for(10ms);
-  expect(holds(), what);
-}
 
 struct product {
   std::string name;

@@ -1,6 +1,8 @@
 // Sessions behind HTTP: two replicas of a service, each a small server and a member. A balancer
 // may send each request of a visitor to another replica, and none of them keeps a session for
 // itself: whoever gets a request finds the session, and its changes are not lost.
+#include "support.hpp"
+
 #include <kith/kith.hpp>
 
 #include <boost/serialization/string.hpp>
@@ -19,7 +21,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <iostream>
 #include <random>
 #include <string>
@@ -35,18 +36,6 @@ using asio::use_awaitable;
 using request = http::request<http::string_body>;
 using response = http::response<http::string_body>;
 using namespace std::chrono_literals;
-
-void expect(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "not as expected: " << what << '\n';
-  std::exit(1);
-}
-
-template <class Predicate>
-void wait_until(Predicate holds, const char* what) {
-  for (int tries = 0; tries < 3000 && !holds(); ++tries) std::this_thread::sleep_for(10ms);
-  expect(holds(), what);
-}
 
 struct session {
   std::string user;

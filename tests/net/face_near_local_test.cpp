@@ -228,13 +228,16 @@ TEST_CASE("face: near entries of an owner's first term are not served in its sec
     }
     for (const std::int64_t key : moved) {
       there.put(key, key + 1000);
-      CHECK(*cache.get(key) == key + 1000);
+      CHECK(wait_until([&] {
+        const auto found = cache.get(key);
+        return found && *found == key + 1000;
+      }));
     }
   }
   REQUIRE_FALSE(moved.empty());
   REQUIRE(wait_until([&] { return first.members().size() == 1; }));
   for (const std::int64_t key : moved) {
-    CHECK(cache.explain(key).owner == first.address());
+    CHECK(wait_until([&] { return cache.explain(key).owner == first.address(); }));
     const auto found = cache.get(key);
     CHECK((!found || *found == key + 1000));
     CHECK(static_cast<bool>(found) == static_cast<bool>(cache.get_versioned(key)));
