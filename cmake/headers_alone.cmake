@@ -28,7 +28,8 @@ foreach(header IN LISTS kith_headers)
       "$<$<BOOL:${includes}>:-I$<JOIN:${includes},;-I>>"
       "$<$<BOOL:${definitions}>:-D$<JOIN:${definitions},;-D>>"
       -MD -MT ${stamp} -MF ${stamp}.d -x c++ -include ${name} /dev/null
-    DEPENDS ${header}
+    DEPENDS ${header} ${PROJECT_SOURCE_DIR}/scripts/header_alone.py
+      ${PROJECT_SOURCE_DIR}/scripts/check_layers.py
     DEPFILE ${stamp}.d
     COMMENT "${name} alone"
     COMMAND_EXPAND_LISTS VERBATIM)

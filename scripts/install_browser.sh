@@ -43,20 +43,21 @@ fetch() {
     echo "browser: $lock does not name $part"
     return 1
   fi
-  url=${url/#https:\/\/registry.npmjs.org/$(registry)}
-  if ! curl --fail --silent --show-error --location --retry 2 --max-time 300 -o "$1" "$url"; then
-    echo "browser: playwright-core was not fetched from $url"
+  url=${url/#https:\/\/registry.npmjs.org/"$(registry)"}
+  if ! curl --fail --silent --show-error --location --connect-timeout 20 --max-time 120 -o "$1" "$url"; then
+    echo "browser: playwright-core was not fetched: ${url##*/}"
     return 1
   fi
   if [[ $wanted != "sha512-$(sha512_of "$1")" ]]; then
-    echo "browser: what $url has is not of the checksum in $lock"
+    echo "browser: ${url##*/} is not of the checksum in $lock"
     return 1
   fi
 }
 
 packages=()
 command -v node >/dev/null || packages+=(+nodejs)
-command -v curl >/dev/null || packages+=(+curl +ca-certificates)
+command -v curl >/dev/null || packages+=(+curl)
+[[ -e /etc/ssl/certs/ca-certificates.crt ]] || packages+=(+ca-certificates)
 command -v chromium >/dev/null || packages+=(+chromium)
 if [[ ${#packages[@]} -gt 0 ]]; then
   scripts/install_packages.sh "${packages[@]}" || echo "browser: not installed: ${packages[*]#+}"

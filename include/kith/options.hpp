@@ -151,8 +151,8 @@ struct call_options {
 
 /// For cache::warm_near.
 struct warm_options {
-  /// How long the whole may take, but for a stream that blocks. What was not asked for by then is
-  /// left out.
+  /// How long owners may be asked. What was not asked for by then is left out. The stream is read
+  /// before, to the end of the snapshot, however long that takes.
   duration timeout = std::chrono::seconds{30};
 };
 

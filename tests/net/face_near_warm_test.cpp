@@ -43,7 +43,10 @@ class warm_pair {
     begin_second();
   }
   [[nodiscard]] warm_words open(kith::member& of, const std::string& cache = "words") const {
-    return of.cache<std::string, std::string>(cache);
+    kith::cache_options<std::string, std::string> options;
+    options.near.max_staleness = patience;  // nothing is asked again on a slow machine
+    options.timeout = patience;
+    return of.cache<std::string, std::string>(cache, options);
   }
   [[nodiscard]] warm_words reader() const { return open(*second_); }
   [[nodiscard]] warm_words& owner() { return *owner_; }

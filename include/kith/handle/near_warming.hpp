@@ -156,8 +156,8 @@ class near_warming {
   warm_result warm(std::istream& from, const warm_options& how);
 
  private:
-  /// Entries that are asked about together, and their bytes: what an owner sends where they have
-  /// changed is about as much.
+  /// Entries that are asked about together, and their bytes as they were. What an owner sends where
+  /// they have changed is as much, unless they have grown since.
   static constexpr std::size_t batch_entries = 256;
   static constexpr std::size_t batch_bytes = std::size_t{1} << 20;
 
@@ -247,8 +247,6 @@ warm_result near_warming<Key, Value>::warm(std::istream& from, const warm_option
   if (!state_.options().near.enabled) {
     throw error{errc::invalid_argument, "near.enabled: there is no near cache to be warmed"};
   }
-  const time_point now = port_.now();
-  ends_ = how.timeout < never - now ? now + how.timeout : never;
   saved_entries saved;
   try {
     saved = read_snapshot(from, header(), state_.near_cache().bytes_max());
@@ -259,6 +257,8 @@ warm_result near_warming<Key, Value>::warm(std::istream& from, const warm_option
     state_.count_warm({.snapshots_refused = 1});
     throw;
   }
+  const time_point now = port_.now();
+  ends_ = how.timeout < never - now ? now + how.timeout : never;
   std::size_t at = 0;
   try {
     for (std::size_t next = next_batch(saved.fitting, at); next > at;) {
@@ -273,8 +273,13 @@ warm_result near_warming<Key, Value>::warm(std::istream& from, const warm_option
   counted_.left_out = saved.left_out + (saved.fitting.size() - at);
   counted_.snapshots_warmed = 1;
   state_.count_warm(counted_);
-  return {counted_.validated,  counted_.changed, counted_.absent,  counted_.not_kept,
-          counted_.unanswered, counted_.skipped, counted_.left_out};
+  return {.validated = counted_.validated,
+          .changed = counted_.changed,
+          .absent = counted_.absent,
+          .not_kept = counted_.not_kept,
+          .unanswered = counted_.unanswered,
+          .skipped = counted_.skipped,
+          .left_out = counted_.left_out};
 }
 
 /// Where the batch that begins at `from` ends: there, if nothing more is to be asked.
@@ -304,7 +309,7 @@ std::optional<node::call> near_warming<Key, Value>::call_for(const saved_entry& 
     const call_key<Key> encoded{*key};
     if (!equal(encoded.view(), one.key)) return std::nullopt;
     const auto seen = state_.near_cache().look(encoded.hash(), *key);
-    if (seen && seen->alive) return std::nullopt;
+    if (seen && seen->alive && port_.now() < seen->expires) return std::nullopt;
     const duration left = std::max<duration>(ends_ - port_.now(), std::chrono::milliseconds{1});
     node::call what = state_.make_call(node::call_kind::get, encoded,
                                        std::min(state_.options().timeout, left));
@@ -354,19 +359,24 @@ template <class Key, class Value>
 bool near_warming<Key, Value>::keep(const node::outcome& said, byte_view value, bool read) {
   if (!said.fill) return false;
   near::counted_cell draft;
-  std::optional<Key> key = kith::decode<Key>(said.key);
-  std::optional<Value> decoded = kith::decode<Value>(value);
-  if (key && decoded) {
-    near::entry_terms terms = terms_of(said, value.size());
-    terms.only_if_room = true;
-    draft = near_cache::draft(terms, *key, std::move(*decoded));
-    if (read) draft->mark_read();
+  std::optional<Key> key;
+  try {
+    key = kith::decode<Key>(said.key);
+    std::optional<Value> decoded = kith::decode<Value>(value);
+    if (key && decoded) {
+      near::entry_terms terms = terms_of(said, value.size());
+      terms.only_if_room = true;
+      draft = near_cache::draft(terms, *key, std::move(*decoded));
+      if (read) draft->mark_read();
+    }
+  } catch (...) {
+    // Thrown by a type of the user's: it cannot be read. The answers behind it have their turn.
   }
   const bool made{draft};
   port_.settle(partition_of(said.key_hash), *said.fill, std::move(draft));
   if (!made) return false;
   const auto seen = state_.near_cache().look(said.key_hash, *key);
-  return seen && seen->alive && seen->version == said.version;
+  return seen && seen->alive && seen->version == said.version && port_.now() < seen->expires;
 }
 
 }  // namespace handle

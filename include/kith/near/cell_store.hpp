@@ -268,6 +268,9 @@ inline install_result cell_store::install_locked(time_point now, const counted_c
   if (present != nullptr) {
     const bool alive = visible(*present) && now < present->place.expires;
     if (alive && present->version > added->version) return install_result::newer_present;
+    if (alive && added->only_if_room && present->version == added->version) {
+      return install_result::newer_present;
+    }
     engine_.erase(present->place.at, unlinker{*this, gone});
   }
   if (added->only_if_room && engine_.bytes() + place.charge > engine_.bytes_max()) {

@@ -257,6 +257,7 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
   led.hash = read.hash;
   led.key = to_bytes(read.key);
   led.load = read.load;
+  led.joinable = read.may_be_followed;
   led.sent_at = now;
   led.generation = generation;
   led.floor = lane_.streams[slot].floor;

@@ -40,6 +40,8 @@ struct fill_request {
   duration max_age{};
   /// False: it must see what was written before it, which a get that left earlier may have missed.
   bool may_follow = true;
+  /// False: who leads may take its time to settle what comes, so nobody is to wait for it.
+  bool may_be_followed = true;
 };
 
 struct fill {

@@ -35,6 +35,10 @@ inline auto cell_store::hottest(time_point now, std::size_t most) const
   };
   std::optional<std::uint32_t> begun;
   for (store::handle next = engine::first; next != store::no_handle && most > 0;) {
+    // Not under the mutex: to move a million of them takes milliseconds.
+    if (found.capacity() - found.size() < slots_a_turn) {
+      found.reserve(std::max(2 * found.capacity(), found.size() + slots_a_turn));
+    }
     {
       mutex_lock held{mutex_};
       if (!begun) begun = installs_;

@@ -18,7 +18,7 @@ inline constexpr version newest_version{{view_number{UINT64_MAX}, UINT32_MAX},
 
 enum class install_result : std::uint8_t {
   installed,
-  /// The near cache has the key in a newer version.
+  /// The near cache has the key in a newer version; or in this one, and there may be no room.
   newer_present,
   /// The charge is above the whole budget, or the policy did not want it.
   no_room,

@@ -144,7 +144,7 @@ struct call {
   /// What the answer must have seen; the oldest version asks for nothing.
   kith::version after;
   /// A value from before that is asked about; it stays with whoever asks. Such a call is no read of
-  /// the user's: its time is not recorded, and it follows nobody else's.
+  /// the user's: its time is not recorded, it follows nobody else's, and nobody follows it.
   std::optional<wire::known_value> known;
 
   // mutate

@@ -235,7 +235,8 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
                                   rid,
                                   what.load,
                                   what.max_age.value_or(what.cache->max_staleness),
-                                  what.after == version{} && !what.known};
+                                  what.after == version{} && !what.known,
+                                  !what.known};
     const near::begin_result role = near_->begin(now, read);
     waiting.leads = role == near::begin_result::lead;
     if (role == near::begin_result::joined) {

@@ -51,7 +51,7 @@ inline void router::fall_back(time_point now, store::handle at, outbox& out) {
 inline void router::process_here(store::handle at, const wire::get_reply& reply, outbox& out) {
   pending_call& waiting = calls_[at];
   fallback& plan = *waiting.instead;
-  const bool present = reply.status == wire::get_status::hit;
+  const bool present = wire::is_present(reply.status);
   plan.seen = present ? reply.version : version{};
   waiting.what.tags = reply.tags;
   node::process_here job{waiting.rid, {}};

@@ -321,10 +321,13 @@ inline auto entries::find(time_point now, std::uint64_t hash, byte_view key) -> 
 
 inline std::optional<duration> entries::ttl_left(time_point now, const found& live) const {
   std::optional<duration> left;
-  if (const time_point ends = life_of(live).ends; ends < never) left = ends - now;
-  // Half: so who uses its copy asks again in time, and the entry does not end under it.
+  const time_point ends = life_of(live).ends;
+  if (ends < never) left = ends - now;
+  // Half: so who uses its copy asks again in time, and the entry does not end under it. Half of
+  // what is left, where this is no use of the entry.
   if (const auto& idle = settings_.life.idle) {
-    left = std::min(left.value_or(duration::max()), *idle / 2);
+    const duration unread = live->expires() < ends ? live->expires() - now : *idle;
+    left = std::min({left.value_or(duration::max()), *idle / 2, unread / 2});
   }
   return left;
 }

@@ -12,6 +12,7 @@
 #include <ios>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -326,4 +327,57 @@ TEST_CASE("near warming: other bytes under the same version are not taken for th
   const kith::warm_result done = warm(reader, std::string{kith::as_text(forged)});
   CHECK(done.changed == 1);
   CHECK(*reader.get(kept[0]) == warmed::value_of(kept[0]));
+}
+
+namespace {
+
+/// Cannot be made where `refuses` says so.
+struct moody {
+  static inline bool refuses = false;
+  std::string said;
+
+  moody() {
+    if (refuses) throw std::runtime_error{"not today"};
+  }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive & said;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("near warming: a type that throws costs its entries and holds up nobody") {
+  kith::sim::cluster cluster{{.members = 2, .seed = 1}};
+  cluster.run_until_stable();
+  const auto open = [&](std::size_t at) { return cluster.cache<std::string, moody>(at, "moods"); };
+  const auto owner = open(0);
+  auto reader = open(1);
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 8; ++i) {
+    const std::string key = "key " + std::to_string(i);
+    if (!owner.explain(key).owned) continue;
+    keys.push_back(key);
+    moody value;
+    value.said = key;
+    owner.put(key, value);
+    REQUIRE(reader.get(key));
+  }
+  std::stringstream saved;
+  CHECK(reader.save_near(saved) == keys.size());
+  reader.clear();
+  for (const std::string& key : keys) {
+    moody value;
+    value.said = key;
+    owner.put(key, value);
+  }
+  moody::refuses = true;
+  const kith::warm_result done = reader.warm_near(saved);
+  moody::refuses = false;
+  CHECK(done.not_kept == keys.size());
+  for (const std::string& key : keys) {
+    const auto found = reader.get(key);
+    REQUIRE(found);
+    CHECK(found->said == key);
+  }
 }

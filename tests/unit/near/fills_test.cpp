@@ -441,15 +441,13 @@ TEST_CASE("fill: a validated value that a write outran is not installed (F2 F4)"
   CHECK(r.counted().installs_validated == 0);
 }
 
-TEST_CASE("fill: who followed a validation shares the validated value") {
+TEST_CASE("fill: nobody waits for a fill that may take its time") {
   near_reader r;
-  wire::get_reply same = r.value(2, 2);
-  same.status = wire::get_status::not_modified;
-  const auto id = r.lead(r.key);
-  const auto waiter = r.follow(r.key);
-  CHECK(r.reply(id, same) == reply_verdict::deliver_and_install);
-  CHECK(r.install(id, r.key, 2));
-  REQUIRE(r.effects<serve>().size() == 1);
-  CHECK(r.effects<serve>()[0].waiter == waiter);
-  CHECK(r.effects<serve>()[0].version == r.at(2));
+  near::fill_request slow = r.request(r.key, ++r.rid);
+  slow.may_be_followed = false;
+  REQUIRE(r.lane.begin(r.now, slow) == near::begin_result::lead);
+  const auto user = r.lead(r.key);
+  CHECK(r.reply(user, r.value(2, 2)) == reply_verdict::deliver_and_install);
+  CHECK(r.install(user, r.key, 2));
+  CHECK(r.hit(r.key));
 }

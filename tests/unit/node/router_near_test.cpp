@@ -130,6 +130,15 @@ namespace {
 /// A call about a value that its caller has from before, as it leaves.
 struct validation : writer {
   explicit validation(std::optional<wire::known_value> known) {
+    machine.on_ownership(reader.distant.partition, near_reader::owner, reader.term);
+    submit(known);
+    REQUIRE(out.size() == 1);
+    const auto& sent = std::get<wire::send>(out[0]).message;
+    rid = sent.rid;
+    REQUIRE(wire::decode(sent.payload, asked) == wire::decode_error::none);
+    out.clear();
+  }
+  void submit(std::optional<wire::known_value> known) {
     node::call what;
     what.cache = binding;
     what.partition = reader.distant.partition;
@@ -138,13 +147,7 @@ struct validation : writer {
     what.near = true;
     what.known = known;
     what.deadline = reader.now + 1s;
-    machine.on_ownership(reader.distant.partition, near_reader::owner, reader.term);
     machine.submit(reader.now, std::move(what), out);
-    REQUIRE(out.size() == 1);
-    const auto& sent = std::get<wire::send>(out[0]).message;
-    rid = sent.rid;
-    REQUIRE(wire::decode(sent.payload, asked) == wire::decode_error::none);
-    out.clear();
   }
   bool answer(version at) {
     wire::get_reply reply = reader.value(at.seq.value(), at.seq.value());
@@ -182,4 +185,12 @@ TEST_CASE("router: not modified to who knows nothing breaks the protocol") {
   validation older{wire::known_value{{{view_number{4}, 0}, sequence{2}}, 17}};
   CHECK_FALSE(older.answer(three));
   CHECK(older.machine.pending() == 1);
+}
+
+TEST_CASE("router: who reads a key beside a validation asks for itself") {
+  validation v{wire::known_value{{{view_number{4}, 0}, sequence{3}}, 17}};
+  v.submit(std::nullopt);
+  CHECK(v.out.size() == 1);
+  v.submit(std::nullopt);  // and is followed as ever
+  CHECK(v.out.size() == 1);
 }

@@ -106,7 +106,7 @@ TEST_CASE("validation: it does not keep an idle entry alive") {
   o.pass(6s);
   const wire::get_reply said = ask();
   CHECK(said.status == get_status::not_modified);
-  CHECK(said.ttl_left == 5s);
+  CHECK(said.ttl_left == 2s);
   o.pass(6s);
   CHECK(ask().status == get_status::absent);
 }
