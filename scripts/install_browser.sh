@@ -44,7 +44,8 @@ fetch() {
     return 1
   fi
   url=${url/#https:\/\/registry.npmjs.org/"$(registry)"}
-  if ! curl --fail --silent --show-error --location --connect-timeout 20 --max-time 120 -o "$1" "$url"; then
+  if ! curl --fail --silent --show-error --location --connect-timeout 20 --max-time 120 \
+    -o "$1" "$url"; then
     echo "browser: playwright-core was not fetched: ${url##*/}"
     return 1
   fi
