@@ -155,9 +155,10 @@ TEST_CASE("cancel: each operation that an owner was asked for ends by its kinds 
   members all{2};
   kith::cache_options<std::string, std::string> options;
   options.near.max_staleness = patience;  // a held-up owner makes no copy too old
+  options.timeout = patience;
   const auto words = all[0].cache<std::string, std::string>("words", options);
   const auto theirs = all[1].cache<std::string, std::string>("words", options);
-  const auto numbers = all[0].cache<std::string, std::int64_t>("numbers");
+  const auto numbers = all[0].cache<std::string, std::int64_t>("numbers", {.timeout = patience});
   static_cast<void>(all[1].cache<std::string, std::int64_t>("numbers"));
   for (const word_cache* each : {&words, &theirs}) each->register_processor<clear_word>("clear");
   int number = 0;
