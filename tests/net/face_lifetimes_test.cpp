@@ -10,7 +10,6 @@
 #include <future>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 using namespace face_test;
@@ -72,35 +71,6 @@ TEST_CASE("lifetimes: a reader's copy ends when a refresh is due and what it rea
   CHECK(due.reader->stats().near_hits > 0);
   CHECK(due.counted().refreshes > 0);
   CHECK(due.reader->stats().absent == 0);
-}
-
-// Method: loads take long beside the time to live, so early refreshes are all but certain.
-TEST_CASE("lifetimes: what a reader keeps is refreshed early while its copies answer") {
-  std::atomic<int> runs{0};
-  timed_options options;
-  options.ttl = 1h;
-  options.loading.early_refresh = 16;
-  options.load = [&](const std::string&) {
-    std::this_thread::sleep_for(20ms);
-    return std::to_string(++runs);
-  };
-  reader_and_owner far{options};
-  kith::duration least = 1h;
-  for (std::size_t i = 0; i < 8; ++i) {
-    const auto left = far.copy_left(far.keys[i]);
-    REQUIRE(left);
-    least = std::min(least, *left);
-  }
-  CHECK(least < 1h - 50ms);
-
-  options.ttl = 100ms;
-  options.loading.stale_while_revalidate = 1h;  // so that no read waits, however slow the machine
-  reader_and_owner near_its_end{options};
-  const int begun = runs;
-  CHECK(wait_until([&] {
-    CHECK(near_its_end.reader->get(near_its_end.key()));
-    return runs > begun + 1 && near_its_end.counted().refreshes_early > 0;
-  }));
 }
 
 TEST_CASE("lifetimes: copies of what was written together end apart where there is a jitter") {
