@@ -3,10 +3,8 @@
 # with assertions, then units and simulations under the address and undefined-behaviour sanitizers,
 # then what has threads under the thread sanitizer. Works as the first command on a fresh checkout.
 #
-# A build that fails counts as one failed test, and the next one still runs. A test of real sockets
-# and processes that failed beside others runs once more, alone: where it passes then, and no
-# sanitizer spoke, it counts as passed and is named. All that failed is printed again at the end;
-# the exit code is that of the first failure; the last line is the total.
+# A build that fails counts as one failed test, and the next one still runs. What failed is printed
+# again at the end; the exit code is that of the first failure; the last line is the total.
 #
 # usage: scripts/test.sh [preset]...      (default: release asan tsan)
 set -uo pipefail
@@ -18,7 +16,7 @@ if [[ $# -eq 0 ]]; then presets=(release asan tsan); fi
 passed=0
 failed=0
 status=0
-report=build/failures.log # what failed, and what needed a second run
+report=build/failures.log # what failed, of all presets
 
 # fail <exit code>: the first one is the one that counts.
 fail() { if [[ $status -eq 0 ]]; then status=$1; fi; }
@@ -38,36 +36,6 @@ output_of_failures() {
        on' "$1"
 }
 
-# alone_again <preset>: whether all that failed passes alone. Only tests that wait for the machine's
-# real time get this second run; what is deterministic fails for good, and so does what a sanitizer
-# found.
-alone_again() {
-  local preset=$1 log=build/$1/test.log waiting='^(net|stress|process|example|bench)$'
-  if output_of_failures "$log" | grep -qE 'Sanitizer|runtime error:'; then return 1; fi
-  local all_failed waiting_failed
-  all_failed=$(ctest --preset "$preset" --rerun-failed -N | grep -c 'Test *#')
-  waiting_failed=$(ctest --preset "$preset" --rerun-failed -N -L "$waiting" | grep -c 'Test *#')
-  if [[ $all_failed -ne $waiting_failed ]]; then return 1; fi
-  echo "== $preset: what failed, alone"
-  ctest --preset "$preset" --rerun-failed | tee "build/$preset/alone.log"
-  return "${PIPESTATUS[0]}"
-}
-
-# judge <preset> <exit code of its ctest>: counts, and reports what failed.
-judge() {
-  local preset=$1 code=$2 log=build/$1/test.log
-  if [[ $code -ne 0 ]]; then
-    { echo "== $preset" && output_of_failures "$log"; } >>"$report"
-    if alone_again "$preset"; then
-      echo "$preset: passed alone, and counts as passed" >>"$report"
-      sed -E -i 's/(tests passed, )[0-9]+( tests failed)/\10\2/' "$log"
-      code=0
-    fi
-  fi
-  fail "$code"
-  count "$log"
-}
-
 run() {
   local preset=$1 log=build/$1/test.log
   echo "== $preset"
@@ -81,7 +49,10 @@ run() {
     return
   fi
   ctest --preset "$preset" --parallel "$jobs" | tee "$log"
-  judge "$preset" "${PIPESTATUS[0]}"
+  local code=${PIPESTATUS[0]}
+  if [[ $code -ne 0 ]]; then { echo "== $preset" && output_of_failures "$log"; } >>"$report"; fi
+  fail "$code"
+  count "$log"
 }
 
 mkdir -p build
