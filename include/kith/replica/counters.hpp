@@ -93,6 +93,40 @@ struct counters {
   std::uint64_t resets = 0;
   std::uint64_t subscriptions = 0;
   std::uint64_t unsubscriptions = 0;
+  // Copies on other members, at the owner.
+
+  std::uint64_t feeds_begun = 0;
+  /// Copies that had all for the first time.
+  std::uint64_t feeds_in_sync = 0;
+  /// Copies that did not keep up.
+  std::uint64_t feeds_broken = 0;
+  std::uint64_t feed_items = 0;
+  std::uint64_t feed_items_sent = 0;
+  /// What was not acknowledged in time was sent again.
+  std::uint64_t feeds_resent = 0;
+  std::uint64_t claims = 0;
+  /// Answers that waited for copies.
+  std::uint64_t answers_confirmed = 0;
+  /// Retries of operations of an earlier owner, asked again because copies did not have all yet.
+  std::uint64_t answers_held = 0;
+  /// Writes asked again because too much waited for copies.
+  std::uint64_t writes_held_back = 0;
+  /// Writes of caches that the owner's view does not name yet.
+  std::uint64_t unknown_caches = 0;
+
+  // Copies on other members, at who keeps them.
+
+  std::uint64_t copy_items = 0;
+  /// Feeds of another owner or epoch than the view's.
+  std::uint64_t feeds_refused = 0;
+  /// Items of a round that is over, or behind a hole.
+  std::uint64_t feeds_passed_over = 0;
+  /// Copies with which this member began as the owner, and those that were not there.
+  std::uint64_t copies_adopted = 0;
+  std::uint64_t copies_missing = 0;
+  /// Adopted while a round was not at its end.
+  std::uint64_t copies_adopted_early = 0;
+
   /// Coherence messages of another session or epoch.
   std::uint64_t outdated_messages = 0;
   std::uint64_t violations = 0;

@@ -5,6 +5,7 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
+#include <kith/replica/row.hpp>
 #include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/packet.hpp>
@@ -88,8 +89,16 @@ struct own_mutation {
   wire::invalidation entry;
 };
 
+/// The owner says of a member what the table of the next view should know.
+struct claim_row {
+  partition_id partition{};
+  claim_kind kind{};
+  member_id member{};
+  std::uint8_t position = 0;
+};
+
 using effect = std::variant<wire::send, answer_get, answer_mutate, answer_count, run_load,
-                            run_processor, own_mutation, pull_view>;
+                            run_processor, own_mutation, pull_view, claim_row>;
 using outbox = std::vector<effect>;
 
 /// What a loader brought.

@@ -42,6 +42,19 @@ struct stored {
   std::unique_ptr<const entry_tags> tags = nullptr;
 };
 
+/// Entries that were evicted, or whose time was over.
+struct departures {
+  struct one {
+    cache_id cache{};
+    std::uint64_t hash = 0;
+    bytes key;
+    kith::version version;
+  };
+  /// Somebody wants to know.
+  bool noted = false;
+  std::vector<one> all;
+};
+
 class entries {
  public:
   using shard = store::shard<bytes, stored, store::bytes_equal>;
@@ -120,6 +133,8 @@ class entries {
 
   /// Changes are noted in `to` while somebody watches the cache.
   void report_to(std::vector<change_notice>& to) { notices_ = &to; }
+  /// What leaves by itself is noted in `to`, for copies of it.
+  void report_departures(departures& to) { departures_ = &to; }
   [[nodiscard]] watching watched() const {
     if (notices_ == nullptr || settings_.watched == nullptr) return watching::nothing;
     return settings_.watched->load(std::memory_order_relaxed);
@@ -136,6 +151,12 @@ class entries {
 
   /// Removes all entries of a partition. Returns how many there were.
   std::size_t drop(std::size_t slot);
+  /// The partition's entries now, the newest first. After a change a handle may name another entry.
+  [[nodiscard]] std::vector<store::handle> handles(std::size_t slot) const;
+  /// The entry that the handle names now, if it is the partition's.
+  [[nodiscard]] found at(time_point now, std::size_t slot, store::handle named);
+  /// Removes the partition's entries that have the tag, and no others.
+  void erase_tagged(std::size_t slot, std::uint64_t tag);
   /// Removes all entries that have the tag by the change `at` of the partition in `slot`, those of
   /// the lane's other partitions too. O(1), or where somebody watches, O(entries of the slot).
   void end_tag(std::size_t slot, std::uint64_t tag, const kith::version& at);
@@ -254,11 +275,15 @@ class entries {
   void note_departure(const shard::entry_type& gone, store::removal cause) {
     const bool expired = cause == store::removal::expired;
     if (!expired && cause != store::removal::evicted) return;
+    if (departures_ != nullptr && departures_->noted) {
+      departures_->all.push_back({settings_.id, gone.hash(), gone.key(), gone.value().version});
+    }
     note(expired ? entry_change::expired : entry_change::evicted, gone.hash(), gone.key(),
          gone.value().version);
   }
 
   std::vector<change_notice>* notices_ = nullptr;
+  departures* departures_ = nullptr;
   cache_settings settings_;
   std::uint32_t lanes_;
   std::uint64_t salt_;
@@ -476,6 +501,28 @@ inline void entries::end_tag(std::size_t slot, std::uint64_t tag, const kith::ve
     if (!seen.tags || std::ranges::find(seen.tags->tags, tag) == seen.tags->tags.end()) continue;
     note(entry_change::erased, shard_[here].hash(), shard_[here].key(), at);
     erase(here);
+  }
+}
+
+inline std::vector<store::handle> entries::handles(std::size_t slot) const {
+  std::vector<store::handle> all;
+  all.reserve(lists_[slot].size);
+  for (store::handle h = lists_[slot].first; h != store::no_handle; h = links_[h].next) {
+    all.push_back(h);
+  }
+  return all;
+}
+
+inline auto entries::at(time_point now, std::size_t slot, store::handle named) -> found {
+  if (!shard_.live(named) || slot_of(shard_[named].hash()) != slot) return {};
+  const bool gone = shard_[named].expired(now) || ended(now, named);
+  return gone || tag_ended(shard_[named].value()) ? found{} : found{&shard_[named], named};
+}
+
+inline void entries::erase_tagged(std::size_t slot, std::uint64_t tag) {
+  for (const store::handle h : handles(slot)) {
+    const stored& seen = shard_[h].value();
+    if (seen.tags && std::ranges::find(seen.tags->tags, tag) != seen.tags->tags.end()) erase(h);
   }
 }
 

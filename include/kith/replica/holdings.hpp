@@ -17,6 +17,8 @@
 #include <kith/replica/entries.hpp>
 #include <kith/replica/load.hpp>
 #include <kith/replica/operation.hpp>
+#include <kith/replica/feed_item.hpp>
+#include <kith/replica/feed_table.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/replica/processor.hpp>
 #include <kith/store/pressure.hpp>
@@ -25,6 +27,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,16 +36,33 @@
 
 namespace kith::replica {
 
+/// The answer of an operation that was applied, until its copies are made.
+struct unconfirmed_answer {
+  feed_table::must_wait until;
+  member_id from;
+  std::uint64_t operation = 0;
+  mutation_answer answer;
+};
+
 struct owned_partition {
   partition_id id{};
   std::size_t slot = 0;
   bool owned = false;
+  /// As the installed view has it.
+  replica::row row{};
   /// The newest that is known, owned or not.
   kith::epoch epoch;
   /// The newest mutation's. Invariant: at most sequence_max.
   sequence seq;
   std::map<member_id, operation_window> windows;
+  /// In the order of their changes.
+  std::deque<unconfirmed_answer> unconfirmed{};
+  /// The earlier owners whose entries it has, oldest first; at most wire::terms_max.
+  std::vector<wire::term> terms{};
 
+  /// A write of an earlier owner came to this one: it was passed on whenever the owner changed.
+  /// `copies`: of its cache.
+  [[nodiscard]] bool inherited(const version& write, std::uint8_t copies) const;
   [[nodiscard]] version newest() const { return {epoch, seq}; }
   [[nodiscard]] version next() const { return {epoch, seq.next()}; }
 };
@@ -60,6 +80,9 @@ class holdings {
   replica::counters counters;
   replica::audience audience;
   key_events events;
+  feed_table feeds;
+  /// Of all caches, since the feeds were told last.
+  departures departed;
   load_table loads;
   /// Declared before what is charged to it.
   std::size_t pending_write_bytes = 0;
@@ -126,6 +149,7 @@ class holdings {
  private:
   entries* add_cache(const cache_settings& settings);
   void number(time_point now, owned_partition& of, wire::invalidation entry, outbox& out);
+  void feed_key(time_point now, owned_partition& of, const key_view& key);
 
   std::vector<owned_partition> partitions_;
   /// In the order of their coming.
@@ -136,10 +160,19 @@ class holdings {
 
 // --- implementation ---
 
+inline bool owned_partition::inherited(const version& write, std::uint8_t copies) const {
+  const auto first = std::ranges::find(terms, write.epoch, &wire::term::epoch);
+  if (first == terms.end() || write.seq > first->last) return false;
+  return std::all_of(first, terms.end(), [&](const wire::term& each) {
+    return each.kept == wire::whole_scope || copies > each.kept;
+  });
+}
+
 inline holdings::holdings(const member_id& me, const replica_options& chosen)
     : self{me},
       options{chosen},
       audience{options, counters},
+      feeds{options, counters},
       random{stable_hash_combine(options.salt, options.lane)} {
   KITH_ASSERT(options.lanes > 0 && partition_count % options.lanes == 0);
   KITH_ASSERT(options.lane < options.lanes);
@@ -201,6 +234,7 @@ inline entries* holdings::find_cache(cache_id id) const {
 inline entries* holdings::add_cache(const cache_settings& settings) {
   caches_.push_back(std::make_unique<entries>(settings, options));
   caches_.back()->report_to(notices);
+  caches_.back()->report_departures(departed);
   return cache_index_[settings.id] = caches_.back().get();
 }
 
@@ -263,11 +297,20 @@ inline void holdings::number(time_point now, owned_partition& of, wire::invalida
   if (tell_own) out.push_back(own_mutation{of.id, of.epoch, entry});
 }
 
+/// What the mutation has made of the key.
+inline void holdings::feed_key(time_point now, owned_partition& of, const key_view& key) {
+  if (!feeds.feeds(of.slot)) return;
+  entries* known = find_cache(key.cache);
+  const auto seen = known != nullptr ? known->peek(now, key.hash, key.key) : entries::found{};
+  feeds.record(now, of.slot, item_of(key.cache, key.key, of.newest(), known, seen));
+}
+
 inline void holdings::commit(time_point now, owned_partition& of, const key_view& key,
                              outbox& out) {
   loads.outrun(key.cache, key.key);
   if (entries* known = find_cache(key.cache)) known->forget_absent(now, key.hash, key.key);
   number(now, of, {{}, key.cache, wire::scope::key, key.hash}, out);
+  feed_key(now, of, key);
   events.record({now, key_event::write_applied, key.cache, of.id, key.hash, of.newest()});
 }
 
@@ -278,6 +321,7 @@ inline void holdings::commit_idle_ends(time_point now, entries& cache, outbox& o
     if (!of.owned || of.seq >= sequence_max) continue;
     ++counters.idle_ends;
     number(now, of, {{}, cache.settings().id, wire::scope::key, gone.hash}, out);
+    feed_key(now, of, {cache.settings().id, gone.hash, gone.key});
   }
 }
 
@@ -291,6 +335,15 @@ inline void holdings::commit_many(time_point now, owned_partition& of, cache_id 
     });
   }
   number(now, of, {{}, cache, which, hash}, out);
+  if (feeds.feeds(of.slot)) {
+    const bool all = which == wire::scope::cache;
+    feed_item item;
+    item.kind = all ? wire::feed_kind::clear : wire::feed_kind::end_tag;
+    item.cache = cache;
+    item.version = of.newest();
+    if (!all) item.tags.push_back(hash);
+    feeds.record(now, of.slot, std::move(item));
+  }
   const auto what = which == wire::scope::tag ? key_event::tag_ended : key_event::cleared;
   events.record({now, what, cache, of.id, {}, of.newest()});
 }

@@ -56,12 +56,27 @@ class operation_window {
   /// nobody waits for the answer.
   bool settle(std::uint64_t operation, mutation_answer answer);
 
+  /// The answer is known from elsewhere: it takes the place of what was known.
+  void note(std::uint64_t operation, mutation_answer answer);
+
   /// Nothing was applied: a retry may try again.
   void forget(std::uint64_t operation) { drop(records_.find(operation)); }
 
   /// Pushes out the oldest answers above the bounds, but never the only one.
   void shrink(std::size_t records_max, std::size_t bytes_max);
 
+  /// `visit(operation, record)` in their order.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const auto& [operation, record] : records_) visit(operation, record);
+  }
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for (auto& [operation, record] : records_) visit(operation, record);
+  }
+
+  /// Operations below are stale.
+  [[nodiscard]] std::uint64_t floor() const { return floor_; }
   [[nodiscard]] std::size_t size() const { return records_.size(); }
   /// Of the results.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
@@ -71,7 +86,7 @@ class operation_window {
 
   void drop(records::iterator at);
 
-  /// Operations below are stale. Invariant: no record is below.
+  /// Invariant: no record is below.
   std::uint64_t floor_ = 0;
   records records_;
   /// Invariant: the sum of the results' sizes.
@@ -111,6 +126,13 @@ inline bool operation_window::settle(std::uint64_t operation, mutation_answer an
   record->answer = std::move(answer);
   record->settled = true;
   return true;
+}
+
+inline void operation_window::note(std::uint64_t operation, mutation_answer answer) {
+  if (operation < floor_) return;
+  forget(operation);
+  begin(operation, 0);
+  settle(operation, std::move(answer));
 }
 
 inline void operation_window::shrink(std::size_t records_max, std::size_t bytes_max) {

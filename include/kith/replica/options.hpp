@@ -50,6 +50,26 @@ struct replica_options {
   std::size_t operations_kept = 4096;
   std::size_t operation_bytes_kept = std::size_t{1} << 20;
 
+  /// Copies on other members. What one copy may be sent before it acknowledges, and how large its
+  /// messages are.
+  std::size_t feed_window = std::size_t{256} << 10;
+  std::size_t feed_message = std::size_t{32} << 10;
+  /// Bytes of the lane that wait for the acknowledgements of copies; above it no write begins, and
+  /// copies that nobody waits for are given up. With 16 lanes 256 MiB.
+  std::size_t feed_bytes = std::size_t{16} << 20;
+  /// Copies of the lane that are made at a time.
+  std::size_t copies_at_once = 8;
+  /// Not acknowledged by then: sent again; twice as late each time, up to the longest.
+  duration feed_retry_first = std::chrono::milliseconds{50};
+  duration feed_retry_longest = std::chrono::seconds{1};
+  /// A copy that acknowledged nothing for so long is to leave its row: writes wait for it no longer
+  /// than this and a change of the view.
+  duration copy_patience = std::chrono::seconds{2};
+  /// After that it is not made again for so long.
+  duration copy_pause = std::chrono::seconds{5};
+  /// What an owner says of copies for the next view is said again after so long.
+  duration claim_again = std::chrono::seconds{1};
+
   std::size_t loads = 4096;
   std::size_t load_waiters = 1024;
   /// A loader that has not answered by then has failed.

@@ -52,7 +52,8 @@ class reads {
 
  private:
   /// Why this owner cannot answer a read that must have seen `after`; absent: it can.
-  std::optional<wire::get_status> behind(const owned_partition& in, const version& after);
+  std::optional<wire::get_status> behind(const owned_partition& in, cache_id cache,
+                                         const version& after);
   void serve(time_point now, owned_partition& in, const reader& who, const key_view& key,
              bool load_absent, outbox& out);
   void serve_value(time_point now, owned_partition& in, const reader& who, const key_view& key,
@@ -121,7 +122,7 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
     case admission::retry: return refuse(*in, who, wire::get_status::retry, out), true;
     case admission::serve: break;
   }
-  if (const auto why = behind(*in, message.after)) return refuse(*in, who, *why, out), true;
+  if (const auto why = behind(*in, message.cache, message.after)) return refuse(*in, who, *why, out), true;
   // Before the read: what happens between the two must reach the reader.
   if (who.near && from != held_.self) who.sid = held_.audience.subscribe(now, from, in->slot);
   const key_view key{message.cache, hash, message.key};
@@ -133,11 +134,16 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   return true;
 }
 
-/// An epoch begins with nothing: what was written in an earlier one is lost.
-inline std::optional<wire::get_status> reads::behind(const owned_partition& in,
+/// An epoch has what earlier ones passed on. That a write is lost is said only when no other copy of
+/// this epoch's beginning is left that might have it.
+inline std::optional<wire::get_status> reads::behind(const owned_partition& in, cache_id cache,
                                                      const version& after) {
   if (after == version{}) return std::nullopt;
-  if (after.epoch < in.epoch) return ++held_.counters.tokens_lost, wire::get_status::lost_write;
+  if (after.epoch < in.epoch) {
+    if (in.inherited(after, held_.feeds.copies_of(cache).all())) return std::nullopt;
+    if (!held_.feeds.row_in_sync(in.slot)) return wire::get_status::retry;
+    return ++held_.counters.tokens_lost, wire::get_status::lost_write;
+  }
   // Others know of that epoch already: this member will soon.
   if (after.epoch > in.epoch) return ++held_.counters.tokens_early, wire::get_status::retry;
   if (after.seq > in.seq) return wire::get_status::unknown_version;

@@ -3,8 +3,9 @@
 // (audience.hpp).
 //
 // Coherence is eventual: a mutation is visible at once, and its invalidation leaves at once or
-// within a millisecond. There are no backups: a partition that gets another epoch begins with
-// nothing.
+// within a millisecond. Its caller is answered when the copies that its cache asks for are made
+// (feeding.hpp). Of partitions of other owners the lane keeps the copies that the view gives it
+// (copies.hpp): with these it begins when it becomes the owner.
 //
 // A deterministic machine: inputs push, effects append to the outbox, next_timeout() is the one
 // deadline. It has no clock, no lock and no thread; its driver serialises the calls. Before each
@@ -20,14 +21,17 @@
 #include <kith/core/ordinal.hpp>
 #include <kith/core/stable_hash.hpp>
 #include <kith/core/time.hpp>
+#include <kith/replica/copies.hpp>
 #include <kith/replica/counters.hpp>
 #include <kith/replica/effect.hpp>
+#include <kith/replica/feeding.hpp>
 #include <kith/replica/holdings.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/replica/reads.hpp>
 #include <kith/replica/writes.hpp>
 #include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/data_messages.hpp>
+#include <kith/wire/feed_messages.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -63,7 +67,11 @@ struct occupancy {
 class replica {
  public:
   replica(const member_id& self, const replica_options& options)
-      : held_{self, options}, reads_{held_}, writes_{held_, reads_} {}
+      : held_{self, options},
+        reads_{held_},
+        writes_{held_, reads_},
+        feeding_{held_},
+        copies_{options} {}
 
   /// The cache may have entries already: an owner that never opened it stores with defaults.
   void open_cache(const cache_settings& settings) {
@@ -71,10 +79,16 @@ class replica {
     held_.tell_own = held_.tell_own || settings.near_local;
   }
 
-  /// A view gave the partition to `owner` (perhaps nobody) in `began`. A lower epoch is ignored.
+  /// The partition's row of a view that was just installed. A lower epoch is ignored.
+  void on_row(time_point now, partition_id partition, const row& told, outbox& out);
+  /// A row without copies.
   void on_ownership(time_point now, partition_id partition, const member_id& owner,
-                    const kith::epoch& began, outbox& out);
-  /// `members` is sorted. To be told before the view's on_ownership.
+                    const kith::epoch& began, outbox& out) {
+    on_row(now, partition, {owner, began}, out);
+  }
+  /// The caches of the view, and how many copies they have. To be told before its rows.
+  void on_caches(std::span<const cache_copies> all) { held_.feeds.on_caches(all); }
+  /// `members` is sorted. To be told before the view's rows.
   void on_view(time_point now, view_number number, std::span<const member_id> members, outbox& out);
   /// A connection to `peer` opened, or was lost (`sid` 0).
   void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
@@ -90,11 +104,13 @@ class replica {
 
   bool on_get(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
               const wire::get& message, outbox& out) {
-    return reads_.on_get(now, from, rid, partition, message, out);
+    const bool fine = reads_.on_get(now, from, rid, partition, message, out);
+    return feeding_.flush(now, out), fine;
   }
   bool on_mutate(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
                  const wire::mutate& message, outbox& out) {
-    return writes_.on_mutate(now, from, rid, partition, message, out);
+    const bool fine = writes_.on_mutate(now, from, rid, partition, message, out);
+    return feeding_.flush(now, out), fine;
   }
   bool on_count(time_point now, const member_id& from, std::uint64_t rid, partition_id partition,
                 const wire::count& message, outbox& out) {
@@ -104,6 +120,12 @@ class replica {
                         outbox& out) {
     reads_.on_return_ticket(now, from, message, out);
   }
+
+  bool on_feed(time_point now, const member_id& from, partition_id partition,
+               const wire::feed& message, outbox& out);
+  bool on_feed_ack(time_point now, const member_id& from, partition_id partition,
+                   const wire::feed_ack& message, outbox& out);
+  bool on_feed_end(const member_id& from, partition_id partition, const wire::feed_end& message);
 
   bool on_invalidate_ack(time_point now, const member_id& from, std::uint32_t sid,
                          partition_id partition, const wire::invalidate_ack& message, outbox& out);
@@ -117,10 +139,12 @@ class replica {
 
   void on_load_done(time_point now, const load_ticket& ticket, load_result result, outbox& out) {
     reads_.on_load_done(now, ticket, std::move(result), out);
+    feeding_.flush(now, out);
   }
   void on_processor_done(time_point now, const processor_ticket& ticket, processor_result result,
                          outbox& out) {
     writes_.on_processor_done(now, ticket, std::move(result), out);
+    feeding_.flush(now, out);
   }
 
   /// Work is bounded; what is left over keeps next_timeout() in the past.
@@ -167,11 +191,13 @@ class replica {
   [[nodiscard]] occupancy held() const;
   [[nodiscard]] const replica_options& options() const { return held_.options; }
   [[nodiscard]] const kith::replica::counters& counters() const { return held_.counters; }
+  [[nodiscard]] const copies& kept() const { return copies_; }
   /// Nullptr when no entry of the cache ever came and nobody opened it.
   [[nodiscard]] const entries* cache(cache_id id) const { return held_.find_cache(id); }
 
  private:
   void end_epoch(owned_partition& in, const kith::epoch& began, outbox& out);
+  void adopt(time_point now, owned_partition& in);
   /// Nullptr, counted, for a partition of another lane.
   owned_partition* checked(partition_id partition);
   bool lane_message(partition_id partition);
@@ -180,33 +206,118 @@ class replica {
   holdings held_;
   reads reads_;
   writes writes_;
+  feeding feeding_;
+  copies copies_;
 };
 
 // --- implementation ---
 
-inline void replica::on_ownership(time_point, partition_id partition, const member_id& owner,
-                                  const kith::epoch& began, outbox& out) {
+inline void replica::on_row(time_point now, partition_id partition, const row& told,
+                            outbox& out) {
   owned_partition* in = held_.partition(partition);
   KITH_ASSERT(in != nullptr);
-  const bool mine = owner == held_.self;
-  if (began < in->epoch || (began == in->epoch && mine == in->owned)) return;
-  end_epoch(*in, began, out);
-  in->owned = mine;
-  if (!mine) return held_.audience.close(in->slot, began);
-  in->seq = held_.options.first_sequence;
-  for (const auto& cache : held_.caches()) cache->note_arrival(partition);
-  held_.audience.open(in->slot, began, in->seq);
+  const bool mine = told.owner == held_.self;
+  if (told.began < in->epoch) return;
+  const bool goes_on = told.began == in->epoch && mine == in->owned;
+  if (!goes_on) end_epoch(*in, told.began, out);
+  in->row = told;
+  if (goes_on && !mine) return;
+  if (!goes_on) {
+    in->owned = mine;
+    if (!mine) {
+      // Who is not in the row is no successor: what it was sent by the last owner is of no use.
+      if (!told.position_of(held_.self)) copies_.drop(in->slot);
+      return held_.audience.close(in->slot, told.began);
+    }
+    in->seq = held_.options.first_sequence;
+    if (told.inherits) adopt(now, *in);
+    copies_.drop(in->slot);
+    for (const auto& cache : held_.caches()) cache->note_arrival(partition);
+    held_.audience.open(in->slot, told.began, in->seq);
+  }
+  feeding_.on_row(now, *in, told, out);
+  writes_.confirm(*in, out);
+  feeding_.flush(now, out);
 }
 
-/// Nobody carries the contents over: a later owner begins with nothing, and so do we.
+/// What the copy has is this owner's from now on.
+inline void replica::adopt(time_point now, owned_partition& in) {
+  if (!copies_.of(in.slot).held()) {
+    ++held_.counters.copies_missing;
+    return;
+  }
+  copy had = copies_.take(now, in.slot, [&](cache_id id, std::uint64_t hash, byte_view key,
+                                            stored& entry, time_point ends) {
+    entries* to = held_.use_cache(id);
+    if (to == nullptr) return;
+    std::vector<std::uint64_t> tags;
+    if (entry.tags) tags = entry.tags->tags;
+    to->put(now, hash, key, {std::move(entry.value), entry.version}, ends, tags);
+  });
+  ++(had.complete ? held_.counters.copies_adopted : held_.counters.copies_adopted_early);
+  in.seq = std::max(in.seq, had.seq);
+  in.windows = std::move(had.windows);
+  std::erase_if(in.windows, [&](const auto& item) { return held_.stranger(item.first); });
+  in.terms = std::move(had.terms);
+  in.terms.push_back({had.epoch, had.seq, had.scope});
+  if (in.terms.size() > wire::terms_max) in.terms.erase(in.terms.begin());
+}
+
+/// Who owned it does so no more: what it had is where the row says.
 inline void replica::end_epoch(owned_partition& in, const kith::epoch& began, outbox& out) {
   if (in.owned) ++held_.counters.epochs_ended;
   in.owned = false;
   in.epoch = began;
   in.seq = {};
+  in.terms.clear();
+  feeding_.on_epoch_end(in);
   reads_.on_epoch_end(in, out);
   writes_.on_epoch_end(in, out);
   for (const auto& cache : held_.caches()) cache->drop(in.slot);
+}
+
+inline bool replica::on_feed(time_point now, const member_id& from, partition_id partition,
+                             const wire::feed& message, outbox& out) {
+  owned_partition* in = checked(partition);
+  if (in == nullptr) return false;
+  if (!known(from)) return true;
+  if (message.epoch > in->epoch) out.push_back(pull_view{from});
+  // A deposed owner is told nothing: it waits for an acknowledgement that never comes.
+  if (in->owned || message.epoch != in->epoch || from != in->row.owner) {
+    ++held_.counters.feeds_refused;
+    return true;
+  }
+  switch (copies_.on_feed(now, partition, in->slot, message)) {
+    case copies::result::violation: return ++held_.counters.violations, false;
+    case copies::result::passed_over: return ++held_.counters.feeds_passed_over, true;
+    case copies::result::done: break;
+  }
+  held_.counters.copy_items += message.items.size();
+  const std::uint64_t applied = copies_.of(in->slot).applied;
+  const wire::feed_ack answer{message.epoch, message.round, applied};
+  out.push_back(wire::send{from, wire::make_packet(answer, partition)});
+  return true;
+}
+
+inline bool replica::on_feed_ack(time_point now, const member_id& from, partition_id partition,
+                                 const wire::feed_ack& message, outbox& out) {
+  owned_partition* in = checked(partition);
+  if (in == nullptr) return false;
+  if (!feeding_.on_ack(now, from, *in, message)) return true;
+  writes_.confirm(*in, out);
+  feeding_.flush(now, out);
+  return true;
+}
+
+inline bool replica::on_feed_end(const member_id& from, partition_id partition,
+                                 const wire::feed_end& message) {
+  const owned_partition* in = checked(partition);
+  if (in == nullptr) return false;
+  const copy& kept = copies_.of(in->slot);
+  const bool current = !in->owned && message.epoch == in->epoch && from == in->row.owner &&
+                       kept.epoch == message.epoch && kept.round <= message.round;
+  if (current) copies_.drop(in->slot);
+  return true;
 }
 
 inline void replica::on_view(time_point now, view_number number, std::span<const member_id> members,
@@ -225,6 +336,8 @@ inline void replica::on_session(time_point now, const member_id& peer, std::uint
   if (held_.audience.session_of(peer) == sid) return;
   held_.audience.on_session(peer, sid);
   reads_.on_session(now, peer, out);
+  if (sid != 0) feeding_.on_session(peer);
+  feeding_.flush(now, out);
 }
 
 inline owned_partition* replica::checked(partition_id partition) {
@@ -287,11 +400,16 @@ inline void replica::on_timeout(time_point now, outbox& out) {
     cache->expire(now, held_.options.expiry_work);
     held_.commit_idle_ends(now, *cache, out);
   }
+  copies_.expire(now, held_.options.expiry_work);
+  for (owned_partition& in : held_.partitions()) writes_.confirm(in, out);
+  feeding_.on_timeout(now, out);
+  feeding_.flush(now, out);
 }
 
 inline time_point replica::next_timeout() const {
-  time_point next = std::min(
-      {held_.audience.next_timeout(), held_.loads.next_deadline(), held_.busy.next_deadline()});
+  time_point next =
+      std::min({held_.audience.next_timeout(), held_.loads.next_deadline(),
+                held_.busy.next_deadline(), feeding_.next_timeout(), copies_.next_timeout()});
   for (const auto& cache : held_.caches()) next = std::min(next, cache->next_timeout());
   return next;
 }

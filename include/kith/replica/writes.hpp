@@ -37,6 +37,8 @@ class writes {
   void on_processor_done(time_point now, const processor_ticket& ticket, processor_result result,
                          outbox& out);
 
+  /// Copies have more than before, or need not be waited for: answers that waited for them.
+  void confirm(owned_partition& in, outbox& out);
   /// The partition has another epoch. What waits was not applied: it is asked again elsewhere.
   void on_epoch_end(owned_partition& ended, outbox& out);
   /// Forgets the windows of strangers.
@@ -51,6 +53,13 @@ class writes {
     std::uint64_t operation = 0;
   };
 
+  /// An earlier owner did it. Until all in the row have what this one began with, its next loss may
+  /// undo what nobody was told of.
+  [[nodiscard]] bool held_back(const owned_partition& in, const operation_record& record) const {
+    return record.answer.version.epoch < in.epoch &&
+           record.answer.status == wire::mutate_status::applied &&
+           !held_.feeds.row_in_sync(in.slot);
+  }
   /// True when the window has the last word on the operation, or it cannot begin.
   bool answered(owned_partition& in, operation_window& window, const member_id& from,
                 std::uint64_t rid, const wire::mutate& message, outbox& out);
@@ -69,8 +78,10 @@ class writes {
                                   processed done, outbox& out);
   void drain(time_point now, owned_partition& in, queue waiting, outbox& out);
 
-  /// Keeps the answer and sends it.
-  void settle(owned_partition& in, const caller& who, mutation_answer answer, outbox& out);
+  /// Keeps the answer and sends it, once the copies that it has to wait for are made.
+  void settle(time_point now, owned_partition& in, const caller& who, mutation_answer answer,
+              outbox& out);
+  void tell(owned_partition& in, const caller& who, mutation_answer answer, outbox& out);
   /// Nothing was applied: says so, and a retry may try again.
   void retract(owned_partition& in, const caller& who, wire::mutate_status why, outbox& out);
   void reply(const owned_partition& in, const member_id& to, std::uint64_t rid,
@@ -126,6 +137,11 @@ inline bool writes::answered(owned_partition& in, operation_window& window, cons
       refuse(in, from, rid, wire::mutate_status::stale_operation, out);
       return true;
     case operation_window::state::settled:
+      if (held_back(in, *window.find(message.operation))) {
+        ++held_.counters.answers_held;
+        refuse(in, from, rid, wire::mutate_status::retry, out);
+        return true;
+      }
       ++held_.counters.retries_answered;
       reply(in, from, rid, window.find(message.operation)->answer, out);
       return true;
@@ -135,6 +151,16 @@ inline bool writes::answered(owned_partition& in, operation_window& window, cons
       window.find(message.operation)->rid = rid;
       return true;
     case operation_window::state::fresh: break;
+  }
+  if (!held_.feeds.knows(message.cache)) {
+    ++held_.counters.unknown_caches;
+    refuse(in, from, rid, wire::mutate_status::unknown_cache, out);
+    return true;
+  }
+  if (held_.feeds.full() && brings_bytes(message.kind)) {
+    ++held_.counters.writes_held_back;
+    refuse(in, from, rid, wire::mutate_status::retry, out);
+    return true;
   }
   if (in.seq >= sequence_max || held_.use_cache(message.cache) == nullptr) {
     ++(in.seq >= sequence_max ? held_.counters.sequence_exhausted : held_.counters.overloaded);
@@ -183,7 +209,7 @@ inline void writes::run(time_point now, owned_partition& in, const member_id& fr
   write_outcome done = apply_write(target, cache);
   note_write(target, done, cache);
   if (done.changed) held_.commit(now, in, {message.cache, hash, message.key}, out);
-  settle(in, {from, message.operation}, std::move(done.answer), out);
+  settle(now, in, {from, message.operation}, std::move(done.answer), out);
 }
 
 inline void writes::clear(time_point now, owned_partition& in, const caller& who, cache_id cache,
@@ -192,7 +218,7 @@ inline void writes::clear(time_point now, owned_partition& in, const caller& who
   all.note_clear(in.slot, in.next());
   const bool existed = all.drop(in.slot) > 0;
   held_.commit_many(now, in, cache, wire::scope::cache, 0, out);
-  settle(in, who, {wire::mutate_status::applied, in.newest(), existed, {}}, out);
+  settle(now, in, who, {wire::mutate_status::applied, in.newest(), existed, {}}, out);
 }
 
 inline void writes::end_tag(time_point now, owned_partition& in, const caller& who,
@@ -200,7 +226,7 @@ inline void writes::end_tag(time_point now, owned_partition& in, const caller& w
   const std::uint64_t tag = message.tags.front().hash;
   held_.use_cache(message.cache)->end_tag(in.slot, tag, in.next());
   held_.commit_many(now, in, message.cache, wire::scope::tag, tag, out);
-  settle(in, who, {wire::mutate_status::applied, in.newest(), false, {}}, out);
+  settle(now, in, who, {wire::mutate_status::applied, in.newest(), false, {}}, out);
 }
 
 /// The result of a load that the caller ran under a ticket. An empty fill_absent: there is no such
@@ -229,13 +255,13 @@ inline void writes::fill(time_point now, owned_partition& in, const caller& who,
   } else {
     ++held_.counters.loads_orphaned;
   }
-  if (taken) return settle(in, who, {wire::mutate_status::applied, *taken, false, {}}, out);
+  if (taken) return settle(now, in, who, {wire::mutate_status::applied, *taken, false, {}}, out);
   const auto present = held_.use_cache(message.cache)->peek(now, hash, message.key);
   mutation_answer answer = refused_by(present).answer;
   if (known && message.kind == wire::mutation::fill_absent) {
     answer.status = wire::mutate_status::applied;
   }
-  settle(in, who, std::move(answer), out);
+  settle(now, in, who, std::move(answer), out);
 }
 
 // Processors.
@@ -285,14 +311,14 @@ inline void writes::on_processor_done(time_point now, const processor_ticket& ti
     ++held_.counters.processors_rerun;
     return start_processor(now, in, std::move(done->current), std::move(done->queue), out);
   } else if (brought != nullptr) {
-    settle(in, who, apply_processed(now, in, done->current, std::move(*brought), out), out);
+    settle(now, in, who, apply_processed(now, in, done->current, std::move(*brought), out), out);
   } else if (const auto* failure = std::get_if<processor_failure>(&result)) {
     ++held_.counters.processors_failed;
-    settle(in, who,
+    settle(now, in, who,
            {wire::mutate_status::processor_failed, {}, false, to_bytes(printable(failure->text))},
            out);
   } else {
-    settle(in, who, {wire::mutate_status::unknown_processor, {}, false, {}}, out);
+    settle(now, in, who, {wire::mutate_status::unknown_processor, {}, false, {}}, out);
   }
   drain(now, in, std::move(done->queue), out);
 }
@@ -376,7 +402,7 @@ inline void writes::on_timeout(time_point now, outbox& out) {
     work += 1 + due->queue.size();
     owned_partition& in = *held_.partition(due->at.partition);
     ++held_.counters.processors_failed;
-    settle(in, {due->current.from, due->current.message.operation},
+    settle(now, in, {due->current.from, due->current.message.operation},
            {wire::mutate_status::processor_failed,
             {},
             false,
@@ -388,8 +414,35 @@ inline void writes::on_timeout(time_point now, outbox& out) {
 
 // Answers.
 
-inline void writes::settle(owned_partition& in, const caller& who, mutation_answer answer,
-                           outbox& out) {
+inline void writes::settle(time_point now, owned_partition& in, const caller& who,
+                           mutation_answer answer, outbox& out) {
+  const auto window = in.windows.find(who.from);
+  if (window == in.windows.end()) return;
+  if (answer.status == wire::mutate_status::applied) {
+    const auto wait = held_.feeds.attach(
+        now, in.slot, {who.from, who.operation, window->second.floor(), answer});
+    if (wait) {
+      in.unconfirmed.push_back({*wait, who.from, who.operation, std::move(answer)});
+      return;
+    }
+  }
+  tell(in, who, std::move(answer), out);
+}
+
+/// In the order of the changes: one that waits holds up those behind it, of whatever cache.
+inline void writes::confirm(owned_partition& in, outbox& out) {
+  while (!in.unconfirmed.empty()) {
+    const feed_table::must_wait& until = in.unconfirmed.front().until;
+    if (!held_.feeds.confirmed(in.slot, until.change, until.sync)) return;
+    unconfirmed_answer done = std::move(in.unconfirmed.front());
+    in.unconfirmed.pop_front();
+    ++held_.counters.answers_confirmed;
+    tell(in, {done.from, done.operation}, std::move(done.answer), out);
+  }
+}
+
+inline void writes::tell(owned_partition& in, const caller& who, mutation_answer answer,
+                         outbox& out) {
   // A window that moved on, or is gone, says that nobody waits.
   const auto window = in.windows.find(who.from);
   if (window == in.windows.end()) return;

@@ -298,7 +298,7 @@ struct batch_item {
   }
 };
 template <>
-inline constexpr opcode last_enumerator<opcode> = opcode::beat;
+inline constexpr opcode last_enumerator<opcode> = opcode::feed_end;
 
 /// Requests or replies that travel together: one frame an owner for get_many and put_many. Batches
 /// do not nest: an item of opcode::batch is a protocol violation.

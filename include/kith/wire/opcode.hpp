@@ -59,6 +59,11 @@ enum class opcode : std::uint8_t {
   subscribe = 0x66,
   subscribed = 0x67,
   beat = 0x68,
+
+  // Copies of a partition: its lane.
+  feed = 0x70,
+  feed_ack = 0x71,
+  feed_end = 0x72,
 };
 
 /// An operation that somebody waits for.
@@ -77,6 +82,7 @@ enum class plane : std::uint8_t { control, lane, unknown };
   if (code >= 0x10 && code <= 0x29) return plane::control;
   if (code >= 0x40 && code <= 0x47) return plane::lane;
   if (code >= 0x60 && code <= 0x68) return plane::lane;
+  if (code >= 0x70 && code <= 0x72) return plane::lane;
   return plane::unknown;
 }
 
@@ -89,6 +95,7 @@ enum class plane : std::uint8_t { control, lane, unknown };
     case opcode::commit:
     case opcode::full_view:
     case opcode::gather: return limits::view_bytes;
+    case opcode::feed: return limits::message_bytes;
     default: break;
   }
   if (plane_of(code) != plane::lane) return limits::control_bytes;
