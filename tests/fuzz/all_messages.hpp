@@ -37,6 +37,7 @@ void with_each_message(Visit&& visit) {
   visit(open_cache{}, "open_cache");
   visit(cache_refused{}, "cache_refused");
   visit(gather{}, "gather");
+  visit(report_rows{}, "report_rows");
   visit(get{}, "get");
   visit(get_reply{}, "get_reply");
   visit(mutate{}, "mutate");

@@ -9,6 +9,8 @@
 #include <kith/cluster/authority.hpp>
 #include <kith/cluster/membership_counters.hpp>
 #include <kith/cluster/membership_options.hpp>
+#include <kith/cluster/membership_table.hpp>
+#include <kith/cluster/row_claims.hpp>
 #include <kith/cluster/view.hpp>
 #include <kith/core/time.hpp>
 
@@ -35,7 +37,7 @@ class coordinator {
   enum class join_answer : std::uint8_t { queued, full };
 
   coordinator(const membership_timers& timers, membership_counters& counters)
-      : timers_{timers}, counters_{counters} {}
+      : timers_{timers}, counters_{counters}, claims_{counters} {}
 
   /// `old` is null for a first view. `oldest_left`: the change says that the old oldest gave itself
   /// up.
@@ -48,6 +50,8 @@ class coordinator {
   [[nodiscard]] join_answer on_join(time_point now, const wire::join& request);
   void on_link_down(const member_id& peer);
   void on_leave(const member_id& member) { insert_id(leaves_, member); }
+  void on_drain(const member_id& member) { insert_id(drains_, member); }
+  [[nodiscard]] row_claims& claims() { return claims_; }
   /// False when the registry is full.
   [[nodiscard]] bool on_open(time_point now, const view& current, const wire::open_cache& request);
   /// The next view is to come even if nothing else changes: somebody promised another's ballot and
@@ -112,6 +116,7 @@ class coordinator {
 
   void note_removed(const view* old, const view& current, commit_origin origin, bool oldest_left);
   [[nodiscard]] time_point joins_due() const;
+  void plan_drains(const view& current, change_plan& plan) const;
   void take_joins(time_point now, const view& current, change_plan& plan);
   bool take_join(time_point now, const view& current, const waiting_join& join, change_plan& plan);
   [[nodiscard]] bool silent(time_point now, std::uint16_t member) const {
@@ -124,9 +129,12 @@ class coordinator {
   // What waits.
   std::vector<waiting_join> joins_;
   std::vector<member_id> leaves_;
+  /// Members of the present view that are to have weight 0.
+  std::vector<member_id> drains_;
   std::vector<member_id> strayed_;
   std::vector<cache_record> caches_;
   time_point caches_since_{};
+  row_claims claims_;
   bool refresh_ = false;
 
   // The present view.
@@ -175,14 +183,18 @@ inline void coordinator::on_install(time_point now, const view* old, const view&
   std::erase_if(joins_, [&](const waiting_join& j) { return current.contains(j.record.id); });
   strayed_.clear();
   std::erase_if(leaves_, [&](const member_id& id) { return !current.contains(id); });
+  std::erase_if(drains_, [&](const member_id& id) { return !current.contains(id); });
+  claims_.forget();
   std::erase_if(caches_, [&](const cache_record& c) { return current.find_cache(c.name); });
 }
 
 inline void coordinator::on_start_over() {
   joins_.clear();
   leaves_.clear();
+  drains_.clear();
   strayed_.clear();
   caches_.clear();
+  claims_.forget();
   removed_ = 0;
 }
 
@@ -289,6 +301,16 @@ inline change_plan coordinator::takeover_plan(const view& current,
   return plan;
 }
 
+/// Those that have weight still, and are not on their way out.
+inline void coordinator::plan_drains(const view& current, change_plan& plan) const {
+  for (const member_id& id : drains_) {
+    const std::uint16_t member = *current.find(id);
+    const bool goes =
+        std::ranges::find(plan.removed, member, &wire::removal::member) != plan.removed.end();
+    if (!goes && current.members[member].weight != 0) plan.reweighed.push_back({member, 0});
+  }
+}
+
 inline std::optional<change_plan> coordinator::plan(time_point now, const view& current,
                                                     std::span<const member_id> cut) {
   if (now >= ack_deadline_) {
@@ -319,15 +341,20 @@ inline std::optional<change_plan> coordinator::plan(time_point now, const view& 
   if (plan.removed.size() == current.members.size() && plan.added.empty()) {
     plan.removed.erase(plan.removed.begin());
   }
-  if (plan.removed.empty() && plan.added.empty() && plan.caches.empty() && !refresh_) {
+  plan_drains(current, plan);
+  const bool claims_due = !claims_.empty() && now >= claims_.since() + timers_.row_batch;
+  if (plan.removed.empty() && plan.added.empty() && plan.caches.empty() && plan.reweighed.empty() &&
+      !claims_due && !refresh_) {
     return std::nullopt;
   }
+  plan.claims = claims_.all();
   return plan;
 }
 
 inline time_point coordinator::next_plan() const {
   time_point next = std::min(joins_due(), ack_deadline_);
   if (!caches_.empty()) next = std::min(next, caches_since_ + timers_.cache_batch);
+  if (!claims_.empty()) next = std::min(next, claims_.since() + timers_.row_batch);
   return next;
 }
 

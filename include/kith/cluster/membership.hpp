@@ -65,8 +65,15 @@ class membership {
 
   /// The member's address is bound.
   void start(time_point now, outbox& out);
+  /// Asks that the others take what this member has. Answered by drained{}, once, when they have,
+  /// or when there is nobody who could.
+  void drain(time_point now, outbox& out);
   /// Answered by left{}, at the latest after `leave_limit`.
   void leave(time_point now, outbox& out);
+  /// What this member says of partitions that it owns in `view`; nothing if that is not the present
+  /// one. Not repeated: the rows of a later view show what became of it.
+  void claim_rows(time_point now, const view_key& view, std::vector<wire::row_claim> claims,
+                  outbox& out);
   /// Answered by cache_opened{}, once for each identity of this member. The last request of a name
   /// is the one that counts.
   void open_cache(time_point now, const cache_request& request, outbox& out);
@@ -147,7 +154,12 @@ class membership {
   void go_left(outbox& out);
   void on_join(time_point now, const member_id& from, const wire::join& m, outbox& out);
   void on_redirect(time_point now, const member_id& from, const wire::redirect& m, outbox& out);
+  void ask_for_drain(outbox& out);
+  [[nodiscard]] bool nothing_to_take() const;
+  void tell_if_drained(outbox& out);
   void on_leave(const member_id& from, const wire::leave& m);
+  void on_report_rows(time_point now, const member_id& from, const wire::report_rows& m,
+                      outbox& out);
   void on_kick(time_point now, const member_id& from, const wire::kick& m, outbox& out);
   void on_merge_offer(time_point now, const member_id& from, const wire::merge_offer& m,
                       outbox& out);
@@ -219,6 +231,7 @@ class membership {
   void refuse(time_point now, const member_id& to, const ballot& attempt, consensus::vote why,
               outbox& out);
   void commit(time_point now, outbox& out);
+  void count_rows(const view& old, const view& next, const view_change& value);
   void send_commits(time_point now, const view& old, const view_change& value,
                     const vote_set& votes, const ballot& attempt, outbox& out);
   void install(time_point now, view next, const arrival& how, outbox& out);
@@ -245,6 +258,8 @@ class membership {
   std::vector<member_id> links_;  // sorted
   std::vector<pending_cache> caches_;
   bool leaving_ = false;
+  /// Asked to be drained, and not told yet that it is.
+  bool draining_ = false;
   time_point leave_at_ = never;
   /// The highest view of any life of this member.
   view_number seen_;
@@ -395,6 +410,7 @@ inline wire::decode_error membership::dispatch(time_point now, const member_id& 
     KITH_ON(merge_confirm, on_merge_confirm(now, from, m, out));
     KITH_ON(open_cache, on_open_cache(now, from, m, out));
     KITH_ON(cache_refused, on_cache_refused(m, out));
+    KITH_ON(report_rows, on_report_rows(now, from, m, out));
     case wire::opcode::gather:
       return take(wire::gather{}, [&](const wire::gather& m) {
         if (bootstrap_.active()) bootstrap_.on_gather(now, from, m, out);

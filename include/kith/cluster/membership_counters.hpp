@@ -45,6 +45,16 @@ struct membership_counters {
   std::uint64_t echoes_refused = 0;
   std::uint64_t stale_messages = 0;
   std::uint64_t cache_mismatches = 0;
+  /// What owners said of their partitions' copies, to this coordinator.
+  std::uint64_t claims_taken = 0;
+  /// Too late, or not for the sender to say, or nothing new.
+  std::uint64_t claims_ignored = 0;
+  /// By views that this member committed: partitions whose owner went, to who had a copy; and those
+  /// of which nobody had one.
+  std::uint64_t rows_promoted = 0;
+  std::uint64_t rows_lost = 0;
+  /// The same views: members that were given weight 0, so that others take what they have.
+  std::uint64_t members_drained = 0;
 };
 
 }  // namespace kith::cluster

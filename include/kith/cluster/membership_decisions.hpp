@@ -350,6 +350,7 @@ inline void membership::commit(time_point now, outbox& out) {
   decision_.give_up();
   attempt_at_ = never;
   KITH_ASSERT(next.has_value());  // all voters, this member too, had built it
+  count_rows(*old, *next, value);
   if (next->contains(self_.id)) {
     const auto origin = was_oldest ? commit_origin::own : commit_origin::takeover;
     install(now, std::move(*next), {origin, &value, attempt}, out);
@@ -359,6 +360,14 @@ inline void membership::commit(time_point now, outbox& out) {
     if (leaving_) return go_left(out);
     start_over(now, {}, out);
   }
+}
+
+inline void membership::count_rows(const view& old, const view& next, const view_change& value) {
+  const row_fates fates = fates_of_rows(old, next);
+  counters_.rows_promoted += fates.promoted;
+  counters_.rows_lost += fates.lost;
+  counters_.members_drained += static_cast<std::uint64_t>(
+      std::ranges::count(value.reweighed, 0u, &wire::reweighing::weight));
 }
 
 inline void membership::send_commits(time_point now, const view& old, const view_change& value,

@@ -48,13 +48,15 @@ struct cache_opened {
 struct identity_changed {
   member_id self;
 };
+/// The answer to drain(): nothing is here that others could still take.
+struct drained {};
 struct left {};
 struct log {
   log_record record;
 };
 
 using effect = std::variant<send, dial, close, view_installed, view_stable, cache_opened,
-                            identity_changed, left, log>;
+                            identity_changed, drained, left, log>;
 using outbox = std::vector<effect>;
 
 enum class dial_failure : std::uint8_t {

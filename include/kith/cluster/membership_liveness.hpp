@@ -27,7 +27,11 @@ inline void membership::beat(time_point now, outbox& out) {
   counters_.promise_window_restarts = allegiance_.restarts();
   const member_id& to = view_->oldest().id;
   post(out, to, wire::heartbeat{view_->key, decision_.promised(), now, echo});
-  if (leaving_) post(out, to, wire::leave{view_->key});
+  if (leaving_) {
+    post(out, to, wire::leave{view_->key, wire::leaving::go});
+  } else {
+    ask_for_drain(out);
+  }
   for (const pending_cache& cache : caches_) {
     if (cache.settled) continue;
     post(out, to, wire::open_cache{cache.request.name, cache.request.options});

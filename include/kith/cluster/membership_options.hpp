@@ -29,6 +29,8 @@ struct membership_timers {
   duration join_batch = std::chrono::milliseconds{100};
   duration join_batch_long = std::chrono::seconds{1};
   duration cache_batch = std::chrono::milliseconds{10};
+  /// What owners claim of their partitions' copies waits this long for more of it.
+  duration row_batch = std::chrono::milliseconds{100};
   duration join_retry = std::chrono::seconds{1};
   duration join_retry_max = std::chrono::seconds{15};
   /// A member that found others without a view goes on alone after this (quorum = none).

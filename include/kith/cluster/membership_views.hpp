@@ -109,6 +109,8 @@ inline void membership::install(time_point now, view next, const arrival& how, o
   out.push_back(view_installed{view_});
   desk_.on_ack(now, self_index_);
   settle_caches(now, out);
+  if (coordinating()) ask_for_drain(out);
+  tell_if_drained(out);
   beat(now, out);
   stabilise(now, out);
 }

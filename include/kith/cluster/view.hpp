@@ -2,7 +2,7 @@
 // members that hold a view of one key hold the same one (I12); its hash proves it.
 //
 // A view is immutable. The next one is made by `apply`, which believes nothing about the change: it
-// may come from a peer.
+// may come from a peer. What a change says is decided in membership_table.hpp.
 #pragma once
 
 #include <kith/core/ids.hpp>
@@ -59,17 +59,6 @@ struct view : wire::view_body {
 /// not the result's.
 [[nodiscard]] std::optional<view> apply(const view& base, const view_change& change);
 
-/// What the next view is to be, before its table is known.
-struct change_plan {
-  view_key next;
-  std::vector<wire::removal> removed;
-  std::vector<member_record> added;
-  std::vector<cache_record> caches;
-};
-
-/// Completes a plan: the table becomes the target for the new members. Also gives the view itself.
-[[nodiscard]] std::pair<view_change, view> make_change(const view& base, change_plan plan);
-
 /// A first view of these members.
 [[nodiscard]] view make_first_view(view_key key, std::vector<member_record> members);
 
@@ -117,11 +106,26 @@ namespace parts {
   return positions;
 }
 
+/// Can this row be of a view of `n` members? None is in it twice.
+[[nodiscard]] inline bool row_fits(const partition_row& row, std::size_t n) {
+  if (row.owner >= n && row.owner != unowned) return false;
+  if (row.backups.size() > wire::backups_max) return false;
+  if (!row.backups.empty() && row.backups.back() == unowned) return false;
+  for (auto at = row.backups.begin(); at != row.backups.end(); ++at) {
+    if (*at == unowned) continue;
+    if (*at >= n || *at == row.owner) return false;
+    if (std::find(row.backups.begin(), at, *at) != at) return false;
+  }
+  return true;
+}
+
 [[nodiscard]] inline bool rows_in_range(const std::vector<partition_row>& rows, std::size_t n) {
-  return rows.size() == partition_count && std::ranges::all_of(rows, [n](const partition_row& row) {
-           return (row.owner < n || row.owner == unowned) &&
-                  std::ranges::all_of(row.backups, [n](std::uint16_t b) { return b < n; });
-         });
+  return rows.size() == partition_count &&
+         std::ranges::all_of(rows, [n](const partition_row& row) { return row_fits(row, n); });
+}
+
+inline void drop_empty_end(std::vector<std::uint16_t>& backups) {
+  while (!backups.empty() && backups.back() == unowned) backups.pop_back();
 }
 
 [[nodiscard]] inline bool caches_in_order(const std::vector<cache_record>& caches) {
@@ -134,27 +138,34 @@ namespace parts {
          }) == caches.end();
 }
 
-/// Members and caches after the change; rows with positions brought up to date.
-[[nodiscard]] inline wire::view_body without_rows_changed(const view& base, const view_key& next,
-                                                          const std::vector<wire::removal>& removed,
-                                                          const std::vector<member_record>& added,
-                                                          const std::vector<cache_record>& caches) {
-  const auto positions = positions_after(base.members.size(), removed);
-  wire::view_body body;
-  body.key = next;
-  body.members.reserve(base.members.size() + added.size());
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    if (positions[i] != unowned) body.members.push_back(base.members[i]);
-  }
-  body.members.insert(body.members.end(), added.begin(), added.end());
-  body.rows = base.rows;
-  for (partition_row& row : body.rows) {
+/// Brings the indices up to date. Who goes leaves a gap.
+inline void move_rows(std::vector<partition_row>& rows,
+                      const std::vector<std::uint16_t>& positions) {
+  for (partition_row& row : rows) {
     if (row.owner != unowned) row.owner = positions[row.owner];
-    for (std::uint16_t& backup : row.backups) backup = positions[backup];
-    std::erase(row.backups, unowned);
+    if (row.owner == unowned) row.inherits = false;
+    for (std::uint16_t& backup : row.backups) {
+      if (backup != unowned) backup = positions[backup];
+    }
+    drop_empty_end(row.backups);
   }
+}
+
+/// Members and caches after the change; rows as they are when nobody takes the place of who goes.
+[[nodiscard]] inline wire::view_body without_rows_changed(const view& base,
+                                                          const view_change& change) {
+  wire::view_body body;
+  body.key = change.next;
+  body.members = base.members;
+  for (const wire::reweighing& one : change.reweighed) body.members[one.member].weight = one.weight;
+  for (auto gone = change.removed.rbegin(); gone != change.removed.rend(); ++gone) {
+    body.members.erase(body.members.begin() + gone->member);
+  }
+  body.members.insert(body.members.end(), change.added.begin(), change.added.end());
+  body.rows = base.rows;
+  move_rows(body.rows, positions_after(base.members.size(), change.removed));
   body.caches = base.caches;
-  body.caches.insert(body.caches.end(), caches.begin(), caches.end());
+  body.caches.insert(body.caches.end(), change.caches.begin(), change.caches.end());
   std::ranges::sort(body.caches, {}, &cache_record::name);
   return body;
 }
@@ -162,22 +173,25 @@ namespace parts {
 /// An owner that changes starts a new epoch; one that only gets other backups does not.
 inline void change_row(wire::view_body& body, const wire::row_change& change) {
   partition_row& row = body.rows[index_of(change.partition)];
-  if (row.owner != change.owner) row.epoch = {body.key.number, body.key.branch};
+  if (row.owner != change.owner) {
+    row.epoch = {body.key.number, body.key.branch};
+    row.inherits = change.inherits;
+  }
   row.owner = change.owner;
   row.backups = change.backups;
 }
 
 [[nodiscard]] inline bool fits(const view& base, const view_change& change) {
-  const auto index_ascends = [](const wire::removal& a, const wire::removal& b) {
-    return a.member >= b.member;
-  };
+  const auto of_base = [&](const auto& one) { return one.member < base.size(); };
+  const auto index_ascends = [](const auto& a, const auto& b) { return a.member >= b.member; };
   const auto partition_ascends = [](const wire::row_change& a, const wire::row_change& b) {
     return a.partition >= b.partition;
   };
   return change.base == base.key && change.next.number > base.key.number &&
-         std::ranges::all_of(change.removed,
-                             [&](const wire::removal& r) { return r.member < base.size(); }) &&
+         std::ranges::all_of(change.removed, of_base) &&
          std::ranges::adjacent_find(change.removed, index_ascends) == change.removed.end() &&
+         std::ranges::all_of(change.reweighed, of_base) &&
+         std::ranges::adjacent_find(change.reweighed, index_ascends) == change.reweighed.end() &&
          std::ranges::adjacent_find(change.rows, partition_ascends) == change.rows.end() &&
          base.members.size() - change.removed.size() + change.added.size() <=
              wire::limits::members &&
@@ -209,41 +223,11 @@ inline std::optional<view> make_view(wire::view_body body) {
 
 inline std::optional<view> apply(const view& base, const view_change& change) {
   if (!parts::fits(base, change)) return std::nullopt;
-  wire::view_body body =
-      parts::without_rows_changed(base, change.next, change.removed, change.added, change.caches);
+  wire::view_body body = parts::without_rows_changed(base, change);
   for (const wire::row_change& row : change.rows) parts::change_row(body, row);
   std::optional<view> next = make_view(std::move(body));
   if (next && next->hash != change.hash) next.reset();
   return next;
-}
-
-inline std::pair<view_change, view> make_change(const view& base, change_plan plan) {
-  std::ranges::sort(plan.removed, {}, &wire::removal::member);
-  wire::view_body body =
-      parts::without_rows_changed(base, plan.next, plan.removed, plan.added, plan.caches);
-  view_change change{base.key,
-                     plan.next,
-                     std::move(plan.removed),
-                     std::move(plan.added),
-                     {},
-                     std::move(plan.caches),
-                     0};
-  std::vector<std::uint16_t> previous;
-  std::vector<std::uint32_t> weights;
-  for (const partition_row& row : body.rows) previous.push_back(row.owner);
-  for (const member_record& member : body.members) weights.push_back(member.weight);
-  const std::vector<std::uint16_t> target =
-      weights.empty() ? std::vector<std::uint16_t>(partition_count, unowned)
-                      : assign_owners(previous, weights);
-  for (std::uint32_t p = 0; p < partition_count; ++p) {
-    if (target[p] == previous[p]) continue;
-    change.rows.push_back({static_cast<partition_id>(p), target[p], body.rows[p].backups});
-    parts::change_row(body, change.rows.back());
-  }
-  std::optional<view> next = make_view(std::move(body));
-  KITH_ASSERT(next.has_value());
-  change.hash = next->hash;
-  return {std::move(change), std::move(*next)};
 }
 
 inline view make_first_view(view_key key, std::vector<member_record> members) {

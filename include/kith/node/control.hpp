@@ -125,6 +125,8 @@ class control {
   void carry(time_point, cluster::send&& one, outbox& out) { out.push_back(std::move(one)); }
   void carry(time_point, cluster::dial&& one, outbox& out) { out.push_back(std::move(one)); }
   void carry(time_point, cluster::close&& one, outbox& out) { out.push_back(one); }
+  /// Nobody asks for it yet.
+  void carry(time_point, cluster::drained&&, outbox&) {}
   void carry(time_point, cluster::left&& one, outbox& out) { out.push_back(one); }
 
   cluster::membership membership_;

@@ -321,6 +321,17 @@ inline constexpr counter_row<view_changes> membership_rows[] = {
      "Caches that members opened with other options.",
      {},
      {}},
+    {&view_changes::claims_taken, "membership_claims",
+     "What owners said of their partitions' copies, to this coordinator.", "outcome", "taken"},
+    {&view_changes::claims_ignored, {}, {}, {}, "ignored"},
+    {&view_changes::rows_promoted, "membership_orphans",
+     "Partitions whose owner went, by views committed here.", "outcome", "promoted"},
+    {&view_changes::rows_lost, {}, {}, {}, "lost"},
+    {&view_changes::members_drained,
+     "membership_drains",
+     "Members whose partitions the others were to take over, by views committed here.",
+     {},
+     {}},
 };
 static_assert(describes_all(membership_rows));
 

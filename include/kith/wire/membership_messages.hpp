@@ -8,6 +8,7 @@
 #include <kith/wire/opcode.hpp>
 #include <kith/wire/view_records.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -259,12 +260,19 @@ struct redirect {
   }
 };
 
+/// drain: I am about to go: give me weight 0, so that the others take what I have. go: the next
+/// view is to be without me.
+enum class leaving : std::uint8_t { drain, go };
+template <>
+inline constexpr leaving last_enumerator<leaving> = leaving::go;
+
 struct leave {
   static constexpr opcode code = opcode::leave;
   view_key view;
+  leaving how = leaving::go;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
-    visit(self.view);
+    visit(self.view, self.how);
   }
 };
 
@@ -334,6 +342,42 @@ struct merge_confirm {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.mine, self.yours, self.address);
+  }
+};
+
+// --- the partition table ---
+
+/// What the owner of a partition says of another member. in_sync: it holds all at `position`, and
+/// the owner waits for it from now on. out_of_sync: it does not keep up and is to leave the row.
+/// hand_over: it holds all and is to be the owner.
+enum class claim_kind : std::uint8_t { in_sync, out_of_sync, hand_over };
+template <>
+inline constexpr claim_kind last_enumerator<claim_kind> = claim_kind::hand_over;
+
+struct row_claim {
+  partition_id partition{};
+  claim_kind kind{};
+  std::uint16_t member = 0;
+  std::uint8_t position = 0;
+
+  friend bool operator==(const row_claim&, const row_claim&) = default;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.partition, self.kind, self.member, self.position);
+  }
+};
+
+inline constexpr std::size_t row_claims_max = 1024;
+
+/// Owner to coordinator: what the next view's rows are to say. Members are indices into `view`.
+struct report_rows {
+  static constexpr opcode code = opcode::report_rows;
+  view_key view;
+  std::vector<row_claim> claims;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.view, capped(self.claims, row_claims_max));
   }
 };
 

@@ -37,6 +37,7 @@ enum class opcode : std::uint8_t {
   open_cache = 0x27,
   cache_refused = 0x28,
   gather = 0x29,
+  report_rows = 0x2A,
 
   // Operations on entries: the lane of the frame's partition.
   get = 0x40,
@@ -79,7 +80,7 @@ enum class opcode : std::uint8_t {
 enum class plane : std::uint8_t { control, lane, unknown };
 
 [[nodiscard]] constexpr plane plane_of(std::uint8_t code) {
-  if (code >= 0x10 && code <= 0x29) return plane::control;
+  if (code >= 0x10 && code <= 0x2A) return plane::control;
   if (code >= 0x40 && code <= 0x47) return plane::lane;
   if (code >= 0x60 && code <= 0x68) return plane::lane;
   if (code >= 0x70 && code <= 0x72) return plane::lane;

@@ -51,13 +51,17 @@ inline constexpr std::size_t backups_max = 6;
 struct partition_row {
   std::uint16_t owner = 0;
   kith::epoch epoch;
+  /// By position: 0xFFFF where nobody holds it; the last one is held. A cache with k copies is held
+  /// at the positions below k. Who is here holds all that the owner ever acknowledged for them.
   std::vector<std::uint16_t> backups;
+  /// The owner began this epoch with what the partition had; otherwise with nothing.
+  bool inherits = false;
 
   friend bool operator==(const partition_row&, const partition_row&) = default;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
-    visit(self.owner, self.epoch, capped(self.backups, backups_max));
+    visit(self.owner, self.epoch, capped(self.backups, backups_max), self.inherits);
   }
 };
 
@@ -126,17 +130,33 @@ struct removal {
   }
 };
 
+/// A member of the base view, by index, and its weight from the next view on. One that leaves in
+/// order is given 0 first, so that others take what it has.
+struct reweighing {
+  std::uint16_t member = 0;
+  std::uint32_t weight = 0;
+
+  friend bool operator==(const reweighing&, const reweighing&) = default;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.member, self.weight);
+  }
+};
+
 /// A row of the next view that is not the base's. Indices are into the next view's members.
 struct row_change {
   partition_id partition{};
   std::uint16_t owner = 0;
   std::vector<std::uint16_t> backups;
+  /// Of an owner that is new.
+  bool inherits = false;
 
   friend bool operator==(const row_change&, const row_change&) = default;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
-    visit(self.partition, self.owner, capped(self.backups, backups_max));
+    visit(self.partition, self.owner, capped(self.backups, backups_max), self.inherits);
   }
 };
 
@@ -148,6 +168,8 @@ struct view_change {
   std::vector<removal> removed;
   /// In the order in which they are to age.
   std::vector<member_record> added;
+  /// By index.
+  std::vector<reweighing> reweighed;
   /// By partition.
   std::vector<row_change> rows;
   std::vector<cache_record> caches;
@@ -159,8 +181,9 @@ struct view_change {
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.base, self.next, capped(self.removed, limits::members),
-          capped(self.added, limits::members), capped(self.rows, partition_count),
-          capped(self.caches, limits::caches), fixed(self.hash));
+          capped(self.added, limits::members), capped(self.reweighed, limits::members),
+          capped(self.rows, partition_count), capped(self.caches, limits::caches),
+          fixed(self.hash));
   }
 };
 

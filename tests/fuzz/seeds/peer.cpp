@@ -214,7 +214,7 @@ void add_views(corpus& to, knowledge& of) {
   forged.members.push_back(forged.members.front());
   tell("24-the-same-member-twice",
        story{}.tell(ping{forged.key}).tell(full_view{forged, 7, {}, true}));
-  view_change change{key, {view_number{key.number.value() + 1}, key.branch}, {}, {}, {}, {}, 1};
+  view_change change{key, {view_number{key.number.value() + 1}, key.branch}, {}, {}, {}, {}, {}, 1};
   tell("24-a-decision-with-a-false-hash", story{true}
                                               .tell(accept{key, {1, rank}, change})
                                               .tell(commit{key, {1, rank}, 1, {}, {}, change}));

@@ -1,3 +1,4 @@
+#include <kith/cluster/membership_table.hpp>
 #include <kith/cluster/view.hpp>
 #include <kith/wire/decode.hpp>
 
@@ -61,11 +62,11 @@ TEST_CASE("view: a partition whose owner changes gets a new epoch, the others ke
 }
 
 TEST_CASE("view: none follows in which an epoch falls or a cache has another number or none") {
-  const view mine = make_change(three(), {{view_number{2}, 9},
-                                          {},
-                                          {},
-                                          {{cache_id{1}, "books", {}}, {cache_id{2}, "tags", {}}}})
-                        .second;
+  const view mine =
+      make_change(
+          three(),
+          {{view_number{2}, 9}, {}, {}, {{cache_id{1}, "books", {}}, {cache_id{2}, "tags", {}}}})
+          .second;
   const view later =
       make_change(mine, {{view_number{3}, 9}, {}, {member_row(4)}, {{cache_id{3}, "users", {}}}})
           .second;
