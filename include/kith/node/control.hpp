@@ -10,6 +10,7 @@
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
 #include <kith/node/hooks.hpp>
+#include <kith/node/placement.hpp>
 #include <kith/replica/options.hpp>
 
 #include <algorithm>
@@ -28,9 +29,10 @@ inline constexpr std::uint32_t lane_count = 16;
 
 [[nodiscard]] constexpr std::uint32_t lane_of(partition_id p) { return index_of(p) % lane_count; }
 
-/// Tell every lane who owns what from now on.
+/// Tell every lane who owns what from now on, and who should.
 struct install_view {
   std::shared_ptr<const cluster::view> view;
+  std::shared_ptr<const cluster::placement> target;
 };
 /// Tell every lane about a cache; its share of the bytes is a lane's.
 struct open_in_lanes {
@@ -55,7 +57,8 @@ struct open_answered {
 
 using control_effect =
     std::variant<cluster::send, cluster::dial, cluster::close, install_view, open_in_lanes,
-                 resize_in_lanes, reset_lanes, open_answered, cluster::left, log_record>;
+                 resize_in_lanes, reset_lanes, open_answered, cluster::drained, cluster::left,
+                 log_record>;
 
 class control {
  public:
@@ -65,6 +68,8 @@ class control {
       : membership_{options, random} {}
 
   void start(time_point now, outbox& out);
+  /// Answered by drained{}, when the others have what this member had.
+  void drain(time_point now, outbox& out);
   void leave(time_point now, outbox& out);
   void on_candidates(time_point now, std::vector<endpoint> candidates, cluster::discovered extent,
                      outbox& out);
@@ -87,6 +92,9 @@ class control {
   void on_contact(time_point now, const member_id& from) { membership_.on_contact(now, from); }
   /// A lane heard of a newer view from `from`.
   void on_newer_view(time_point now, const member_id& from, outbox& out);
+  /// What lanes say of copies, of the view that they were told.
+  void on_claims(time_point now, const cluster::view_key& view,
+                 std::vector<wire::row_claim> claims, outbox& out);
   void on_timeout(time_point now, outbox& out);
 
   [[nodiscard]] time_point next_timeout() const { return membership_.next_timeout(); }
@@ -126,10 +134,11 @@ class control {
   void carry(time_point, cluster::dial&& one, outbox& out) { out.push_back(std::move(one)); }
   void carry(time_point, cluster::close&& one, outbox& out) { out.push_back(one); }
   /// Nobody asks for it yet.
-  void carry(time_point, cluster::drained&&, outbox&) {}
+  void carry(time_point, cluster::drained&& one, outbox& out) { out.push_back(one); }
   void carry(time_point, cluster::left&& one, outbox& out) { out.push_back(one); }
 
   cluster::membership membership_;
+  placements placements_;
   /// By name.
   std::vector<opened_cache> caches_;
   cluster::outbox effects_;
@@ -139,6 +148,11 @@ class control {
 
 inline void control::start(time_point now, outbox& out) {
   membership_.start(now, effects_);
+  translate(now, out);
+}
+
+inline void control::drain(time_point now, outbox& out) {
+  membership_.drain(now, effects_);
   translate(now, out);
 }
 
@@ -227,6 +241,12 @@ inline void control::on_newer_view(time_point now, const member_id& from, outbox
   translate(now, out);
 }
 
+inline void control::on_claims(time_point now, const cluster::view_key& view,
+                               std::vector<wire::row_claim> claims, outbox& out) {
+  membership_.claim_rows(now, view, std::move(claims), effects_);
+  translate(now, out);
+}
+
 inline void control::on_timeout(time_point now, outbox& out) {
   membership_.on_timeout(now, effects_);
   translate(now, out);
@@ -298,7 +318,8 @@ inline void control::carry(time_point, cluster::log&& line, outbox& out) {
 }
 
 inline void control::carry(time_point, cluster::view_installed&& changed, outbox& out) {
-  out.push_back(install_view{std::move(changed.installed)});
+  auto target = placements_.of(*changed.installed);
+  out.push_back(install_view{std::move(changed.installed), std::move(target)});
 }
 
 }  // namespace kith::node

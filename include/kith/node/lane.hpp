@@ -13,15 +13,19 @@
 #include <kith/near/coherence.hpp>
 #include <kith/near/gates.hpp>
 #include <kith/node/control.hpp>
+#include <kith/node/placement.hpp>
 #include <kith/node/router.hpp>
 #include <kith/replica/replica.hpp>
 #include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/decode.hpp>
+#include <kith/wire/feed_messages.hpp>
+#include <kith/wire/membership_messages.hpp>
 #include <kith/wire/splitter.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -36,8 +40,15 @@ struct lane_options {
   router_options router;
 };
 
+/// What this lane says of copies of its partitions, as the owner in `view`.
+struct claim_rows {
+  cluster::view_key view;
+  std::vector<wire::row_claim> claims;
+};
+
 using lane_effect = std::variant<wire::send, complete, load_here, process_here, replica::run_load,
-                                 replica::run_processor, replica::change_notice, pull_view>;
+                                 replica::run_processor, replica::change_notice, claim_rows,
+                                 pull_view>;
 
 /// What the lane thinks of a message.
 enum class verdict : std::uint8_t {
@@ -75,7 +86,9 @@ class lane {
     router_.on_held_back(peer, rids);
   }
   bool on_room(time_point now, const member_id& peer, outbox& out);
-  void on_view(time_point now, const cluster::view& installed, outbox& out);
+  /// `target` may be null: all is where it should be.
+  void on_view(time_point now, const cluster::view& installed, const cluster::placement* target,
+               outbox& out);
   /// Everything held under the old identity is dropped.
   void on_identity(time_point now, const member_id& self, outbox& out);
   /// `table` may be null. It must outlive the lane or the next on_identity.
@@ -115,6 +128,7 @@ class lane {
   verdict on_data(time_point now, const member_id& from, const wire::message_frame& frame);
   verdict on_coherence(time_point now, const member_id& from, std::uint32_t sid,
                        const wire::message_frame& frame);
+  verdict on_copies(time_point now, const member_id& from, const wire::message_frame& frame);
   void run(time_point now, outbox& out);
   void scan(time_point now, cache_id cache, scan_turn& turn) const;
 
@@ -132,6 +146,8 @@ class lane {
   void carry(time_point now, replica::run_processor&& one, outbox& out);
   void carry(time_point now, replica::own_mutation&& one, outbox& out);
   void carry(time_point now, replica::pull_view&& one, outbox& out);
+  void carry(time_point, replica::claim_row&& one, outbox&) { note_claim(one); }
+  void note_claim(const replica::claim_row& one);
   void carry(time_point now, near::serve&& one, outbox& out);
   void carry(time_point now, near::reissue&& one, outbox& out);
   void carry(time_point now, near::retry&& one, outbox& out);
@@ -157,8 +173,12 @@ class lane {
   std::optional<replica::replica> replica_;
   std::optional<near::coherence> near_;
   router router_;
-  /// The members of the view, sorted.
+  /// The installed view; its members, sorted, and their places in it.
+  cluster::view_key view_;
   std::vector<member_id> members_;
+  std::map<member_id, std::uint16_t> numbers_;
+  /// Since the lane's driver was told last.
+  std::vector<wire::row_claim> claims_;
 };
 
 // --- implementation ---
@@ -191,9 +211,14 @@ inline verdict lane::on_message(time_point now, const member_id& from, std::uint
                                 const wire::message_frame& frame, outbox& out) {
   KITH_ASSERT(lane_of(frame.partition) == index_);
   replica_->set_coordinator_freshness(gates_.coordinator());
-  const bool coherence = frame.code >= static_cast<std::uint8_t>(wire::opcode::invalidate);
-  const verdict result =
-      coherence ? on_coherence(now, from, sid, frame) : on_data(now, from, frame);
+  verdict result = verdict::violation;
+  if (frame.code >= static_cast<std::uint8_t>(wire::opcode::feed)) {
+    result = on_copies(now, from, frame);
+  } else if (frame.code >= static_cast<std::uint8_t>(wire::opcode::invalidate)) {
+    result = on_coherence(now, from, sid, frame);
+  } else {
+    result = on_data(now, from, frame);
+  }
   run(now, out);
   return result;
 }
@@ -279,6 +304,25 @@ inline verdict lane::on_coherence(time_point now, const member_id& from, std::ui
   }
 }
 
+inline verdict lane::on_copies(time_point now, const member_id& from,
+                               const wire::message_frame& frame) {
+  const partition_id p = frame.partition;
+  switch (static_cast<wire::opcode>(frame.code)) {
+    case wire::opcode::feed:
+      return decoded<wire::feed>(frame, [&](const auto& m) {
+        return replica_->on_feed(now, from, p, m, from_replica_);
+      });
+    case wire::opcode::feed_ack:
+      return decoded<wire::feed_ack>(frame, [&](const auto& m) {
+        return replica_->on_feed_ack(now, from, p, m, from_replica_);
+      });
+    case wire::opcode::feed_end:
+      return decoded<wire::feed_end>(
+          frame, [&](const auto& m) { return replica_->on_feed_end(from, p, m); });
+    default: return verdict::violation;
+  }
+}
+
 inline void lane::submit(time_point now, call&& what, outbox& out) {
   KITH_ASSERT(lane_of(what.partition) == index_);
   if (what.kind == call_kind::scan) {
@@ -319,22 +363,27 @@ inline bool lane::on_room(time_point now, const member_id& peer, outbox& out) {
   return more;
 }
 
-inline void lane::on_view(time_point now, const cluster::view& installed, outbox& out) {
+inline void lane::on_view(time_point now, const cluster::view& installed,
+                          const cluster::placement* target, outbox& out) {
   replica_->set_coordinator_freshness(gates_.coordinator());
+  view_ = installed.key;
   members_.clear();
-  for (const cluster::member_record& member : installed.members) members_.push_back(member.id);
+  numbers_.clear();
+  for (std::uint16_t i = 0; i < installed.size(); ++i) {
+    members_.push_back(installed.members[i].id);
+    numbers_.emplace(installed.members[i].id, i);
+  }
   std::ranges::sort(members_);
+  replica_->on_caches(copies_in(installed));
   replica_->on_view(now, installed.key.number, members_, from_replica_);
   near_->on_view(members_, from_near_);
   for (std::uint32_t i = index_; i < partition_count; i += lane_count) {
     const auto p = static_cast<partition_id>(i);
-    const cluster::member_record* owner = installed.owner_of(p);
-    const member_id id = owner == nullptr ? member_id{} : owner->id;
-    const epoch began = installed.epoch_of(p);
-    replica_->on_ownership(now, p, id, began, from_replica_);
-    near_->on_ownership(now, p, id, began, from_near_);
+    const replica::row row = row_of(installed, target, p);
+    replica_->on_row(now, p, row, from_replica_);
+    near_->on_ownership(now, p, row.owner, row.began, from_near_);
     run(now, out);
-    router_.on_ownership(p, id, began);
+    router_.on_ownership(p, row.owner, row.began);
   }
   router_.retry_moved(now, from_router_);
   run(now, out);
@@ -345,6 +394,7 @@ inline void lane::on_identity(time_point now, const member_id& self, outbox& out
   life_ = (life_ + 1) & 0xFFFF;
   from_replica_.clear();
   from_near_.clear();
+  claims_.clear();
   replica_.emplace(self, options_.replica);
   near_.emplace(self, gates_, options_.near);
   for (std::uint32_t i = index_; i < partition_count; i += lane_count) {
@@ -424,6 +474,15 @@ inline void lane::run(time_point now, outbox& out) {
     carry_all(from_router_);
   }
   for (replica::change_notice& one : replica_->take_notices()) out.push_back(std::move(one));
+  if (!claims_.empty()) out.push_back(claim_rows{view_, std::exchange(claims_, {})});
+}
+
+/// Of a member of the view: of others nothing is to be said.
+inline void lane::note_claim(const replica::claim_row& one) {
+  const auto member = numbers_.find(one.member);
+  if (member == numbers_.end()) return;
+  claims_.push_back({one.partition, one.kind, member->second,
+                     one.position});
 }
 
 // What goes out.

@@ -8,6 +8,7 @@
 #include <kith/replica/row.hpp>
 #include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/data_messages.hpp>
+#include <kith/wire/membership_messages.hpp>
 #include <kith/wire/packet.hpp>
 
 #include <cstdint>
@@ -92,7 +93,7 @@ struct own_mutation {
 /// The owner says of a member what the table of the next view should know.
 struct claim_row {
   partition_id partition{};
-  claim_kind kind{};
+  wire::claim_kind kind{};
   member_id member{};
   std::uint8_t position = 0;
 };

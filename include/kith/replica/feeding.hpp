@@ -333,18 +333,18 @@ inline void feeding::send(time_point now, const owned_partition& in, feed_out& t
 
 inline void feeding::claim(time_point now, const owned_partition& in, feed_out& of, outbox& out) {
   if (of.claimed && now < of.claim_at) return;
-  std::optional<claim_kind> kind;
+  std::optional<wire::claim_kind> kind;
   std::uint8_t position = of.position.value_or(0);
   if (of.stage == feed_stage::broken) {
-    if (of.position || of.bound) kind = claim_kind::out_of_sync;
+    if (of.position || of.bound) kind = wire::claim_kind::out_of_sync;
   } else if (of.stage == feed_stage::in_sync && of.heir) {
-    if (has_all(of) && of.covers(of.barrier)) kind = claim_kind::hand_over;
+    if (has_all(of) && of.covers(of.barrier)) kind = wire::claim_kind::hand_over;
   } else if (of.stage == feed_stage::in_sync) {
     const auto wanted = std::ranges::find(in.row.wanted, of.to);
     if (wanted == in.row.wanted.end()) return;
     position = static_cast<std::uint8_t>(wanted - in.row.wanted.begin());
     const bool has = of.scope == wire::whole_scope || of.scope <= position;
-    if (has && of.position != position) kind = claim_kind::in_sync;
+    if (has && of.position != position) kind = wire::claim_kind::in_sync;
   }
   if (!kind) return;
   of.claimed = true;

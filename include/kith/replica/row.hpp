@@ -47,7 +47,4 @@ struct cache_copies {
   [[nodiscard]] std::uint8_t all() const { return static_cast<std::uint8_t>(sync + async); }
 };
 
-/// What an owner says of a member, for the table of the next view.
-enum class claim_kind : std::uint8_t { in_sync, out_of_sync, hand_over };
-
 }  // namespace kith::replica

@@ -97,6 +97,9 @@ class host final : public endpoint_events {
   void freeze(duration length) { stand(length, clock_meanwhile::stands); }
   /// The member's memory is so short, until the next call or the end of its process.
   void press(const store::memory_state& state);
+  /// Asks the others to take what it has; `has_drained` tells when they have.
+  void drain();
+  [[nodiscard]] bool has_drained() const { return drained_; }
   /// Leaves in order; `running` stays true until the others agreed.
   void leave();
 
@@ -204,6 +207,7 @@ class host final : public endpoint_events {
   void carry(node::resize_in_lanes&& one);
   void carry(node::reset_lanes&& one);
   void carry(node::open_answered&& one) { answers_[one.name] = std::move(one); }
+  void carry(cluster::drained&&) { drained_ = true; }
   void carry(cluster::left&&) { left_ = true; }
   void carry(log_record&&) {}
   void carry(node::lane&, wire::send&& one);
@@ -221,6 +225,7 @@ class host final : public endpoint_events {
   void carry(node::lane& in, replica::change_notice&& one);
   void carry(node::lane& in, replica::run_load&& one);
   void carry(node::lane& in, replica::run_processor&& one);
+  void carry(node::lane&, node::claim_rows&& one);
   void carry(node::lane&, node::pull_view&& one);
   [[nodiscard]] std::shared_ptr<node::cache_hooks> hooks_of(cache_id id) const;
 
@@ -239,6 +244,7 @@ class host final : public endpoint_events {
   std::uint32_t next_sid_ = 0;
   bool paused_ = false;
   bool left_ = false;
+  bool drained_ = false;
   std::deque<std::function<void()>> waiting_inputs_;
   std::optional<std::vector<wire::send>> gathered_;
   time_point armed_for_ = never;

@@ -40,7 +40,7 @@ inline void host::start(const member_id& id, std::uint64_t seed) {
     node_->lanes.push_back(std::make_unique<node::lane>(i, id, gates_, lane));
   }
   lanes_due_.assign(node::lane_count, never);
-  left_ = paused_ = false;
+  left_ = drained_ = paused_ = false;
   armed_for_ = never;
   network_.up(index_);
   when_awake([this] {
@@ -104,6 +104,14 @@ inline void host::leave() {
   when_awake([this] {
     node::control::outbox out;
     control().leave(now(), out);
+    run(out);
+  });
+}
+
+inline void host::drain() {
+  when_awake([this] {
+    node::control::outbox out;
+    control().drain(now(), out);
     run(out);
   });
 }
@@ -313,7 +321,7 @@ inline void host::carry(node::install_view&& one) {
   view_ = one.view;
   for (const auto& lane : node_->lanes) {
     node::lane::outbox out;
-    lane->on_view(now(), *one.view, out);
+    lane->on_view(now(), *one.view, one.target.get(), out);
     run(*lane, out);
   }
 }
@@ -371,6 +379,12 @@ inline void host::carry(node::lane&, node::complete&& one) {
 
 inline void host::end_decoding() {
   for (auto& [id, one] : std::exchange(decoding_, {})) one.done->complete(std::move(one.result));
+}
+
+inline void host::carry(node::lane&, node::claim_rows&& one) {
+  node::control::outbox out;
+  control().on_claims(now(), one.view, std::move(one.claims), out);
+  run(out);
 }
 
 inline void host::carry(node::lane&, node::pull_view&& one) {
