@@ -115,8 +115,13 @@ struct cache_options {
   /// (cache::set_max_bytes).
   byte_count max_bytes = byte_count{std::uint64_t{256} << 20};
   kith::coherence coherence = kith::coherence::eventual;
-  /// Copies of each entry on other members. Accepted from 0 to 6; this version keeps none yet.
+  /// Copies of each entry on other members, never two on one, and outside the owner's zone where
+  /// there are members. A write is answered when they have it, as far as there are so many members;
+  /// what was answered survives the loss of all but one of those who have it. From 0 to 6.
   int backups = 0;
+  /// As many more that no write waits for: they may miss what was answered last. From 0 to 6, and 6
+  /// together with `backups`.
+  int async_backups = 0;
   /// How long an entry lives after it was put; absent: until it is evicted or erased.
   std::optional<duration> ttl = std::nullopt;
   /// Entries live up to this much shorter than `ttl`, each by its own part, so that what was

@@ -92,6 +92,8 @@ void check_options(const std::string& name, const cache_options<Key, Value>& opt
   require(options.near.max_staleness >= near_options::least_staleness,
           "near.max_staleness: at least 2 s, in which each owner can show that it still owns");
   require(options.backups >= 0 && options.backups <= 6, "backups: 0 to 6");
+  require(options.async_backups >= 0 && options.async_backups <= 6 - options.backups,
+          "async_backups: 0 to 6, and at most 6 together with backups");
   require(options.timeout > duration{}, "timeout: must be positive");
 }
 
@@ -109,6 +111,7 @@ template <class Key, class Value>
            {"schema", std::to_string(options.schema)},
            {"coherence", "eventual"},
            {"backups", std::to_string(options.backups)},
+           {"async_backups", std::to_string(options.async_backups)},
            {"ttl_ns", text(options.ttl)},
            {"idle_ns", text(options.idle)}}};
 }

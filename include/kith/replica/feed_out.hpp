@@ -93,7 +93,7 @@ class feed_out {
   bool acknowledge(time_point now, std::uint64_t up_to);
   /// What was sent and not acknowledged is sent again.
   void rewind();
-  /// Nothing is kept for it any more. Returns the bytes that waited.
+  /// Nothing is kept for it any more, and what it still acknowledges is no news.
   void fail();
 
   [[nodiscard]] bool idle() const { return waiting_.empty(); }
@@ -174,6 +174,7 @@ inline void feed_out::fail() {
   waiting_.clear();
   changes_.clear();
   bytes_ = under_way_ = 0;
+  sent_ = acked_;
   to_copy.clear();
   scanning = false;
   resend_at = never;

@@ -30,18 +30,18 @@ class causal_oracle {
     if (found == tokens_.end()) return std::nullopt;
     return parse_causal_token(found->second);
   }
-  /// `current`: the epoch in which the reader believes by now; absent where that says nothing.
-  void told(const record& read, const causal_token& after, const error_code& code,
-            const std::optional<epoch>& current) {
+  /// Whether what was written in an epoch is there by now, as the reader believes; `unknown` where
+  /// that says nothing.
+  enum class fate : std::uint8_t { goes_on, kept, over, unknown };
+  void told(const record& read, const causal_token& after, const error_code& code, fate of) {
     if (code == errc::lost_write) {
-      const bool over = !current || after.version.epoch < *current;
-      if (!over) fail(read, "the write is said to be lost, and its epoch goes on");
+      if (of == fate::goes_on) fail(read, "the write is said to be lost, and its epoch goes on");
+      if (of == fate::kept) fail(read, "the write is said to be lost, and later owners have it");
     } else if (code == errc::invalid_argument) {
       fail(read, "the write is said to have never been");
     } else if (!code && !read.yes) {
       if (read.key < kept_below_) fail(read, "what nobody erases is absent");
-    } else if (!code && (read.version < after.version ||
-                         read.version.epoch != after.version.epoch)) {
+    } else if (!code && read.version < after.version) {
       fail(read, "the version is " + text_of(read.version) + ", the token's " +
                      text_of(after.version));
     }

@@ -3,19 +3,22 @@
 //
 //   E1 staleness  a read returns nothing older than what was acknowledged max_staleness before it
 //                 was invoked, on the reader's line of views
-//   E2 presence   a read finds what was acknowledged by then, unless it was erased, or its epoch
-//                 is over (this version keeps no backups)
+//   E2 presence   a read finds what was acknowledged by then, unless it was erased, or lost with
+//                 all who had it
 //   E3 session    one member reads a key in versions that never fall within an epoch, its own
 //                 writes included
-//   E4 once       sums of one counter in one epoch are all different, and no sum is higher than the
-//                 number of additions that were under way in that epoch
+//   E4 once       sums of one counter are all different as long as no owner was lost without its
+//                 copies, and no sum is higher than the number of additions that were under way
+//                 since an owner began with nothing
 //   E5 database   a read-through value is not older than the row whose erase was acknowledged
 //                 max_staleness before the read
-//   E6 epoch      no value is of an epoch that was over at its reader when the read was invoked, as
-//                 long as entries do not move with their partition
+//   E6 epoch      no value is of an epoch that was over at its reader when the read was invoked,
+//                 unless later owners began with copies of it
 //   E8 held       a read returns nothing older than what an owner was seen to hold max_staleness
-//                 before it was invoked, on the reader's line of views, and no value that was gone
+//                 before it was invoked, in the epoch that still runs, and no value that was gone
 //                 there by then. Beyond E1 this counts what nobody acknowledged
+//   E1, E2, E5 and the rules of conditions.hpp go on over changes of owners by which nothing is
+//   lost (terms.hpp)
 //   I12, I13      views of one key are equal; a life's view numbers only grow
 //   A1            see authority_oracle.hpp
 //   V1            see value_oracle.hpp
@@ -31,6 +34,7 @@
 #include <kith/sim/authority_oracle.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/terms.hpp>
 #include <kith/sim/vouching.hpp>
 
 #include <algorithm>
@@ -51,6 +55,11 @@ namespace kith::sim {
 struct checker_options {
   duration max_staleness = std::chrono::seconds{3};
   kith::quorum quorum = kith::quorum::none;
+  /// Synchronous copies of the caches.
+  std::size_t register_copies = 0;
+  std::size_t counter_copies = 0;
+  std::size_t row_copies = 0;
+  std::size_t token_copies = 0;
   /// Owners evict: E2 says nothing, and E4 and E8 say nothing of what is gone.
   bool evictions = false;
 };
@@ -58,7 +67,10 @@ struct checker_options {
 class checker {
  public:
   checker(cluster& watched, const checker_options& options)
-      : cluster_{watched}, max_staleness_{options.max_staleness}, evictions_{options.evictions} {
+      : cluster_{watched},
+        options_{options},
+        max_staleness_{options.max_staleness},
+        evictions_{options.evictions} {
     if (options.quorum == kith::quorum::majority) authority_.emplace(watched);
   }
 
@@ -87,6 +99,13 @@ class checker {
   [[nodiscard]] std::optional<std::int64_t> row_owed_to(const record& read) const;
   [[nodiscard]] std::int64_t row_owed(std::size_t member, std::uint32_t key) const;
 
+  /// What was done to the key in the epoch `from` is done in the epoch `to` too, of a cache with so
+  /// many synchronous copies.
+  [[nodiscard]] bool kept(std::uint32_t key, const epoch& from, const epoch& to,
+                          std::size_t sync) const {
+    return terms_.kept(partition_of_key(key), from, to, sync);
+  }
+  [[nodiscard]] const checker_options& options() const { return options_; }
   /// The epoch of the key's partition, as the member knows it.
   [[nodiscard]] std::optional<epoch> epoch_at(std::size_t member, std::uint32_t key) const {
     const kith::cluster::view* view = view_of(member);
@@ -107,7 +126,8 @@ class checker {
   [[nodiscard]] const std::vector<violation>& violations() const { return violations_; }
   [[nodiscard]] std::uint64_t checks() const { return checks_; }
   [[nodiscard]] std::uint64_t views_seen() const { return hashes_.size(); }
-  [[nodiscard]] std::size_t lost_epochs() const { return judged_lost_; }
+  /// Owners that began with copies.
+  [[nodiscard]] std::size_t passages() const { return terms_.passages(); }
 
  private:
   struct acknowledged {
@@ -119,6 +139,8 @@ class checker {
     /// Nothing that was erased is owed.
     bool present = true;
     std::int64_t value = 0;
+    /// The epoch that ran at the reader when it was told.
+    epoch in{};
   };
 
   void fail(const std::string& rule, const record& op, const std::string& more);
@@ -132,9 +154,20 @@ class checker {
   void check_epoch(const record& op);
   void check_sum(const record& op);
   void acknowledge(const record& op);
-  /// What the reader's line of views owes it: acknowledged by `by`, comparable with the reader.
+  /// What the reader's line of views owes it: acknowledged by `by`, comparable with the reader, and
+  /// not lost by a change of owners of a cache with so many synchronous copies.
   [[nodiscard]] std::optional<acknowledged> owed(const std::vector<acknowledged>& all,
-                                                 const record& read) const;
+                                                 const record& read, std::size_t sync) const;
+  [[nodiscard]] bool lost(const acknowledged& write, const record& read, std::size_t sync) const {
+    const kith::cluster::view* view = view_of(read.member);
+    return view != nullptr && lost_at(*view, write.version, read.key, sync);
+  }
+  [[nodiscard]] bool lost_at(const kith::cluster::view& now, const version& write,
+                             std::uint32_t key, std::size_t sync) const {
+    const partition_id p = partition_of_key(key);
+    const epoch runs = now.epoch_of(p);
+    return write.epoch < runs && !terms_.kept(p, write.epoch, runs, sync);
+  }
   [[nodiscard]] const kith::cluster::view* view_of(std::size_t member) const;
   /// The member went over to another cluster meanwhile: what it read is the old one's.
   [[nodiscard]] bool moved(const record& op) const {
@@ -148,9 +181,13 @@ class checker {
   [[nodiscard]] static partition_id partition_of_key(std::uint32_t key);
 
   cluster& cluster_;
+  checker_options options_;
   duration max_staleness_;
   bool evictions_;
   lineage lineage_;
+  terms terms_;
+  /// The newest view of each identity.
+  std::map<member_id, std::shared_ptr<const kith::cluster::view>> views_;
   std::optional<authority_oracle> authority_;
   std::map<kith::cluster::view_key, std::uint64_t> hashes_;
   std::map<std::size_t, std::pair<member_id, kith::cluster::view_key>> installed_;
@@ -171,7 +208,6 @@ class checker {
   std::map<std::pair<std::uint32_t, epoch>, std::int64_t> adds_before_;
   std::vector<violation> violations_;
   std::uint64_t checks_ = 0;
-  std::size_t judged_lost_ = 0;
 };
 
 // --- implementation ---
@@ -186,6 +222,11 @@ inline const kith::cluster::view* checker::view_of(std::size_t member) const {
 }
 
 inline void checker::look() {
+  for (cluster::installed_view& one : cluster_.take_installs()) {
+    std::shared_ptr<const kith::cluster::view>& last = views_[one.as];
+    if (last != nullptr && last->key < one.view->key) terms_.follow(*last, *one.view);
+    last = std::move(one.view);
+  }
   for (const std::size_t i : cluster_.take_changed()) {
     const kith::cluster::view* view = view_of(i);
     if (view == nullptr) continue;
@@ -311,12 +352,13 @@ inline time_point checker::bound_of(const record& read) const {
 }
 
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,
-                                                          const record& read) const {
+                                                          const record& read,
+                                                          std::size_t sync) const {
   const time_point by = read.bound;
   std::optional<acknowledged> newest;
   if (moved(read)) return newest;
   for (const acknowledged& one : all) {
-    if (one.at >= by || !owes(one, read)) continue;
+    if (one.at >= by || !owes(one, read) || lost(one, read, sync)) continue;
     if (!newest || one.version > newest->version) newest = one;
   }
   return newest;
@@ -326,7 +368,7 @@ inline void checker::check_read(const record& op) {
   ++checks_;
   const auto found = registers_.find(op.key);
   if (found == registers_.end()) return;
-  const std::optional<acknowledged> must = owed(found->second, op);
+  const std::optional<acknowledged> must = owed(found->second, op, options_.register_copies);
   if (!must) return;
   if (op.yes) {
     if (op.version < must->version) {
@@ -338,10 +380,6 @@ inline void checker::check_read(const record& op) {
   }
   const kith::cluster::view* view = view_of(op.member);
   if (!must->present || evictions_ || view == nullptr) return;
-  if (view->epoch_of(partition_of_key(op.key)) != must->version.epoch) {
-    ++judged_lost_;
-    return;
-  }
   const auto erased = erase_invoked_.find(op.key);
   if (erased != erase_invoked_.end() && erased->second + std::chrono::seconds{10} > must->at)
     return;
@@ -352,31 +390,39 @@ inline void checker::check_session(const record& op, of_cache in) {
   std::vector<acknowledged>& seen = seen_[{in, op.self, op.key}];
   if (op.kind == operation_kind::read) {
     // Only what was answered before this read began binds it.
+    const std::optional<epoch> runs = epoch_at(op.member, op.key);
     for (const acknowledged& one : seen) {
       if (one.at >= op.invoked || one.version.epoch != op.version.epoch) continue;
+      // A successor may have less than what was read before it.
+      if (!runs || *runs != op.began || one.in != *runs) continue;
       if (op.version < one.version) {
         return fail("E3", op,
                     "this member had seen sequence " + std::to_string(one.version.seq.value()));
       }
     }
   }
-  seen.push_back({op.answered, op.version, {}, {}, true, op.value});
+  seen.push_back({op.answered, op.version, {}, {}, true, op.value,
+                  epoch_at(op.member, op.key).value_or(epoch{})});
 }
 
 inline void checker::check_epoch(const record& op) {
   // What a ticket's holder loaded itself has no version.
   if (moved(op) || op.version == version{} || op.version.epoch >= op.began) return;
+  if (terms_.inherited(partition_of_key(op.key), op.version.epoch, op.began)) return;
   fail("E6", op, "the epoch was " + std::to_string(op.began.view.value()) + " already");
 }
 
 inline void checker::check_sum(const record& op) {
-  if (!sums_[{op.key, op.version.epoch}].insert(op.value).second && !evictions_) {
+  look();
+  const partition_id p = partition_of_key(op.key);
+  const epoch kept = terms_.kept_root(p, op.version.epoch, options_.counter_copies);
+  if (!sums_[{op.key, kept}].insert(op.value).second && !evictions_) {
     fail("E4", op, "this sum was given twice");
   }
-  look();
-  const std::int64_t most = adds_invoked_[op.key] - adds_before_[{op.key, op.version.epoch}];
+  const epoch root = terms_.root(p, op.version.epoch);
+  const std::int64_t most = adds_invoked_[op.key] - adds_before_[{op.key, root}];
   if (op.value > most) {
-    fail("E4", op, "only " + std::to_string(most) + " additions were under way in this epoch");
+    fail("E4", op, "only " + std::to_string(most) + " additions were under way");
   }
 }
 
@@ -424,7 +470,8 @@ inline void checker::check_row(const record& read) {
   if (found == rows_.end() || moved(read)) return;
   const time_point by = read.bound;
   for (const acknowledged& one : found->second) {
-    if (one.at < by && one.value > read.value && owes(one, read)) {
+    if (one.at < by && one.value > read.value && owes(one, read) &&
+        !lost(one, read, options_.row_copies)) {
       fail("E5", read, "row " + std::to_string(one.value) + " was acknowledged");
       return;
     }
@@ -436,7 +483,7 @@ inline std::optional<std::int64_t> checker::row_owed_to(const record& read) cons
   const auto found = rows_.find(read.key);
   if (found == rows_.end() || moved(read)) return newest;
   for (const acknowledged& one : found->second) {
-    if (one.at >= read.bound || !owes(one, read)) continue;
+    if (one.at >= read.bound || !owes(one, read) || lost(one, read, options_.row_copies)) continue;
     newest = std::max(newest.value_or(one.value), one.value);
   }
   return newest;
@@ -453,7 +500,9 @@ inline std::int64_t checker::row_owed(std::size_t member, std::uint32_t key) con
     now.member = member;
     now.asked_in = view_key_of(member);
     now.bound = cluster_.time().now();
-    if (owes(one, now)) newest = std::max(newest, one.value);
+    now.key = key;
+    const bool counts = owes(one, now) && !lost(one, now, options_.row_copies);
+    if (counts) newest = std::max(newest, one.value);
   }
   return newest;
 }

@@ -98,10 +98,12 @@ class cluster {
   void heal();
 
   void run_for(duration length);
-  /// Runs until all running members hold one view of exactly themselves. Throws std::runtime_error
+  /// Runs until all running members hold one view of exactly themselves, and partitions and their
+  /// copies are where they should be. Throws std::runtime_error
   /// when that takes longer than `stable_limit`.
   void run_until_stable();
   [[nodiscard]] bool stable() const;
+  [[nodiscard]] static bool settled(const kith::cluster::view& in);
   /// Runs until `done` holds or `limit` has passed; returns whether it holds.
   bool run_until(const std::function<bool()>& done, duration limit);
 
@@ -132,6 +134,15 @@ class cluster {
   void after_each_event(std::function<void()> look) { after_event_ = std::move(look); }
   /// Members that have installed a view since the last call, sorted.
   [[nodiscard]] std::set<std::size_t> take_changed() { return std::exchange(changed_, {}); }
+  /// Every view that a member has installed since the last call, in their order.
+  struct installed_view {
+    std::size_t member = 0;
+    member_id as;
+    std::shared_ptr<const kith::cluster::view> view;
+  };
+  [[nodiscard]] std::vector<installed_view> take_installs() {
+    return std::exchange(installs_, {});
+  }
   void on_end_of_life(std::function<void(sim::host&)> told) { end_of_life_ = std::move(told); }
 
  private:
@@ -151,6 +162,7 @@ class cluster {
   std::vector<std::pair<host_index, host_index>> cuts_;
   std::map<endpoint, host_index> by_address_;
   std::set<std::size_t> changed_;
+  std::vector<installed_view> installs_;
   /// Members that started or ended, and views that were installed: between two of these, what is
   /// not stable stays so.
   std::uint64_t changes_ = 0;

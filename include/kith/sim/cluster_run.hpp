@@ -1,6 +1,8 @@
 // A simulated cluster's life: members come and go, links are cut, time passes (cluster.hpp).
 #pragma once
 
+#include <kith/cluster/target.hpp>
+#include <kith/cluster/view.hpp>
 #include <kith/sim/cluster.hpp>
 
 #include <algorithm>
@@ -45,9 +47,10 @@ inline cluster::cluster(const cluster_options& options)
       if (found == by_address_.end()) return std::nullopt;
       return found->second;
     };
-    each.view_changed = [this, i] {
+    each.view_changed = [this, i](const std::shared_ptr<const kith::cluster::view>& installed) {
       ++changes_;
       changed_.insert(i);
+      installs_.push_back({i, hosts_[i]->control().self(), installed});
     };
     each.load_time = [this] {
       const std::uint64_t every = options_.load_hang_every;
@@ -137,7 +140,21 @@ inline bool cluster::stable() const {
     if (view->hash != agreed->hash || view->key != agreed->key) return false;
     if (!view->contains(one->control().self())) return false;
   }
-  return agreed == nullptr || agreed->size() == running;
+  return agreed == nullptr || (agreed->size() == running && settled(*agreed));
+}
+
+/// Every partition is where it should be, and so are its copies.
+inline bool cluster::settled(const kith::cluster::view& in) {
+  const kith::cluster::placement target = kith::cluster::target_of(in);
+  for (std::uint32_t i = 0; i < partition_count; ++i) {
+    const auto p = static_cast<partition_id>(i);
+    std::vector<std::uint16_t> row = in.rows[i].backups;
+    row.resize(std::max(row.size(), target.width), kith::cluster::unowned);
+    if (in.rows[i].owner != target.owner(p) || !std::ranges::equal(row, target.row(p))) {
+      return false;
+    }
+  }
+  return true;
 }
 
 inline void cluster::run_until_stable() {

@@ -5,7 +5,7 @@
 //   C2 one put        between two put_if_absent of a key that succeed in one epoch, a removal of it
 //                     was under way (where owners evict, this says nothing)
 //   C3 gone           what was acknowledged before a removal was invoked is not read when the
-//                     removal was acknowledged max_staleness ago, in one epoch
+//                     removal was acknowledged max_staleness ago, unless it was lost with its owner
 //
 // A clear is a removal of all keys. A removal that failed may take effect at any time after.
 #pragma once
@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -32,7 +33,10 @@ class conditions {
   /// The epochs of the keys as the remover's member knows them; absent keys are not removed.
   using epochs = std::map<std::uint32_t, epoch>;
 
-  explicit conditions(bool evictions) : evictions_{evictions} {}
+  /// `kept(key, from, to)`: what was done to the key in the epoch `from` is done in `to` too.
+  using keeps = std::function<bool(std::uint32_t, const epoch&, const epoch&)>;
+
+  conditions(bool evictions, keeps kept) : evictions_{evictions}, kept_{std::move(kept)} {}
 
   /// Returns the removal's number.
   std::size_t begin_removal(time_point now, epochs keys) {
@@ -45,7 +49,8 @@ class conditions {
   /// Answered operations. `in`: the epoch in which they were applied, where that is known.
   void put_if_absent(const record& op, const std::optional<epoch>& in);
   void compare_and_put(const record& op, const version& expected);
-  void read(const record& op);
+  /// `runs`: the epoch at its reader by now.
+  void read(const record& op, const std::optional<epoch>& runs);
 
   [[nodiscard]] const std::vector<violation>& violations() const { return violations_; }
 
@@ -65,6 +70,7 @@ class conditions {
   void fail(const char* rule, const record& op, const std::string& more);
 
   bool evictions_;
+  keeps kept_;
   std::vector<removal> removals_;
   std::set<std::pair<std::uint32_t, version>> bases_;
   std::map<std::pair<std::uint32_t, epoch>, std::vector<success>> puts_;
@@ -123,14 +129,16 @@ inline void conditions::compare_and_put(const record& op, const version& expecte
            std::to_string(expected.seq.value()));
 }
 
-inline void conditions::read(const record& op) {
+inline void conditions::read(const record& op, const std::optional<epoch>& runs) {
   if (op.failed || !op.yes) return;
   const auto born = born_.find(op.value);
   if (born == born_.end()) return;
   for (const removal& one : removals_) {
     if (one.answered == never || one.answered >= op.bound) continue;
     if (one.invoked <= born->second || !one.certain.contains(op.key)) continue;
-    if (one.keys.at(op.key) != op.version.epoch) continue;
+    const epoch& removed = one.keys.at(op.key);
+    if (removed < op.version.epoch) continue;
+    if (!runs || (removed < *runs && !kept_(op.key, removed, *runs))) continue;
     return fail("C3", op, "it was removed before");
   }
 }

@@ -29,13 +29,14 @@ inline void checker::look_at_owners(std::uint32_t key) {
     // What was evicted is gone here, and may be read from near caches all the same.
     if (!has || (evictions_ && !has->present)) continue;
     note_held(held_[key], {cluster_.time().now(), has->version, view_of(i)->key,
-                           owner.control().self(), has->present, 0});
+                           owner.control().self(), has->present, 0,
+                           view_of(i)->epoch_of(in)});
   }
 }
 
 inline void checker::note_held(std::deque<acknowledged>& all, const acknowledged& seen) const {
   const auto last = std::find_if(all.rbegin(), all.rend(), [&](const acknowledged& one) {
-    return one.owner == seen.owner && one.version.epoch == seen.version.epoch;
+    return one.owner == seen.owner && one.in == seen.in;
   });
   // Of a key that is gone, the version of its partition goes on; nothing new is known of the key.
   if (last != all.rend() && last->present == seen.present &&
@@ -59,7 +60,8 @@ inline void checker::check_held(const record& op) {
   for (const acknowledged& one : held_[op.key]) {
     if (one.at >= by) return;
     const bool older = one.present ? op.version < one.version : op.version <= one.version;
-    if (!older || !owes(one, op)) continue;
+    const std::optional<epoch> runs = epoch_at(op.member, op.key);
+    if (!older || !owes(one, op) || !runs || one.in != *runs) continue;
     const std::string what = one.present ? "held was version " : "gone were versions up to ";
     return fail("E8", op,
                 what + std::to_string(one.version.epoch.view.value()) + "/" +

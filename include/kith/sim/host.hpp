@@ -49,7 +49,7 @@ struct host_options {
   /// How long a caller takes to decode what may be kept, drawn for each.
   std::function<duration()> decode_time;
   /// This host's member installs a view; for checkers.
-  std::function<void()> view_changed;
+  std::function<void(const std::shared_ptr<const cluster::view>&)> view_changed;
   /// How late a timer runs, drawn for each.
   std::function<duration()> tick_delay;
   /// How long the loser of two connections to one peer is still read.

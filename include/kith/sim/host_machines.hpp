@@ -317,7 +317,7 @@ inline void host::run(node::lane& in, node::lane::outbox& effects) {
 }
 
 inline void host::carry(node::install_view&& one) {
-  if (options_.view_changed) options_.view_changed();
+  if (options_.view_changed) options_.view_changed(one.view);
   view_ = one.view;
   for (const auto& lane : node_->lanes) {
     node::lane::outbox out;

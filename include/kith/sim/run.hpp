@@ -116,6 +116,23 @@ void sum_of_validations(const Sum& sum) {
   sum("validations_absent", [](const lane& l) { return l.owned().counters().validations_absent; });
 }
 
+/// How copies were made, and what became of them.
+template <class Sum>
+void sum_of_copies(const Sum& sum) {
+  using node::lane;
+  sum("feeds_begun", [](const lane& l) { return l.owned().counters().feeds_begun; });
+  sum("feeds_in_sync", [](const lane& l) { return l.owned().counters().feeds_in_sync; });
+  sum("feeds_broken", [](const lane& l) { return l.owned().counters().feeds_broken; });
+  sum("feeds_resent", [](const lane& l) { return l.owned().counters().feeds_resent; });
+  sum("feeds_refused", [](const lane& l) { return l.owned().counters().feeds_refused; });
+  sum("feeds_passed_over", [](const lane& l) { return l.owned().counters().feeds_passed_over; });
+  sum("answers_confirmed", [](const lane& l) { return l.owned().counters().answers_confirmed; });
+  sum("answers_held", [](const lane& l) { return l.owned().counters().answers_held; });
+  sum("copies_adopted", [](const lane& l) { return l.owned().counters().copies_adopted; });
+  sum("copies_adopted_early",
+      [](const lane& l) { return l.owned().counters().copies_adopted_early; });
+}
+
 /// How often memory was short.
 template <class Sum>
 void sum_of_memory(const Sum& sum) {
@@ -164,6 +181,7 @@ void sum_of_memory(const Sum& sum) {
   sum("owner_not_fresh", [](const lane& l) { return l.owned().counters().not_fresh; });
   sum("wrong_epoch", [](const lane& l) { return l.owned().counters().wrong_epoch; });
   sum("tokens_lost", [](const lane& l) { return l.owned().counters().tokens_lost; });
+  sum_of_copies(sum);
   sum("operations_deduplicated",
       [](const lane& l) { return l.owned().counters().retries_answered; });
   sum("tickets_returned", [](const lane& l) { return l.owned().counters().tickets_returned; });
@@ -231,6 +249,24 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
   work.shape = shapes[random.below(shapes.size())];
   random_source warming{seed ^ 0x7761726D00000002u};
   if (warming.below(3) == 0) work.warm_every = 1 + warming.below(2);
+}
+
+/// Copies of the caches, in three of four seeds: often of all caches as many.
+inline void draw_copies(std::uint64_t seed, workload_options& work) {
+  random_source random{seed ^ 0x636F706965730001u};
+  if (random.below(4) == 0) return;
+  const auto draw = [&random] {
+    constexpr std::array<cache_copies, 8> some{
+        {{1, 0}, {1, 0}, {1, 0}, {2, 0}, {0, 1}, {1, 1}, {0, 0}, {3, 0}}};
+    return some[random.below(some.size())];
+  };
+  const cache_copies all = draw();
+  const bool alike = random.below(2) == 0;
+  for (cache_copies* each : {&work.register_copies, &work.counter_copies, &work.row_copies,
+                             &work.token_copies}) {
+    const cache_copies other = draw();
+    *each = alike ? all : other;
+  }
 }
 
 /// Clients of a cache whose entries end and are renewed, in half of the seeds.
@@ -339,10 +375,17 @@ inline run_report run_seed(const run_options& options) {
   draw_extremes(random, of, work);
   draw_more_extremes(options.seed, of, work);
   report.shape = work.shape;
+  draw_copies(options.seed, work);
   work.memory_short = plan.has(fault::memory);
   work.evictions = plan.evictions;
   cluster members{of};
-  checker judge{members, {work.max_staleness, of.quorum, work.evictions}};
+  const auto sync = [](const cache_copies& each) {
+    return static_cast<std::size_t>(each.sync);
+  };
+  checker judge{members,
+                {work.max_staleness, of.quorum, sync(work.register_copies),
+                 sync(work.counter_copies), sync(work.row_copies), sync(work.token_copies),
+                 work.evictions}};
   workload clients{members, judge, random.next(), work};
   lifetime_clients lifetimes{members, judge, options.seed, draw_lifetimes(options.seed, of, plan)};
   const bool large = of.members > workload_options{}.members_most;

@@ -34,6 +34,11 @@
 
 namespace kith::sim {
 
+struct cache_copies {
+  int sync = 0;
+  int async = 0;
+};
+
 struct workload_options {
   std::uint32_t keys = 6;
   key_shape shape = key_shape::even;
@@ -50,6 +55,11 @@ struct workload_options {
   /// Members keep near entries of what they own.
   bool near_local = false;
   duration timeout = std::chrono::seconds{5};
+  /// Of each cache.
+  cache_copies register_copies;
+  cache_copies counter_copies;
+  cache_copies row_copies;
+  cache_copies token_copies;
   /// One in so many operations is conditional, or a removal of all. 0: none.
   std::uint64_t conditional_every = 8;
   /// Of a thousand of those: clears, which ask every partition. At most 50.
@@ -128,6 +138,11 @@ class workload {
     std::size_t clients = 0;
   };
 
+  [[nodiscard]] conditions::keeps kept_with(std::size_t sync) const {
+    return [this, sync](std::uint32_t key, const epoch& from, const epoch& to) {
+      return checker_.kept(key, from, to, sync);
+    };
+  }
   void next(std::size_t member, std::shared_ptr<handles> with);
   void later(std::size_t member, std::shared_ptr<handles> with);
   void count(const handles& over);
@@ -156,6 +171,8 @@ class workload {
   [[nodiscard]] static std::string tag_of(std::uint32_t key) {
     return key % 2 == 0 ? "even" : "odd";
   }
+  [[nodiscard]] causal_oracle::fate fate_of(const epoch& wrote, const std::optional<epoch>& runs,
+                                            std::uint32_t key) const;
   void read_absent_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void invoke(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   /// The epoch in which an operation was applied: known if its member knows no other by now.
@@ -221,8 +238,8 @@ inline workload::workload(cluster& on, checker& judge, std::uint64_t seed, workl
       options_{options},
       keys_{options.shape, options.keys},
       causal_{options.evictions ? 0 : options.keys / 2},
-      registers_{options.evictions},
-      tokens_{options.evictions} {
+      registers_{options.evictions, kept_with(judge.options().register_copies)},
+      tokens_{options.evictions, kept_with(judge.options().token_copies)} {
   for (std::uint32_t key = 0; key < options_.keys; ++key) {
     database_[key] = ++last_value_;
     row_values_.invoked(key, database_[key]);
@@ -241,6 +258,11 @@ inline void workload::open_missing() {
     plain.near.max_staleness = options_.max_staleness;
     plain.near.local = options_.near_local;
     plain.timeout = options_.timeout;
+    const auto with_copies = [](options_type options, const cache_copies& copies) {
+      options.backups = copies.sync;
+      options.async_backups = copies.async;
+      return options;
+    };
     options_type loading = plain;
     loading.load = [this](const std::uint32_t& key) -> std::optional<std::int64_t> {
       const std::uint64_t every = stopped_ ? 0 : options_.load_failure_every;
@@ -253,10 +275,14 @@ inline void workload::open_missing() {
     try {
       open_[i] = std::make_shared<handles>(
           handles{{},
-                  cluster_.cache<std::uint32_t, std::int64_t>(i, "registers", plain),
-                  cluster_.cache<std::uint32_t, std::int64_t>(i, "counters", plain),
-                  cluster_.cache<std::uint32_t, std::int64_t>(i, "rows", loading),
-                  cluster_.cache<std::uint32_t, std::int64_t>(i, "tokens", plain)});
+                  cluster_.cache<std::uint32_t, std::int64_t>(
+                      i, "registers", with_copies(plain, options_.register_copies)),
+                  cluster_.cache<std::uint32_t, std::int64_t>(
+                      i, "counters", with_copies(plain, options_.counter_copies)),
+                  cluster_.cache<std::uint32_t, std::int64_t>(
+                      i, "rows", with_copies(loading, options_.row_copies)),
+                  cluster_.cache<std::uint32_t, std::int64_t>(
+                      i, "tokens", with_copies(plain, options_.token_copies))});
       if (knows_addition(i)) open_[i]->counters.register_processor<addition>("addition");
     } catch (const error&) {
       open_.erase(i);  // it crashed meanwhile, or found nobody to agree with: later again

@@ -82,7 +82,7 @@ inline void workload::read_token(std::size_t member, std::shared_ptr<handles> wi
         op.value = found ? *found : 0;
         end(op, code);
         token_values_.told(op);
-        tokens_.read(op);
+        tokens_.read(op, checker_.epoch_at(member, op.key));
         later(member, with);
       });
 }
@@ -187,6 +187,14 @@ inline void workload::read_absent_row(std::size_t member, std::shared_ptr<handle
                        });
 }
 
+inline causal_oracle::fate workload::fate_of(const epoch& wrote, const std::optional<epoch>& runs,
+                                             std::uint32_t key) const {
+  if (!runs) return causal_oracle::fate::unknown;
+  if (wrote >= *runs) return causal_oracle::fate::goes_on;
+  const bool kept = checker_.kept(key, wrote, *runs, checker_.options().register_copies);
+  return kept ? causal_oracle::fate::kept : causal_oracle::fate::over;
+}
+
 /// A read behind the newest write of a key, whichever client's and member's that was.
 inline void workload::read_after(std::size_t member, std::shared_ptr<handles> with) {
   const auto key = static_cast<std::uint32_t>(behind_.below(options_.keys));
@@ -205,7 +213,8 @@ inline void workload::read_after(std::size_t member, std::shared_ptr<handles> wi
         host& reader = cluster_.host(member);
         const bool same = reader.running() && reader.control().self() == op.as;
         causal_.told(op, *after, code,
-                     same ? checker_.epoch_at(member, op.key) : std::nullopt);
+                     fate_of(after->version.epoch, same ? checker_.epoch_at(member, op.key)
+                                                        : std::nullopt, op.key));
         later(member, with);
       });
 }
