@@ -5,6 +5,7 @@
 #pragma once
 
 #include <kith/causal_token.hpp>
+#include <kith/cluster/view.hpp>
 #include <kith/error.hpp>
 #include <kith/sim/history.hpp>
 
@@ -12,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kith::sim {
@@ -21,9 +23,18 @@ class causal_oracle {
   /// Keys below are never erased.
   explicit causal_oracle(std::uint32_t kept_below) : kept_below_{kept_below} {}
 
-  /// A write was answered, and its client tells everybody of it.
-  void hand_on(const record& write, const causal_token& token) {
-    if (!write.failed) tokens_[write.key] = to_string(token);
+  /// A write was answered on a side of the cluster, and its client tells everybody of it.
+  void hand_on(const record& write, const causal_token& token,
+               const kith::cluster::view_key& side) {
+    if (write.failed) return;
+    tokens_[write.key] = to_string(token);
+    sides_[{write.key, token.version}] = side;
+  }
+  [[nodiscard]] std::optional<kith::cluster::view_key> side_of(std::uint32_t key,
+                                                               const causal_token& token) const {
+    const auto found = sides_.find({key, token.version});
+    if (found == sides_.end()) return std::nullopt;
+    return found->second;
   }
   [[nodiscard]] std::optional<causal_token> token_of(std::uint32_t key) const {
     const auto found = tokens_.find(key);
@@ -59,6 +70,7 @@ class causal_oracle {
 
   const std::uint32_t kept_below_;
   std::map<std::uint32_t, std::string> tokens_;
+  std::map<std::pair<std::uint32_t, version>, kith::cluster::view_key> sides_;
   std::vector<violation> violations_;
 };
 

@@ -106,6 +106,20 @@ class checker {
     return terms_.kept(partition_of_key(key), from, to, sync);
   }
   [[nodiscard]] const checker_options& options() const { return options_; }
+  /// The view in which the key's owner is that the member knows: the side on which it is answered.
+  [[nodiscard]] kith::cluster::view_key side_of(std::size_t member, std::uint32_t key) const {
+    record op;
+    op.member = member;
+    op.key = key;
+    acknowledged seen;
+    set_side(op, seen);
+    return seen.side;
+  }
+  /// One of the two views came out of the other.
+  [[nodiscard]] bool comparable(const kith::cluster::view_key& a,
+                                const kith::cluster::view_key& b) const {
+    return lineage_.leads(a, b) || lineage_.leads(b, a);
+  }
   /// The epoch of the key's partition, as the member knows it.
   [[nodiscard]] std::optional<epoch> epoch_at(std::size_t member, std::uint32_t key) const {
     const kith::cluster::view* view = view_of(member);
@@ -201,7 +215,8 @@ class checker {
   std::map<std::uint32_t, time_point> erase_invoked_;
   /// By time of the answer.
   std::map<std::tuple<of_cache, member_id, std::uint32_t>, std::vector<acknowledged>> seen_;
-  std::map<std::pair<std::uint32_t, epoch>, std::set<std::int64_t>> sums_;
+  std::map<std::pair<std::uint32_t, epoch>, std::map<std::int64_t, kith::cluster::view_key>>
+      sums_;
   std::map<std::uint32_t, std::int64_t> adds_invoked_;
   std::map<std::uint32_t, std::int64_t> adds_answered_;
   /// Additions that were answered before the epoch began, and are not in its sum.
@@ -416,7 +431,9 @@ inline void checker::check_sum(const record& op) {
   look();
   const partition_id p = partition_of_key(op.key);
   const epoch kept = terms_.kept_root(p, op.version.epoch, options_.counter_copies);
-  if (!sums_[{op.key, kept}].insert(op.value).second && !evictions_) {
+  const kith::cluster::view_key side = side_of(op.member, op.key);
+  const auto [known, fresh] = sums_[{op.key, kept}].emplace(op.value, side);
+  if (!fresh && !evictions_ && comparable(known->second, side)) {
     fail("E4", op, "this sum was given twice");
   }
   const epoch root = terms_.root(p, op.version.epoch);

@@ -10,6 +10,7 @@
 // A clear is a removal of all keys. A removal that failed may take effect at any time after.
 #pragma once
 
+#include <kith/cluster/view.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
@@ -30,27 +31,33 @@ namespace kith::sim {
 
 class conditions {
  public:
-  /// The epochs of the keys as the remover's member knows them; absent keys are not removed.
-  using epochs = std::map<std::uint32_t, epoch>;
+  /// Where an operation on a key is done: in an epoch, on a side of the cluster.
+  struct place {
+    epoch in;
+    kith::cluster::view_key side;
+  };
+  /// Of the keys, as the remover's member knows them; absent keys are not removed.
+  using places = std::map<std::uint32_t, place>;
 
-  /// `kept(key, from, to)`: what was done to the key in the epoch `from` is done in `to` too.
-  using keeps = std::function<bool(std::uint32_t, const epoch&, const epoch&)>;
+  /// `kept(key, from, to)`: what was done to the key at one place is done at the other too.
+  using keeps = std::function<bool(std::uint32_t, const place&, const place&)>;
 
   conditions(bool evictions, keeps kept) : evictions_{evictions}, kept_{std::move(kept)} {}
 
   /// Returns the removal's number.
-  std::size_t begin_removal(time_point now, epochs keys) {
+  std::size_t begin_removal(time_point now, places keys) {
     removals_.push_back({now, never, std::move(keys)});
     return removals_.size() - 1;
   }
-  /// `keys`: the epochs by now; where they changed, it is not known which one lost the key.
-  void end_removal(time_point now, std::size_t number, bool failed, const epochs& keys);
+  /// `keys`: by now; where epochs changed, it is not known which one lost the key.
+  void end_removal(time_point now, std::size_t number, bool failed, const places& keys);
 
   /// Answered operations. `in`: the epoch in which they were applied, where that is known.
   void put_if_absent(const record& op, const std::optional<epoch>& in);
-  void compare_and_put(const record& op, const version& expected);
-  /// `runs`: the epoch at its reader by now.
-  void read(const record& op, const std::optional<epoch>& runs);
+  void compare_and_put(const record& op, const version& expected,
+                       const std::optional<place>& done);
+  /// `now`: as its reader knows it.
+  void read(const record& op, const std::optional<place>& now);
 
   [[nodiscard]] const std::vector<violation>& violations() const { return violations_; }
 
@@ -58,7 +65,7 @@ class conditions {
   struct removal {
     time_point invoked;
     time_point answered;
-    epochs keys;
+    places keys;
     std::set<std::uint32_t> certain{};
   };
   struct success {
@@ -72,7 +79,7 @@ class conditions {
   bool evictions_;
   keeps kept_;
   std::vector<removal> removals_;
-  std::set<std::pair<std::uint32_t, version>> bases_;
+  std::map<std::pair<std::uint32_t, version>, std::vector<place>> bases_;
   std::map<std::pair<std::uint32_t, epoch>, std::vector<success>> puts_;
   /// When a value was acknowledged; values are unique.
   std::map<std::int64_t, time_point> born_;
@@ -88,13 +95,15 @@ inline void conditions::fail(const char* rule, const record& op, const std::stri
 }
 
 inline void conditions::end_removal(time_point now, std::size_t number, bool failed,
-                                    const epochs& keys) {
+                                    const places& keys) {
   if (failed) return;
   removal& over = removals_[number];
   over.answered = now;
-  for (const auto& [key, in] : over.keys) {
+  for (auto& [key, where] : over.keys) {
     const auto after = keys.find(key);
-    if (after != keys.end() && after->second == in) over.certain.insert(key);
+    if (after == keys.end() || after->second.in != where.in) continue;
+    where.side = after->second.side;
+    over.certain.insert(key);
   }
 }
 
@@ -120,25 +129,32 @@ inline void conditions::put_if_absent(const record& op, const std::optional<epoc
   all.push_back({op.invoked, op.answered});
 }
 
-inline void conditions::compare_and_put(const record& op, const version& expected) {
+inline void conditions::compare_and_put(const record& op, const version& expected,
+                                        const std::optional<place>& done) {
   if (op.failed || !op.yes) return;
   born_[op.value] = op.answered;
-  if (bases_.emplace(op.key, expected).second) return;
+  if (!done) return;
+  std::vector<place>& all = bases_[{op.key, expected}];
+  const bool again = std::ranges::any_of(all, [&](const place& before) {
+    return kept_(op.key, before, *done) || kept_(op.key, *done, before);
+  });
+  all.push_back(*done);
+  if (!again) return;
   fail("C1", op,
        "another one succeeded from version " + std::to_string(expected.epoch.view.value()) + "/" +
            std::to_string(expected.seq.value()));
 }
 
-inline void conditions::read(const record& op, const std::optional<epoch>& runs) {
+inline void conditions::read(const record& op, const std::optional<place>& now) {
   if (op.failed || !op.yes) return;
   const auto born = born_.find(op.value);
   if (born == born_.end()) return;
   for (const removal& one : removals_) {
     if (one.answered == never || one.answered >= op.bound) continue;
     if (one.invoked <= born->second || !one.certain.contains(op.key)) continue;
-    const epoch& removed = one.keys.at(op.key);
-    if (removed < op.version.epoch) continue;
-    if (!runs || (removed < *runs && !kept_(op.key, removed, *runs))) continue;
+    const place& removed = one.keys.at(op.key);
+    if (removed.in < op.version.epoch) continue;
+    if (!now || !kept_(op.key, removed, *now)) continue;
     return fail("C3", op, "it was removed before");
   }
 }

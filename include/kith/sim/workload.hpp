@@ -139,8 +139,9 @@ class workload {
   };
 
   [[nodiscard]] conditions::keeps kept_with(std::size_t sync) const {
-    return [this, sync](std::uint32_t key, const epoch& from, const epoch& to) {
-      return checker_.kept(key, from, to, sync);
+    return [this, sync](std::uint32_t key, const conditions::place& from,
+                        const conditions::place& to) {
+      return checker_.comparable(from.side, to.side) && checker_.kept(key, from.in, to.in, sync);
     };
   }
   void next(std::size_t member, std::shared_ptr<handles> with);
@@ -171,14 +172,17 @@ class workload {
   [[nodiscard]] static std::string tag_of(std::uint32_t key) {
     return key % 2 == 0 ? "even" : "odd";
   }
-  [[nodiscard]] causal_oracle::fate fate_of(const epoch& wrote, const std::optional<epoch>& runs,
+  [[nodiscard]] causal_oracle::fate fate_of(const causal_token& after,
+                                            const std::optional<conditions::place>& now,
                                             std::uint32_t key) const;
   void read_absent_row(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void invoke(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   /// The epoch in which an operation was applied: known if its member knows no other by now.
   [[nodiscard]] std::optional<epoch> epoch_of(const record& op,
                                               const std::optional<epoch>& before) const;
-  [[nodiscard]] conditions::epochs epochs_at(std::size_t member,
+  [[nodiscard]] std::optional<conditions::place> place_of(std::size_t member,
+                                                          std::uint32_t key) const;
+  [[nodiscard]] conditions::places places_at(std::size_t member,
                                              std::optional<std::uint32_t> key) const;
 
   // workload_warming.hpp
@@ -405,7 +409,8 @@ inline void workload::write(std::size_t member, std::shared_ptr<handles> with, s
                               end(op, code);
                               register_values_.told(op);
                               checker_.check(op);
-                              causal_.hand_on(op, with->registers.token(op.key, at));
+                              causal_.hand_on(op, with->registers.token(op.key, at),
+                                              checker_.side_of(member, op.key));
                               later(member, with);
                             });
 }
@@ -413,15 +418,16 @@ inline void workload::write(std::size_t member, std::shared_ptr<handles> with, s
 inline void workload::erase(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
   record op = begin(operation_kind::erase, member, *with, key);
   checker_.invoked_erase(key);
-  const std::size_t number = registers_.begin_removal(op.invoked, epochs_at(member, key));
+  const std::size_t number = registers_.begin_removal(op.invoked, places_at(member, key));
   with->registers.async_erase(key, [this, member, with, op,
                                     number](error_code code, version at) mutable {
     op.version = at;
     end(op, code);
-    registers_.end_removal(op.answered, number, op.failed, epochs_at(op.member, op.key));
+    registers_.end_removal(op.answered, number, op.failed, places_at(op.member, op.key));
     checker_.invoked_erase(op.key);
     checker_.check(op);
-    causal_.hand_on(op, with->registers.token(op.key, at));
+    causal_.hand_on(op, with->registers.token(op.key, at),
+                                              checker_.side_of(member, op.key));
     later(member, with);
   });
 }

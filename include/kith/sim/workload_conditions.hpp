@@ -63,11 +63,18 @@ inline std::optional<epoch> workload::epoch_of(const record& op,
   return before && after && *before == *after ? after : std::nullopt;
 }
 
-inline conditions::epochs workload::epochs_at(std::size_t member,
+inline std::optional<conditions::place> workload::place_of(std::size_t member,
+                                                           std::uint32_t key) const {
+  const std::optional<epoch> in = checker_.epoch_at(member, key);
+  if (!in) return std::nullopt;
+  return conditions::place{*in, checker_.side_of(member, key)};
+}
+
+inline conditions::places workload::places_at(std::size_t member,
                                               std::optional<std::uint32_t> key) const {
-  conditions::epochs all;
+  conditions::places all;
   for (std::uint32_t k = key.value_or(0); k < (key ? *key + 1 : options_.keys); ++k) {
-    all.emplace(k, checker_.epoch_at(member, k).value_or(epoch{}));
+    all.emplace(k, place_of(member, k).value_or(conditions::place{}));
   }
   return all;
 }
@@ -82,7 +89,7 @@ inline void workload::read_token(std::size_t member, std::shared_ptr<handles> wi
         op.value = found ? *found : 0;
         end(op, code);
         token_values_.told(op);
-        tokens_.read(op, checker_.epoch_at(member, op.key));
+        tokens_.read(op, place_of(member, op.key));
         later(member, with);
       });
 }
@@ -122,12 +129,15 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
         seen.value = *found.value;
         token_values_.told(seen);
         token_values_.invoked(op.key, op.value);
+        const std::optional<epoch> before = checker_.epoch_at(member, op.key);
         with->tokens.async_compare_and_put(
             op.key, expected, op.value, {.tags = {tag_of(op.key)}},
-            [this, member, with, op, expected](error_code failed, bool put) mutable {
+            [this, member, with, op, expected, before](error_code failed, bool put) mutable {
               op.yes = put;
               end(op, failed);
-              tokens_.compare_and_put(op, expected);
+              const bool same = epoch_of(op, before).has_value();
+              tokens_.compare_and_put(op, expected,
+                                      same ? place_of(member, op.key) : std::nullopt);
               later(member, with);
             });
       });
@@ -136,22 +146,22 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
 inline void workload::drop_token(std::size_t member, std::shared_ptr<handles> with,
                                  std::uint32_t key) {
   record op = begin(operation_kind::erase, member, *with, key);
-  const std::size_t number = tokens_.begin_removal(op.invoked, epochs_at(member, key));
+  const std::size_t number = tokens_.begin_removal(op.invoked, places_at(member, key));
   with->tokens.async_erase(
       key, [this, member, with, op, number](error_code code, version at) mutable {
         op.version = at;
         end(op, code);
-        tokens_.end_removal(op.answered, number, op.failed, epochs_at(op.member, op.key));
+        tokens_.end_removal(op.answered, number, op.failed, places_at(op.member, op.key));
         later(member, with);
       });
 }
 
 inline void workload::clear_tokens(std::size_t member, std::shared_ptr<handles> with) {
   record op = begin(operation_kind::erase, member, *with, 0);
-  const std::size_t number = tokens_.begin_removal(op.invoked, epochs_at(member, std::nullopt));
+  const std::size_t number = tokens_.begin_removal(op.invoked, places_at(member, std::nullopt));
   with->tokens.async_clear([this, member, with, op, number](error_code code) mutable {
     end(op, code);
-    tokens_.end_removal(op.answered, number, op.failed, epochs_at(op.member, std::nullopt));
+    tokens_.end_removal(op.answered, number, op.failed, places_at(op.member, std::nullopt));
     later(member, with);
   });
 }
@@ -160,7 +170,7 @@ inline void workload::clear_tokens(std::size_t member, std::shared_ptr<handles> 
 inline void workload::end_tag(std::size_t member, std::shared_ptr<handles> with,
                               std::uint32_t parity) {
   const auto concerned = [this, parity](std::size_t at) {
-    conditions::epochs all = epochs_at(at, std::nullopt);
+    conditions::places all = places_at(at, std::nullopt);
     std::erase_if(all, [&](const auto& one) { return one.first % 2 != parity; });
     return all;
   };
@@ -187,12 +197,15 @@ inline void workload::read_absent_row(std::size_t member, std::shared_ptr<handle
                        });
 }
 
-inline causal_oracle::fate workload::fate_of(const epoch& wrote, const std::optional<epoch>& runs,
+inline causal_oracle::fate workload::fate_of(const causal_token& after,
+                                             const std::optional<conditions::place>& now,
                                              std::uint32_t key) const {
-  if (!runs) return causal_oracle::fate::unknown;
-  if (wrote >= *runs) return causal_oracle::fate::goes_on;
-  const bool kept = checker_.kept(key, wrote, *runs, checker_.options().register_copies);
-  return kept ? causal_oracle::fate::kept : causal_oracle::fate::over;
+  const auto wrote = causal_.side_of(key, after);
+  if (!now || !wrote) return causal_oracle::fate::unknown;
+  if (after.version.epoch >= now->in) return causal_oracle::fate::goes_on;
+  const auto kept = kept_with(checker_.options().register_copies);
+  return kept(key, {after.version.epoch, *wrote}, *now) ? causal_oracle::fate::kept
+                                                        : causal_oracle::fate::over;
 }
 
 /// A read behind the newest write of a key, whichever client's and member's that was.
@@ -213,8 +226,7 @@ inline void workload::read_after(std::size_t member, std::shared_ptr<handles> wi
         host& reader = cluster_.host(member);
         const bool same = reader.running() && reader.control().self() == op.as;
         causal_.told(op, *after, code,
-                     fate_of(after->version.epoch, same ? checker_.epoch_at(member, op.key)
-                                                        : std::nullopt, op.key));
+                     fate_of(*after, same ? place_of(member, op.key) : std::nullopt, op.key));
         later(member, with);
       });
 }

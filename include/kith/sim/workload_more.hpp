@@ -49,15 +49,19 @@ inline void workload::drop_seen_token(std::size_t member, std::shared_ptr<handle
         }
         const version expected = found.version;
         const time_point now = cluster_.time().now();
-        const std::size_t number = tokens_.begin_removal(now, epochs_at(member, op.key));
+        const std::optional<epoch> before = checker_.epoch_at(member, op.key);
+        const std::size_t number = tokens_.begin_removal(now, places_at(member, op.key));
         with->tokens.async_erase_if_version(
             op.key, expected,
-            [this, member, with, op, expected, number](error_code failed, bool gone) mutable {
+            [this, member, with, op, expected, before, number](error_code failed,
+                                                              bool gone) mutable {
               op.yes = gone;
               end(op, failed);
               tokens_.end_removal(op.answered, number, op.failed || !gone,
-                                  epochs_at(op.member, op.key));
-              tokens_.compare_and_put(op, expected);
+                                  places_at(op.member, op.key));
+              const bool same = epoch_of(op, before).has_value();
+              tokens_.compare_and_put(op, expected,
+                                      same ? place_of(member, op.key) : std::nullopt);
               later(member, with);
             });
       });
