@@ -53,7 +53,11 @@ struct copy {
   /// Entries that the present round has named have this mark.
   std::uint64_t mark = 0;
 
+  /// Rounds up to this one are not gone on with.
+  std::uint64_t ended_round = 0;
+
   [[nodiscard]] bool held() const { return epoch != kith::epoch{}; }
+  [[nodiscard]] bool ended() const { return held() && round <= ended_round; }
 };
 
 class copies {
@@ -75,6 +79,8 @@ class copies {
   /// how far.
   result on_feed(time_point now, partition_id partition, std::size_t slot, const wire::feed& said);
 
+  /// The owner goes on with none of these rounds.
+  void end(std::size_t slot, std::uint64_t round) { all_[slot].ended_round = round; }
   /// Forgets the copy.
   void drop(std::size_t slot);
   /// Takes it out; `visit(cache_id, hash, key, stored&&, ends)` is told each entry, oldest first.
@@ -169,6 +175,7 @@ inline bool copies::begin(std::size_t slot, const wire::feed& said, const wire::
   copy& in = all_[slot];
   if (in.held() && in.epoch != said.epoch) doubt_answers(in, opening);
   in.named.clear();
+  in.ended_round = 0;
   in.epoch = said.epoch;
   in.round = said.round;
   in.applied = 0;

@@ -74,6 +74,7 @@ class feeding {
   void send(time_point now, const owned_partition& in, feed_out& to, outbox& out);
   void claim(time_point now, const owned_partition& in, feed_out& of, outbox& out);
   void give_up(time_point now, feed_out& on);
+  void drop(feed_out& over);
   void look_at(time_point now, owned_partition& in, feed_out& at);
   void send_end(const owned_partition& in, const feed_out& over, outbox& out) const;
   void take_departures(time_point now);
@@ -160,9 +161,7 @@ inline void feeding::end_unwanted(time_point now, owned_partition& in,
     if (stays) return false;
     if (wanted == all.end() || broken) send_end(in, each, out);
     if (broken) shunned_[each.to] = now + held_.options.copy_pause;
-    const std::size_t before = each.bytes();
-    each.fail();
-    table.recount(each, before);
+    drop(each);
     return true;
   });
 }
@@ -216,13 +215,8 @@ inline void feeding::open_round(time_point now, owned_partition& in, feed_out& t
 }
 
 inline void feeding::on_epoch_end(owned_partition& ended) {
-  feed_table& table = held_.feeds;
-  for (feed_out& each : table.at(ended.slot).feeds) {
-    const std::size_t before = each.bytes();
-    each.fail();
-    table.recount(each, before);
-  }
-  table.at(ended.slot) = {};
+  for (feed_out& each : held_.feeds.at(ended.slot).feeds) drop(each);
+  held_.feeds.at(ended.slot) = {};
   ended.unconfirmed.clear();
 }
 
@@ -356,8 +350,8 @@ inline void feeding::claim(time_point now, const owned_partition& in, feed_out& 
 
 inline void feeding::flush(time_point now, outbox& out) {
   if (!held_.departed.all.empty()) take_departures(now);
+  admit_scans();
   while (held_.feeds.touched()) {
-    admit_scans();
     for (const std::size_t slot : held_.feeds.take_touched()) {
       owned_partition& in = held_.partitions()[slot];
       if (!in.owned) continue;
@@ -374,12 +368,17 @@ inline void feeding::flush(time_point now, outbox& out) {
 
 // What takes too long.
 
+inline void feeding::drop(feed_out& over) {
+  const std::size_t before = over.bytes();
+  scans_changed_ = scans_changed_ || over.scanning;
+  over.fail();
+  held_.feeds.recount(over, before);
+}
+
 inline void feeding::give_up(time_point now, feed_out& on) {
   ++held_.counters.feeds_broken;
   shunned_[on.to] = now + held_.options.copy_pause;
-  const std::size_t before = on.bytes();
-  on.fail();
-  held_.feeds.recount(on, before);
+  drop(on);
   // Said anew: what was claimed of it is not so any more.
   on.claimed = false;
 }

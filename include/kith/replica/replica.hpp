@@ -198,6 +198,7 @@ class replica {
  private:
   void end_epoch(owned_partition& in, const kith::epoch& began, outbox& out);
   void adopt(time_point now, owned_partition& in);
+  void drop_ended(const owned_partition& in);
   /// Nullptr, counted, for a partition of another lane.
   owned_partition* checked(partition_id partition);
   bool lane_message(partition_id partition);
@@ -221,7 +222,7 @@ inline void replica::on_row(time_point now, partition_id partition, const row& t
   const bool goes_on = told.began == in->epoch && mine == in->owned;
   if (!goes_on) end_epoch(*in, told.began, out);
   in->row = told;
-  if (goes_on && !mine) return;
+  if (goes_on && !mine) return drop_ended(*in);
   if (!goes_on) {
     in->owned = mine;
     if (!mine) {
@@ -316,8 +317,15 @@ inline bool replica::on_feed_end(const member_id& from, partition_id partition,
   const copy& kept = copies_.of(in->slot);
   const bool current = !in->owned && message.epoch == in->epoch && from == in->row.owner &&
                        kept.epoch == message.epoch && kept.round <= message.round;
-  if (current) copies_.drop(in->slot);
+  if (current) copies_.end(in->slot, message.round);
+  drop_ended(*in);
   return true;
+}
+
+/// Its owner's view may be another side's: who is in the row of its own view stays a successor.
+inline void replica::drop_ended(const owned_partition& in) {
+  const bool over = !in.owned && copies_.of(in.slot).ended();
+  if (over && !in.row.position_of(held_.self)) copies_.drop(in.slot);
 }
 
 inline void replica::on_view(time_point now, view_number number, std::span<const member_id> members,
