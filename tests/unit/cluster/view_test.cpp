@@ -112,7 +112,7 @@ TEST_CASE("view: a change that does not fit gives no view") {
   CHECK(refused([](view_change& c) { c.reweighed = {{1, 1}, {1, 1}}; }));
 }
 
-TEST_CASE("view: a new owner begins with what the change says, one that stays goes on as it began") {
+TEST_CASE("view: a new owner begins as the change says, one that stays goes on as it began") {
   wire::view_body body = three();
   body.rows[0] = {1, {view_number{1}, 9}, {2}, true};
   body.rows[1] = {1, {view_number{1}, 9}, {2}, true};
