@@ -154,12 +154,7 @@ class membership {
   void go_left(outbox& out);
   void on_join(time_point now, const member_id& from, const wire::join& m, outbox& out);
   void on_redirect(time_point now, const member_id& from, const wire::redirect& m, outbox& out);
-  void ask_for_drain(outbox& out);
-  [[nodiscard]] bool nothing_to_take() const;
-  void tell_if_drained(outbox& out);
   void on_leave(const member_id& from, const wire::leave& m);
-  void on_report_rows(time_point now, const member_id& from, const wire::report_rows& m,
-                      outbox& out);
   void on_kick(time_point now, const member_id& from, const wire::kick& m, outbox& out);
   void on_merge_offer(time_point now, const member_id& from, const wire::merge_offer& m,
                       outbox& out);
@@ -173,6 +168,13 @@ class membership {
   void on_open_cache(time_point now, const member_id& from, const wire::open_cache& m, outbox& out);
   void on_cache_refused(const wire::cache_refused& m, outbox& out);
   void settle_caches(time_point now, outbox& out);
+
+  // membership_rows.hpp: what is said of partitions, and given up before leaving.
+  void on_report_rows(time_point now, const member_id& from, const wire::report_rows& m,
+                      outbox& out);
+  void ask_for_drain(outbox& out);
+  [[nodiscard]] bool nothing_to_take() const;
+  void tell_if_drained(outbox& out);
 
   // membership_liveness.hpp: heartbeats, pings, alerts, stability.
   void beat(time_point now, outbox& out);
@@ -314,6 +316,7 @@ class membership {
 #include <kith/cluster/membership_decisions.hpp>
 #include <kith/cluster/membership_links.hpp>
 #include <kith/cluster/membership_liveness.hpp>
+#include <kith/cluster/membership_rows.hpp>
 #include <kith/cluster/membership_views.hpp>
 
 namespace kith::cluster {

@@ -2,16 +2,17 @@
 // which position. A pure function of the view, so that every owner knows by itself what to move
 // where; the table follows by their claims (membership_table.hpp).
 //
-// Owners as in assignment.hpp, members with copies as in backup_assignment.hpp. Positions matter
-// too: who holds one has the caches that are copied so far, so that a member which stays in a row
-// keeps its position. Newcomers take the free ones. Positions are filled from 0 on: where fewer
-// members are left than there were positions, whoever holds the last one is to take the gap.
+// Owners as in assignment.hpp, holders of copies as in copy_ranking.hpp. Positions matter too: who
+// holds one has the caches that are copied so far, so that a member which stays in a row keeps its
+// position. Newcomers take the free ones. Positions are filled from 0 on: where fewer members are
+// left than there were positions, whoever holds the last one is to take the gap.
 //
 // A move that was made leaves the rest of the target as it is.
 #pragma once
 
 #include <kith/cluster/assignment.hpp>
 #include <kith/cluster/backup_assignment.hpp>
+#include <kith/cluster/copy_ranking.hpp>
 #include <kith/cluster/view.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/wire/view_records.hpp>
@@ -132,16 +133,14 @@ inline placement target_of(const view& of) {
   static_assert(wire::backups_max == backup_count_max);
   placement target{parts::target_owners(of.rows, of.members), width_of(of), {}};
   if (target.width == 0) return target;
+  std::vector<member_id> ids;
   std::vector<std::uint32_t> weights;
-  for (const member_record& member : of.members) weights.push_back(member.weight);
-  const std::vector<std::uint32_t> zones = parts::zone_numbers(of.members);
-  std::vector<std::uint16_t> present;
-  for (std::size_t p = 0; p < of.rows.size(); ++p) {
-    const std::vector<std::uint16_t>& backups = of.rows[p].backups;
-    present.insert(present.end(), backups.begin(), backups.end());
-    present.resize((p + 1) * wire::backups_max, unowned);
+  for (const member_record& member : of.members) {
+    ids.push_back(member.id);
+    weights.push_back(member.weight);
   }
-  target.backups = assign_backups(target.owners, present, {weights, zones, target.width}).backups;
+  const std::vector<std::uint32_t> zones = parts::zone_numbers(of.members);
+  target.backups = rank_backups(target.owners, ids, {weights, zones, target.width}).backups;
   for (std::size_t p = 0; p < of.rows.size(); ++p) {
     parts::keep_positions(std::span{target.backups}.subspan(p * target.width, target.width),
                           of.rows[p].backups);

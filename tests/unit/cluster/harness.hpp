@@ -97,6 +97,10 @@ class world : public observed_members {
     act(i, [](membership& m, time_point t, outbox& out) { m.leave(t, out); });
   }
 
+  void drain(std::size_t i) {
+    act(i, [](membership& m, time_point t, outbox& out) { m.drain(t, out); });
+  }
+
   void cut(std::size_t a, std::size_t b) { cuts_.insert(pair_of(a, b)); }
   void cut_groups(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) {
     for (std::size_t x : a)
@@ -387,6 +391,7 @@ class world : public observed_members {
       }
       if (auto* v = std::get_if<view_installed>(&e)) check_view(i, *v->installed);
       if (auto* c = std::get_if<cache_opened>(&e)) nodes_[i]->caches.push_back(*c);
+      if (std::holds_alternative<drained>(e)) ++nodes_[i]->drained;
       if (auto* c = std::get_if<identity_changed>(&e)) {
         nodes_[i]->identities.push_back(c->self);
         for (const auto& [id, l] : links_of(i)) {

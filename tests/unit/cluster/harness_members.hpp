@@ -59,6 +59,8 @@ class observed_members {
     time_point timer_at = never;
     std::uint64_t last_number = 0;
     bool left = false;
+    /// How often it was told that it is drained.
+    std::size_t drained = 0;
     std::vector<cache_opened> caches;
     std::vector<member_id> identities;
   };

@@ -4,7 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 using namespace kith;
 using namespace kith::cluster;
@@ -103,6 +105,63 @@ TEST_CASE("view: a change that does not fit gives no view") {
   CHECK(refused([](view_change& c) { c.added.push_back(member_row(3, 2)); }));
   CHECK(refused([](view_change& c) { c.rows[0].owner = 77; }));
   CHECK(refused([](view_change& c) { c.rows.push_back(c.rows[0]); }));
+  CHECK(refused([](view_change& c) { c.rows[0].backups = {77}; }));
+  CHECK(refused([](view_change& c) { c.rows[0].backups = {c.rows[0].owner}; }));
+  CHECK(refused([](view_change& c) { c.reweighed = {{3, 1}}; }));
+  CHECK(refused([](view_change& c) { c.reweighed = {{1, 1}, {0, 1}}; }));
+  CHECK(refused([](view_change& c) { c.reweighed = {{1, 1}, {1, 1}}; }));
+}
+
+TEST_CASE("view: a new owner begins as the change says, one that stays goes on as it began") {
+  wire::view_body body = three();
+  body.rows[0] = {1, {view_number{1}, 9}, {2}, true};
+  body.rows[1] = {1, {view_number{1}, 9}, {2}, true};
+  const view base = *make_view(body);
+  view_change change;
+  change.base = base.key;
+  change.next = {view_number{2}, 9};
+  change.rows = {{partition_id{0}, 1, {0, 2}, false}, {partition_id{1}, 0, {2}, false}};
+  body.key = change.next;
+  body.rows[0].backups = {0, 2};
+  body.rows[1] = {0, {view_number{2}, 9}, {2}, false};
+  change.hash = make_view(body)->hash;
+  CHECK(apply(base, change).has_value());
+}
+
+TEST_CASE("view: a member can be given another weight") {
+  const view base = three();
+  view_change change;
+  change.base = base.key;
+  change.next = {view_number{2}, 9};
+  change.reweighed = {{1, 0}, {2, 40}};
+  wire::view_body body = base;
+  body.key = change.next;
+  body.members[1].weight = 0;
+  body.members[2].weight = 40;
+  change.hash = make_view(body)->hash;
+  CHECK(apply(base, change).has_value());
+}
+
+TEST_CASE("view: a row in which a member is twice, or that ends with nobody, is refused") {
+  const auto fits = [](std::uint16_t owner, std::vector<std::uint16_t> backups) {
+    wire::view_body body = three();
+    body.rows[9].owner = owner;
+    body.rows[9].backups = std::move(backups);
+    return make_view(std::move(body)).has_value();
+  };
+  CHECK(fits(0, {}));
+  CHECK(fits(0, {2, 1}));
+  CHECK(fits(0, {unowned, 1}));
+  CHECK(fits(0, {unowned, unowned, unowned, unowned, unowned, 1}));
+  CHECK(fits(unowned, {}));
+  CHECK_FALSE(fits(0, {0}));
+  CHECK_FALSE(fits(0, {1, 0}));
+  CHECK_FALSE(fits(0, {1, 1}));
+  CHECK_FALSE(fits(0, {1, unowned, 1}));
+  CHECK_FALSE(fits(0, {3}));
+  CHECK_FALSE(fits(0, {1, unowned}));
+  CHECK_FALSE(fits(0, {unowned}));
+  CHECK_FALSE(fits(0, {unowned, unowned, unowned, unowned, unowned, unowned, 1}));
 }
 
 TEST_CASE("view: a body that is no view is refused") {
