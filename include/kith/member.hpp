@@ -42,12 +42,21 @@ class member {
   /// Throws kith::error(invalid_option), which names the field: an address that cannot be bound, a
   /// bind that other machines can reach without `insecure`, a number out of range.
   explicit member(member_options options = {});
-  /// Leaves: the others take over its partitions. When this returns, every async call has ended and
+  /// Leaves at once: owners that have copies take over its partitions, and what has no copy is lost
+  /// (leave() loses nothing). When this returns, every async call has ended and
   /// its handler was called, or posted to the executor that it names. Not from one of the member's
   /// own threads. In a forked child it does nothing: the member is the parent's.
   ~member();
   member(const member&) = delete;
   member& operator=(const member&) = delete;
+
+  /// Leaves so that nothing is lost: the others take over its partitions and copies, while it goes
+  /// on serving; then it ends as by its destructor, and every later call gets errc::closed. True:
+  /// they have all. False: they did not within member_options::leave_timeout, or it has left before.
+  ///
+  /// Blocks. Not from one of the member's own threads. A rolling restart by it loses no entry as
+  /// long as one member with weight stays.
+  bool leave();
 
   /// A handle to the cache `name`, which exists on all members once one has opened it. Opening it
   /// again gives another handle to the same; its local options are those of the first time.
@@ -103,6 +112,7 @@ class member {
 
   std::shared_ptr<net::runtime> runtime_;
   std::shared_ptr<member_port> port_;
+  duration leave_timeout_;
 };
 
 }  // namespace kith

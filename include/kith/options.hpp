@@ -258,6 +258,8 @@ struct member_options {
   /// library counts is within a tenth of what the allocator gives out. Above 0. Can be changed at
   /// run time (member::set_memory_limit).
   std::optional<byte_count> memory_limit = std::nullopt;
+  /// How long member::leave waits for the others to take over what this member has. Positive.
+  duration leave_timeout = std::chrono::seconds{20};
   /// Gets every log line; absent: warnings and errors go to standard error.
   std::function<void(const log_record&)> log = {};
 };

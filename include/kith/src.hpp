@@ -93,9 +93,17 @@ KITH_DECL net::runtime_options member::runtime_options_of(member_options&& optio
 }
 
 KITH_DECL member::member(member_options options)
-    : runtime_{net::runtime::make(runtime_options_of(std::move(options)))},
-      port_{std::make_shared<member_port>(runtime_)} {
+    : leave_timeout_{options.leave_timeout} {
+  require(leave_timeout_ > duration{}, "leave_timeout: must be positive");
+  runtime_ = net::runtime::make(runtime_options_of(std::move(options)));
+  port_ = std::make_shared<member_port>(runtime_);
   runtime_->start();
+}
+
+KITH_DECL bool member::leave() {
+  const bool taken = runtime_->drain(leave_timeout_);
+  runtime_->stop();
+  return taken;
 }
 
 KITH_DECL member::~member() {

@@ -62,7 +62,7 @@ inline void row_claims::on_claims(time_point now, const view& current, std::uint
   if (none) since_ = now;
 }
 
-/// False for what its sender may not say, and for what the row says already.
+/// False for what its sender may not say, and for what the row says already, but for one thing.
 inline bool row_claims::take(const view& current, std::uint16_t sender,
                              const wire::row_claim& claim) {
   const partition_row& row = current.rows[index_of(claim.partition)];
@@ -74,7 +74,10 @@ inline bool row_claims::take(const view& current, std::uint16_t sender,
   });
   partition_row after = row;
   parts::take_claim(after, claim);
-  const bool news = after != row || !made.empty();
+  // Of a member that is in no row its owner may have claimed the contrary, in a view that is being
+  // decided: it waits for that member until the next view says that it need not.
+  const bool news =
+      after != row || !made.empty() || claim.kind == wire::claim_kind::out_of_sync;
   const bool taken = news && made.size() < claims_of_row_max;
   if (taken) made.push_back(claim);
   if (made.empty()) claims_.erase(claim.partition);

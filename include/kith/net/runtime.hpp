@@ -76,6 +76,10 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
 
   /// Looks for others and takes part. Once.
   void start();
+  /// Has the others take what this member has, and goes on serving meanwhile. Blocks until they have
+  /// it, at most so long. False: they have not, or the member has been drained or stopped before.
+  /// Not from one of the member's own threads.
+  bool drain(duration most);
   /// Refuses new calls, leaves the cluster, ends what waits with errc::closed, stops all threads.
   /// Handlers that the threads did not come to are run here.
   /// Not from one of the member's own threads. Again is harmless; in a forked child it does
@@ -213,6 +217,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void send_held(connection& at);
   void carry(lane_slot&, wire::send&&) {}  // is on its way already
   void carry(lane_slot&, node::complete&& one) { one.done->complete(std::move(one.result)); }
+  void carry(lane_slot&, node::claim_rows&& one);
   void carry(lane_slot&, node::pull_view&& one);
   /// Runs the cache's loader on a worker, then `done` with what it gave.
   template <class Done>
@@ -268,6 +273,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(node::resize_in_lanes&& one);
   void carry(node::reset_lanes&& one);
   void carry(node::open_answered&& one);
+  void carry(cluster::drained&&);
   void carry(cluster::left&&);
   void carry(log_record&& one) { log_.write_about_peer(std::move(one)); }
   void fail_opens();
@@ -295,6 +301,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   memory_account memory_{counters_};
   std::shared_ptr<alarm> memory_wake_;
   std::atomic<bool> closing_{false};
+  std::atomic<bool> draining_{false};
   /// The lane that is next to send what it held back.
   std::atomic<std::uint32_t> room_turn_{0};
 
@@ -304,6 +311,8 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   touched control_written_;
   bool in_control_ = false;
   std::multimap<std::string, std::shared_ptr<open_wait>> opens_;
+  std::promise<void> drained_;
+  bool has_drained_ = false;
   std::promise<void> left_;
   bool has_left_ = false;
   /// What view listeners were told last.

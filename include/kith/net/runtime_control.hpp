@@ -151,7 +151,7 @@ inline void runtime::carry(node::install_view&& one) {
     view_ = one.view;
   }
   drive_all([&](node::lane& machine, time_point now, node::lane::outbox& out) {
-    machine.on_view(now, *one.view, out);
+    machine.on_view(now, *one.view, one.target.get(), out);
   });
   tell_view(*one.view);
 }
@@ -198,6 +198,10 @@ inline void runtime::carry(node::reset_lanes&& one) {
   std::map<cache_id, std::shared_ptr<node::cache_hooks>> hooks;
   const mutex_lock lock{hooks_mutex_};
   hooks.swap(hooks_);
+}
+
+inline void runtime::carry(cluster::drained&&) {
+  if (!std::exchange(has_drained_, true)) drained_.set_value();
 }
 
 inline void runtime::carry(cluster::left&&) {

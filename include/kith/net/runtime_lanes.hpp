@@ -233,6 +233,14 @@ inline std::shared_ptr<node::cache_hooks> runtime::hooks_of(cache_id id) {
   return found == hooks_.end() ? nullptr : found->second;
 }
 
+inline void runtime::carry(lane_slot&, node::claim_rows&& one) {
+  boost::asio::post(threads_.home(), [this, said = std::move(one)]() mutable {
+    turn([&](node::control& machine, time_point now, node::control::outbox& out) {
+      machine.on_claims(now, said.view, std::move(said.claims), out);
+    });
+  });
+}
+
 inline void runtime::carry(lane_slot&, node::pull_view&& one) {
   boost::asio::post(threads_.home(), [this, from = one.from] {
     turn([from](node::control& machine, time_point now, node::control::outbox& out) {

@@ -144,6 +144,19 @@ inline void runtime::stop() {
   hooks.swap(hooks_);  // they end after the lock
 }
 
+inline bool runtime::drain(duration most) {
+  if (closed() || !started_ || draining_.exchange(true)) return false;
+  std::future<void> drained = drained_.get_future();
+  boost::asio::post(threads_.home(), [this] {
+    turn([](node::control& machine, time_point now, node::control::outbox& out) {
+      machine.drain(now, out);
+    });
+  });
+  if (drained.wait_for(most) == std::future_status::ready) return true;
+  log_.write({log_level::warning, "left before others had all that this member had", {}});
+  return false;
+}
+
 inline void runtime::leave() {
   std::future<void> left = left_.get_future();
   boost::asio::post(threads_.home(), [this] {

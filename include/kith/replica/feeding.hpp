@@ -72,6 +72,11 @@ class feeding {
   void admit_scans();
   void copy_on(time_point now, owned_partition& in, feed_out& to);
   void send(time_point now, const owned_partition& in, feed_out& to, outbox& out);
+  /// Who holds the position leaves it to another one, by and by.
+  [[nodiscard]] static bool displaced(const row& told, std::size_t position) {
+    if (position >= told.wanted.size() || told.wanted[position].nobody()) return false;
+    return !told.position_of(told.wanted[position]);
+  }
   void claim(time_point now, const owned_partition& in, feed_out& of, outbox& out);
   void give_up(time_point now, feed_out& on);
   void drop(feed_out& over);
@@ -335,10 +340,13 @@ inline void feeding::claim(time_point now, const owned_partition& in, feed_out& 
     if (has_all(of) && of.covers(of.barrier)) kind = wire::claim_kind::hand_over;
   } else if (of.stage == feed_stage::in_sync) {
     const auto wanted = std::ranges::find(in.row.wanted, of.to);
-    if (wanted == in.row.wanted.end()) return;
-    position = static_cast<std::uint8_t>(wanted - in.row.wanted.begin());
-    const bool has = of.scope == wire::whole_scope || of.scope <= position;
-    if (has && of.position != position) kind = wire::claim_kind::in_sync;
+    if (wanted != in.row.wanted.end()) {
+      position = static_cast<std::uint8_t>(wanted - in.row.wanted.begin());
+      const bool has = of.scope == wire::whole_scope || of.scope <= position;
+      if (has && of.position != position) kind = wire::claim_kind::in_sync;
+    } else if (of.position && !displaced(in.row, *of.position)) {
+      kind = wire::claim_kind::out_of_sync;
+    }
   }
   if (!kind) return;
   of.claimed = true;
@@ -379,6 +387,8 @@ inline void feeding::give_up(time_point now, feed_out& on) {
   ++held_.counters.feeds_broken;
   shunned_[on.to] = now + held_.options.copy_pause;
   drop(on);
+  // Nobody was told that it had all: it is no successor.
+  if (!on.claimed) on.bound = false;
   // Said anew: what was claimed of it is not so any more.
   on.claimed = false;
 }

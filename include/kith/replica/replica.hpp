@@ -185,7 +185,8 @@ class replica {
   [[nodiscard]] const key_events& events() const { return held_.events; }
   /// What the entries of all caches are charged. Cost: O(caches).
   [[nodiscard]] std::uint64_t owned_bytes() const;
-  /// What is remembered beside them (store/memory_model.hpp). Cost: looks at every partition.
+  /// What is remembered beside them (store/memory_model.hpp), and copies of other owners' entries.
+  /// Cost: looks at every partition.
   [[nodiscard]] std::uint64_t directory_bytes() const;
   /// For checkers: looks at every partition.
   [[nodiscard]] occupancy held() const;
@@ -464,7 +465,8 @@ inline std::uint64_t replica::owned_bytes() const {
 }
 
 inline std::uint64_t replica::directory_bytes() const {
-  std::uint64_t sum = held_.audience.held().bytes + held_.pending_write_bytes;
+  std::uint64_t sum = held_.audience.held().bytes + held_.pending_write_bytes +
+                      copies_.bytes_held() + held_.feeds.bytes();
   for (const owned_partition& in : held_.partitions()) {
     for (const auto& [who, window] : in.windows) {
       sum += window.size() * store::operation_bytes + window.bytes();
