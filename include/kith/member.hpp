@@ -52,7 +52,8 @@ class member {
 
   /// Leaves so that nothing is lost: the others take over its partitions and copies, while it goes
   /// on serving; then it ends as by its destructor, and every later call gets errc::closed. True:
-  /// they have all. False: they did not within member_options::leave_timeout, or it has left before.
+  /// they have all. False: they did not within member_options::leave_timeout, or it has left
+  /// before.
   ///
   /// Blocks. Not from one of the member's own threads. A rolling restart by it loses no entry as
   /// long as one member with weight stays.

@@ -43,9 +43,8 @@ KITH_DECL void member::require_allowed(const discovery_options& where) {
   };
   require_whole(where.seeds, "discovery.seeds");
   require_whole(where.dns, "discovery.dns");
-  const auto names = std::ranges::count_if(where.seeds, [](const endpoint& one) {
-    return net::known_addresses(one.host).empty();
-  });
+  const auto names = std::ranges::count_if(
+      where.seeds, [](const endpoint& one) { return net::known_addresses(one.host).empty(); });
   require(where.dns.size() + static_cast<std::size_t>(names) <= where.names_max,
           "discovery.dns and the names in discovery.seeds: at most " +
               std::to_string(where.names_max) + " together");
@@ -92,8 +91,7 @@ KITH_DECL net::runtime_options member::runtime_options_of(member_options&& optio
   return made;
 }
 
-KITH_DECL member::member(member_options options)
-    : leave_timeout_{options.leave_timeout} {
+KITH_DECL member::member(member_options options) : leave_timeout_{options.leave_timeout} {
   require(leave_timeout_ > duration{}, "leave_timeout: must be positive");
   runtime_ = net::runtime::make(runtime_options_of(std::move(options)));
   port_ = std::make_shared<member_port>(runtime_);
@@ -150,7 +148,8 @@ KITH_DECL member_stats member::stats() const {
   now.caches = runtime_->caches().size();
   runtime_->for_each_lane([&](const node::lane& each) { node::add_lane(now.lanes, each); });
   const net::sampled_memory held = runtime_->sample_memory();
-  now.memory = {now.lanes.owned_bytes, held.near, now.lanes.directory_bytes, held.queues,
+  now.memory = {now.lanes.owned_bytes,      held.near,
+                now.lanes.directory_bytes,  held.queues,
                 runtime_->memory().limit(), runtime_->memory().pressure()};
   now.membership = runtime_->membership_counters();
   now.driver = net::read(runtime_->counters());

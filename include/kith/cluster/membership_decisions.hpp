@@ -380,8 +380,8 @@ inline void membership::send_commits(time_point now, const view& old, const view
     if (to == self_.id) continue;
     const auto gone = std::ranges::find(value.removed, i, &wire::removal::member);
     if (gone != value.removed.end() && gone->why != wire::departure::left) continue;
-    wire::commit message{old.key, attempt, value.hash, now,
-                         leads ? accepted_at_[i] : time_point{}, {}};
+    wire::commit message{old.key, attempt, value.hash, now, leads ? accepted_at_[i] : time_point{},
+                         {}};
     if (!votes.has(i)) message.value = value;
     post(out, to, message);
     const auto index = present ? view_->find(to) : std::nullopt;

@@ -76,8 +76,7 @@ inline bool row_claims::take(const view& current, std::uint16_t sender,
   parts::take_claim(after, claim);
   // Of a member that is in no row its owner may have claimed the contrary, in a view that is being
   // decided: it waits for that member until the next view says that it need not.
-  const bool news =
-      after != row || !made.empty() || claim.kind == wire::claim_kind::out_of_sync;
+  const bool news = after != row || !made.empty() || claim.kind == wire::claim_kind::out_of_sync;
   const bool taken = news && made.size() < claims_of_row_max;
   if (taken) made.push_back(claim);
   if (made.empty()) claims_.erase(claim.partition);

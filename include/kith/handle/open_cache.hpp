@@ -34,9 +34,8 @@ void check_lifetimes(const cache_options<Key, Value>& options) {
   };
   const loading_options& loading = options.loading;
   positive(options.ttl, "ttl: must be positive; absent is unlimited");
-  require_option(!options.ttl_jitter ||
-                     (options.ttl && *options.ttl_jitter >= duration{} &&
-                      *options.ttl_jitter <= *options.ttl),
+  require_option(!options.ttl_jitter || (options.ttl && *options.ttl_jitter >= duration{} &&
+                                         *options.ttl_jitter <= *options.ttl),
                  "ttl_jitter: from 0 to ttl, which it needs");
   positive(options.idle, "idle: must be positive; absent is unlimited");
   positive(loading.negative_ttl, "loading.negative_ttl: must be positive; absent is off");

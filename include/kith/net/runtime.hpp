@@ -33,8 +33,8 @@
 #include <kith/net/handler_queue.hpp>
 #include <kith/net/io_threads.hpp>
 #include <kith/net/links.hpp>
-#include <kith/net/load_gathering.hpp>
 #include <kith/net/listener.hpp>
+#include <kith/net/load_gathering.hpp>
 #include <kith/net/log_sink.hpp>
 #include <kith/net/memory_account.hpp>
 #include <kith/net/runtime_counters.hpp>
@@ -76,9 +76,9 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
 
   /// Looks for others and takes part. Once.
   void start();
-  /// Has the others take what this member has, and goes on serving meanwhile. Blocks until they have
-  /// it, at most so long. False: they have not, or the member has been drained or stopped before.
-  /// Not from one of the member's own threads.
+  /// Has the others take what this member has, and goes on serving meanwhile. Blocks until they
+  /// have it, at most so long. False: they have not, or the member has been drained or stopped
+  /// before. Not from one of the member's own threads.
   bool drain(duration most);
   /// Refuses new calls, leaves the cluster, ends what waits with errc::closed, stops all threads.
   /// Handlers that the threads did not come to are run here.

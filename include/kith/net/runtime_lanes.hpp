@@ -76,8 +76,8 @@ inline void runtime::push_sends(lane_slot& in, std::vector<wire::send>&& sends, 
   for (wire::send& one : sends) {
     const bool request = wire::is_request(wire::kind_of(one.message.code, one.message.payload));
     const bool follows = request && !held.empty() && held.contains(one.to);
-    if (!follows && links_.push(one.to, std::move(one.message), written) !=
-                        link_table::pushed::full) {
+    if (!follows &&
+        links_.push(one.to, std::move(one.message), written) != link_table::pushed::full) {
       continue;
     }
     append_rids(one.message, held[one.to]);

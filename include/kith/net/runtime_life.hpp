@@ -40,10 +40,11 @@ inline runtime::runtime(runtime_options options)
       workers_{options_.workers},
       links_{threads_, make_link_options(), *this},
       control_{membership_, random_source{system_random()}},
-      control_wake_{std::make_shared<alarm>(threads_.home(), [this] {
-        on_control_due();
-        return control_.next_timeout();
-      })},
+      control_wake_{std::make_shared<alarm>(threads_.home(),
+                                            [this] {
+                                              on_control_due();
+                                              return control_.next_timeout();
+                                            })},
       self_{membership_.self.id} {
   make_lanes();
   memory_wake_ = std::make_shared<alarm>(threads_.home(), [this] { return on_memory_due(); });
@@ -101,12 +102,12 @@ inline void runtime::start() {
     turn([](node::control& machine, time_point now, node::control::outbox& out) {
       machine.start(now, out);
     });
-    discovery_->begin(weak_from_this(), [this](std::vector<endpoint> found,
-                                               cluster::discovered extent) {
-      turn([&](node::control& machine, time_point now, node::control::outbox& out) {
-        machine.on_candidates(now, std::move(found), extent, out);
-      });
-    });
+    discovery_->begin(
+        weak_from_this(), [this](std::vector<endpoint> found, cluster::discovered extent) {
+          turn([&](node::control& machine, time_point now, node::control::outbox& out) {
+            machine.on_candidates(now, std::move(found), extent, out);
+          });
+        });
   });
 }
 

@@ -55,10 +55,9 @@ struct open_answered {
   std::string field;
 };
 
-using control_effect =
-    std::variant<cluster::send, cluster::dial, cluster::close, install_view, open_in_lanes,
-                 resize_in_lanes, reset_lanes, open_answered, cluster::drained, cluster::left,
-                 log_record>;
+using control_effect = std::variant<cluster::send, cluster::dial, cluster::close, install_view,
+                                    open_in_lanes, resize_in_lanes, reset_lanes, open_answered,
+                                    cluster::drained, cluster::left, log_record>;
 
 class control {
  public:
@@ -93,8 +92,8 @@ class control {
   /// A lane heard of a newer view from `from`.
   void on_newer_view(time_point now, const member_id& from, outbox& out);
   /// What lanes say of copies, of the view that they were told.
-  void on_claims(time_point now, const cluster::view_key& view,
-                 std::vector<wire::row_claim> claims, outbox& out);
+  void on_claims(time_point now, const cluster::view_key& view, std::vector<wire::row_claim> claims,
+                 outbox& out);
   void on_timeout(time_point now, outbox& out);
 
   [[nodiscard]] time_point next_timeout() const { return membership_.next_timeout(); }

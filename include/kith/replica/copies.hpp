@@ -1,7 +1,7 @@
 // The copies that one lane keeps of partitions of other owners: what each one was told, in order.
 //
-// A round of a feed says the partition anew. Until its end item, what it has said lies over what the
-// copy had before: a member of the row is a lawful successor all the time, and what it had from
+// A round of a feed says the partition anew. Until its end item, what it has said lies over what
+// the copy had before: a member of the row is a lawful successor all the time, and what it had from
 // before is the only place of some acknowledged writes. The end item removes what the round did not
 // name.
 //
@@ -62,7 +62,8 @@ struct copy {
 
 class copies {
  public:
-  copies(const replica_options& options) : options_{options}, all_(partition_count / options.lanes) {}
+  copies(const replica_options& options)
+      : options_{options}, all_(partition_count / options.lanes) {}
   copies(const copies&) = delete;
   copies& operator=(const copies&) = delete;
 
@@ -75,8 +76,8 @@ class copies {
     /// No honest owner says that.
     violation,
   };
-  /// The owner of the partition in slot `slot` says so in its epoch. When it is done, of(slot) tells
-  /// how far.
+  /// The owner of the partition in slot `slot` says so in its epoch. When it is done, of(slot)
+  /// tells how far.
   result on_feed(time_point now, partition_id partition, std::size_t slot, const wire::feed& said);
 
   /// The owner goes on with none of these rounds.
@@ -187,16 +188,16 @@ inline bool copies::begin(std::size_t slot, const wire::feed& said, const wire::
   return true;
 }
 
-/// What the earlier owner did last may have come here and not to its successor: nobody was answered,
-/// and it is as if it had not been done, but for what of it is still here. So nobody is told that
-/// such an operation was applied, nor is it applied again: it is not known.
+/// What the earlier owner did last may have come here and not to its successor: nobody was
+/// answered, and it is as if it had not been done, but for what of it is still here. So nobody is
+/// told that such an operation was applied, nor is it applied again: it is not known.
 inline void copies::doubt_answers(copy& in, const wire::feed_opening& opening) {
   const auto ended = std::ranges::find(opening.terms, in.epoch, &wire::term::epoch);
   for (auto& [from, window] : in.windows) {
     window.for_each([&](std::uint64_t, operation_record& record) {
       const kith::version& done = record.answer.version;
-      const bool kept = done.epoch != in.epoch ||
-                        (ended != opening.terms.end() && done.seq <= ended->last);
+      const bool kept =
+          done.epoch != in.epoch || (ended != opening.terms.end() && done.seq <= ended->last);
       if (!kept) record.answer.status = wire::mutate_status::stale_operation;
     });
   }

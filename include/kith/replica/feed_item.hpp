@@ -1,5 +1,5 @@
-// One item of a feed, as its owner keeps it until it is acknowledged. All who are told of a mutation
-// share it.
+// One item of a feed, as its owner keeps it until it is acknowledged. All who are told of a
+// mutation share it.
 #pragma once
 
 #include <kith/core/bytes.hpp>

@@ -55,8 +55,8 @@ class feed_table {
     std::uint64_t change = 0;
     std::uint8_t sync = 0;
   };
-  /// The answer of an operation, which did the newest change if it has its version. Says for what it
-  /// has to wait.
+  /// The answer of an operation, which did the newest change if it has its version. Says for what
+  /// it has to wait.
   std::optional<must_wait> attach(time_point now, std::size_t slot, told_answer told);
   /// No answer belongs to the newest change.
   void close(time_point now, std::size_t slot);

@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -64,8 +65,7 @@ class feeding {
   [[nodiscard]] bool has_all(const feed_out& of) const {
     return of.scope == wire::whole_scope || of.scope < held_.feeds.least_copies();
   }
-  void end_unwanted(time_point now, owned_partition& in, const std::vector<wish>& all,
-                    outbox& out);
+  void end_unwanted(time_point now, owned_partition& in, const std::vector<wish>& all, outbox& out);
   void begin(time_point now, owned_partition& in, const wish& to);
   void open_round(time_point now, owned_partition& in, feed_out& to);
   void append(time_point now, feed_out& to, feed_item item);
@@ -101,8 +101,8 @@ inline wire::feed_scope feeding::scope_of_heir(const row& told) const {
   return position && *position < held_.feeds.least_copies() ? *position : wire::whole_scope;
 }
 
-/// The present row, who is to be the owner, and whoever is wanted where nobody is. Whoever is wanted
-/// in another's place waits while the owner itself is to change: the next one begins anew.
+/// The present row, who is to be the owner, and whoever is wanted where nobody is. Whoever is
+/// wanted in another's place waits while the owner itself is to change: the next one begins anew.
 inline auto feeding::wishes(const row& told) const -> std::vector<wish> {
   std::vector<wish> all;
   const auto add = [&](const member_id& who, wire::feed_scope scope) {
@@ -155,8 +155,8 @@ inline void feeding::on_row(time_point now, owned_partition& in, const row& told
 }
 
 /// One that broke and is in the row stays as it is: it is waited for until a view without it.
-inline void feeding::end_unwanted(time_point now, owned_partition& in,
-                                  const std::vector<wish>& all, outbox& out) {
+inline void feeding::end_unwanted(time_point now, owned_partition& in, const std::vector<wish>& all,
+                                  outbox& out) {
   feed_table& table = held_.feeds;
   std::erase_if(table.at(in.slot).feeds, [&](feed_out& each) {
     const auto wanted = std::ranges::find(all, each.to, &wish::to);
@@ -447,9 +447,9 @@ inline void feeding::on_timeout(time_point now, outbox& out) {
   flush(now, out);
 }
 
-inline void feeding::send_end(const owned_partition& in, const feed_out& over,
-                              outbox& out) const {
-  out.push_back(wire::send{over.to, wire::make_packet(wire::feed_end{in.epoch, over.round}, in.id)});
+inline void feeding::send_end(const owned_partition& in, const feed_out& over, outbox& out) const {
+  out.push_back(
+      wire::send{over.to, wire::make_packet(wire::feed_end{in.epoch, over.round}, in.id)});
 }
 
 }  // namespace kith::replica

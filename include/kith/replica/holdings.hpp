@@ -15,10 +15,10 @@
 #include <kith/replica/counters.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/replica/entries.hpp>
-#include <kith/replica/load.hpp>
-#include <kith/replica/operation.hpp>
 #include <kith/replica/feed_item.hpp>
 #include <kith/replica/feed_table.hpp>
+#include <kith/replica/load.hpp>
+#include <kith/replica/operation.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/replica/processor.hpp>
 #include <kith/store/pressure.hpp>
@@ -279,8 +279,7 @@ inline void holdings::relieve(time_point now) {
     });
     entries& from = **largest;
     const std::uint64_t before = from.bytes_held();
-    const std::size_t gone =
-        from.evict_bytes(now, memory.excess, store::evictions_a_turn / steps);
+    const std::size_t gone = from.evict_bytes(now, memory.excess, store::evictions_a_turn / steps);
     counters.pressure_evictions += gone;
     memory.excess -= std::min(memory.excess, before - from.bytes_held());
     if (gone == 0) return;

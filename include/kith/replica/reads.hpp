@@ -115,14 +115,14 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   if (in == nullptr || partition_of(hash) != partition) return ++held_.counters.violations, false;
   const bool withheld = message.near && held_.withholds_copies();
   if (withheld) ++held_.counters.copies_withheld;
-  reader who{from,  rid, message.near && !withheld, 0, message.depth, message.stale_max,
-             now};
+  reader who{from, rid, message.near && !withheld, 0, message.depth, message.stale_max, now};
   switch (held_.admit(now, from, *in, message.epoch, message.cache, out)) {
     case admission::wrong_epoch: return refuse(*in, who, wire::get_status::wrong_epoch, out), true;
     case admission::retry: return refuse(*in, who, wire::get_status::retry, out), true;
     case admission::serve: break;
   }
-  if (const auto why = behind(*in, message.cache, message.after)) return refuse(*in, who, *why, out), true;
+  if (const auto why = behind(*in, message.cache, message.after))
+    return refuse(*in, who, *why, out), true;
   // Before the read: what happens between the two must reach the reader.
   if (who.near && from != held_.self) who.sid = held_.audience.subscribe(now, from, in->slot);
   const key_view key{message.cache, hash, message.key};
@@ -134,8 +134,8 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   return true;
 }
 
-/// An epoch has what earlier ones passed on. That a write is lost is said only when no other copy of
-/// this epoch's beginning is left that might have it.
+/// An epoch has what earlier ones passed on. That a write is lost is said only when no other copy
+/// of this epoch's beginning is left that might have it.
 inline std::optional<wire::get_status> reads::behind(const owned_partition& in, cache_id cache,
                                                      const version& after) {
   if (after == version{}) return std::nullopt;

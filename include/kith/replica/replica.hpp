@@ -214,8 +214,7 @@ class replica {
 
 // --- implementation ---
 
-inline void replica::on_row(time_point now, partition_id partition, const row& told,
-                            outbox& out) {
+inline void replica::on_row(time_point now, partition_id partition, const row& told, outbox& out) {
   owned_partition* in = held_.partition(partition);
   KITH_ASSERT(in != nullptr);
   const bool mine = told.owner == held_.self;
@@ -248,14 +247,15 @@ inline void replica::adopt(time_point now, owned_partition& in) {
     ++held_.counters.copies_missing;
     return;
   }
-  copy had = copies_.take(now, in.slot, [&](cache_id id, std::uint64_t hash, byte_view key,
-                                            stored& entry, time_point ends) {
-    entries* to = held_.use_cache(id);
-    if (to == nullptr) return;
-    std::vector<std::uint64_t> tags;
-    if (entry.tags) tags = entry.tags->tags;
-    to->put(now, hash, key, {std::move(entry.value), entry.version}, ends, tags);
-  });
+  copy had = copies_.take(
+      now, in.slot,
+      [&](cache_id id, std::uint64_t hash, byte_view key, stored& entry, time_point ends) {
+        entries* to = held_.use_cache(id);
+        if (to == nullptr) return;
+        std::vector<std::uint64_t> tags;
+        if (entry.tags) tags = entry.tags->tags;
+        to->put(now, hash, key, {std::move(entry.value), entry.version}, ends, tags);
+      });
   ++(had.complete ? held_.counters.copies_adopted : held_.counters.copies_adopted_early);
   in.seq = std::max(in.seq, had.seq);
   in.windows = std::move(had.windows);
@@ -473,8 +473,7 @@ inline std::uint64_t replica::directory_bytes() const {
     }
   }
   sum += (held_.loads.size() + held_.busy.size()) * store::job_bytes;
-  held_.loads.for_each(
-      [&](const load& one) { sum += one.waiters.size() * store::waiter_bytes; });
+  held_.loads.for_each([&](const load& one) { sum += one.waiters.size() * store::waiter_bytes; });
   return sum;
 }
 

@@ -273,8 +273,8 @@ inline void writes::start_processor(time_point now, owned_partition& in, pending
   const auto old = cache.peek(now, write.hash, message.key);
   const std::uint64_t number = held_.next_number();
   run_processor request{
-      {in.id, number},        message.cache, std::string{as_text(message.processor)},
-      to_bytes(message.key),  std::nullopt,  {},
+      {in.id, number},         message.cache, std::string{as_text(message.processor)},
+      to_bytes(message.key),   std::nullopt,  {},
       to_bytes(message.value), message.depth};
   if (old) {
     request.current = old->value().value;
@@ -419,8 +419,8 @@ inline void writes::settle(time_point now, owned_partition& in, const caller& wh
   const auto window = in.windows.find(who.from);
   if (window == in.windows.end()) return;
   if (answer.status == wire::mutate_status::applied) {
-    const auto wait = held_.feeds.attach(
-        now, in.slot, {who.from, who.operation, window->second.floor(), answer});
+    const auto wait =
+        held_.feeds.attach(now, in.slot, {who.from, who.operation, window->second.floor(), answer});
     if (wait) {
       in.unconfirmed.push_back({*wait, who.from, who.operation, std::move(answer)});
       return;

@@ -53,8 +53,8 @@ class causal_oracle {
     } else if (!code && !read.yes) {
       if (read.key < kept_below_) fail(read, "what nobody erases is absent");
     } else if (!code && read.version < after.version) {
-      fail(read, "the version is " + text_of(read.version) + ", the token's " +
-                     text_of(after.version));
+      fail(read,
+           "the version is " + text_of(read.version) + ", the token's " + text_of(after.version));
     }
   }
   [[nodiscard]] const std::vector<violation>& violations() const { return violations_; }

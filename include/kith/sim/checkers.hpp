@@ -43,6 +43,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -215,8 +216,7 @@ class checker {
   std::map<std::uint32_t, time_point> erase_invoked_;
   /// By time of the answer.
   std::map<std::tuple<of_cache, member_id, std::uint32_t>, std::vector<acknowledged>> seen_;
-  std::map<std::pair<std::uint32_t, epoch>, std::map<std::int64_t, kith::cluster::view_key>>
-      sums_;
+  std::map<std::pair<std::uint32_t, epoch>, std::map<std::int64_t, kith::cluster::view_key>> sums_;
   std::map<std::uint32_t, std::int64_t> adds_invoked_;
   std::map<std::uint32_t, std::int64_t> adds_answered_;
   /// Additions that were answered before the epoch began, and are not in its sum.
@@ -416,7 +416,12 @@ inline void checker::check_session(const record& op, of_cache in) {
       }
     }
   }
-  seen.push_back({op.answered, op.version, {}, {}, true, op.value,
+  seen.push_back({op.answered,
+                  op.version,
+                  {},
+                  {},
+                  true,
+                  op.value,
                   epoch_at(op.member, op.key).value_or(epoch{})});
 }
 
@@ -471,59 +476,7 @@ inline void checker::check(const record& op) {
   }
 }
 
-inline void checker::wrote_row(const record& erase, std::int64_t row) {
-  if (erase.failed) return;
-  rows_[erase.key].push_back({erase.answered, erase.version, {}, {}, true, row});
-  set_side(erase, rows_[erase.key].back());
-  check_session(erase, of_cache::rows);
-}
-
-inline void checker::check_row(const record& read) {
-  if (read.failed || !read.yes) return;
-  ++checks_;
-  check_session(read, of_cache::rows);
-  check_epoch(read);
-  const auto found = rows_.find(read.key);
-  if (found == rows_.end() || moved(read)) return;
-  const time_point by = read.bound;
-  for (const acknowledged& one : found->second) {
-    if (one.at < by && one.value > read.value && owes(one, read) &&
-        !lost(one, read, options_.row_copies)) {
-      fail("E5", read, "row " + std::to_string(one.value) + " was acknowledged");
-      return;
-    }
-  }
-}
-
-inline std::optional<std::int64_t> checker::row_owed_to(const record& read) const {
-  std::optional<std::int64_t> newest;
-  const auto found = rows_.find(read.key);
-  if (found == rows_.end() || moved(read)) return newest;
-  for (const acknowledged& one : found->second) {
-    if (one.at >= read.bound || !owes(one, read) || lost(one, read, options_.row_copies)) continue;
-    newest = std::max(newest.value_or(one.value), one.value);
-  }
-  return newest;
-}
-
-/// After everything is quiet: the newest row whose erase was acknowledged on the line of views that
-/// this member is on. An erase on a side that gave way is not repeated on the other one yet.
-inline std::int64_t checker::row_owed(std::size_t member, std::uint32_t key) const {
-  std::int64_t newest = 0;
-  const auto found = rows_.find(key);
-  if (found == rows_.end()) return newest;
-  for (const acknowledged& one : found->second) {
-    record now;
-    now.member = member;
-    now.asked_in = view_key_of(member);
-    now.bound = cluster_.time().now();
-    now.key = key;
-    const bool counts = owes(one, now) && !lost(one, now, options_.row_copies);
-    if (counts) newest = std::max(newest, one.value);
-  }
-  return newest;
-}
-
 }  // namespace kith::sim
 
+#include <kith/sim/checker_rows.hpp>
 #include <kith/sim/held_values.hpp>

@@ -140,9 +140,7 @@ class cluster {
     member_id as;
     std::shared_ptr<const kith::cluster::view> view;
   };
-  [[nodiscard]] std::vector<installed_view> take_installs() {
-    return std::exchange(installs_, {});
-  }
+  [[nodiscard]] std::vector<installed_view> take_installs() { return std::exchange(installs_, {}); }
   void on_end_of_life(std::function<void(sim::host&)> told) { end_of_life_ = std::move(told); }
 
  private:

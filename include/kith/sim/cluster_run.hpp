@@ -159,9 +159,7 @@ inline bool cluster::settled(const kith::cluster::view& in) {
 
 inline void cluster::run_until_stable() {
   std::optional<std::uint64_t> looked;
-  const auto now_stable = [&] {
-    return std::exchange(looked, changes_) != changes_ && stable();
-  };
+  const auto now_stable = [&] { return std::exchange(looked, changes_) != changes_ && stable(); };
   if (!run_until(now_stable, options_.stable_limit)) {
     throw std::runtime_error{"the members did not agree on one view in time"};
   }

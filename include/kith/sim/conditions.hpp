@@ -54,8 +54,7 @@ class conditions {
 
   /// Answered operations. `in`: the epoch in which they were applied, where that is known.
   void put_if_absent(const record& op, const std::optional<epoch>& in);
-  void compare_and_put(const record& op, const version& expected,
-                       const std::optional<place>& done);
+  void compare_and_put(const record& op, const version& expected, const std::optional<place>& done);
   /// `now`: as its reader knows it.
   void read(const record& op, const std::optional<place>& now);
 

@@ -29,8 +29,7 @@ inline void checker::look_at_owners(std::uint32_t key) {
     // What was evicted is gone here, and may be read from near caches all the same.
     if (!has || (evictions_ && !has->present)) continue;
     note_held(held_[key], {cluster_.time().now(), has->version, view_of(i)->key,
-                           owner.control().self(), has->present, 0,
-                           view_of(i)->epoch_of(in)});
+                           owner.control().self(), has->present, 0, view_of(i)->epoch_of(in)});
   }
 }
 

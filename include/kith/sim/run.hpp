@@ -262,8 +262,8 @@ inline void draw_copies(std::uint64_t seed, workload_options& work) {
   };
   const cache_copies all = draw();
   const bool alike = random.below(2) == 0;
-  for (cache_copies* each : {&work.register_copies, &work.counter_copies, &work.row_copies,
-                             &work.token_copies}) {
+  for (cache_copies* each :
+       {&work.register_copies, &work.counter_copies, &work.row_copies, &work.token_copies}) {
     const cache_copies other = draw();
     *each = alike ? all : other;
   }
@@ -349,6 +349,18 @@ inline void take_results(run_report& report, const run_parts& of) {
   }
 }
 
+/// What the checker is to ask of such a workload.
+[[nodiscard]] inline checker_options promised(const workload_options& of, kith::quorum quorum) {
+  const auto sync = [](const cache_copies& each) { return static_cast<std::size_t>(each.sync); };
+  return {of.max_staleness,
+          quorum,
+          sync(of.register_copies),
+          sync(of.counter_copies),
+          sync(of.row_copies),
+          sync(of.token_copies),
+          of.evictions};
+}
+
 inline run_report run_seed(const run_options& options) {
   random_source random{options.seed};
   run_report report;
@@ -379,13 +391,7 @@ inline run_report run_seed(const run_options& options) {
   work.memory_short = plan.has(fault::memory);
   work.evictions = plan.evictions;
   cluster members{of};
-  const auto sync = [](const cache_copies& each) {
-    return static_cast<std::size_t>(each.sync);
-  };
-  checker judge{members,
-                {work.max_staleness, of.quorum, sync(work.register_copies),
-                 sync(work.counter_copies), sync(work.row_copies), sync(work.token_copies),
-                 work.evictions}};
+  checker judge{members, promised(work, of.quorum)};
   workload clients{members, judge, random.next(), work};
   lifetime_clients lifetimes{members, judge, options.seed, draw_lifetimes(options.seed, of, plan)};
   const bool large = of.members > workload_options{}.members_most;

@@ -1,5 +1,5 @@
-// What each owner of a partition began with, as the views say: what earlier owners had acknowledged,
-// a part of it, or nothing. For checkers.
+// What each owner of a partition began with, as the views say: what earlier owners had
+// acknowledged, a part of it, or nothing. For checkers.
 #pragma once
 
 #include <kith/cluster/view.hpp>
@@ -19,9 +19,9 @@ class terms {
   /// A member went from one view to the next.
   void follow(const kith::cluster::view& before, const kith::cluster::view& after);
 
-  /// What was acknowledged in the epoch `from`, of a cache with so many synchronous copies, is there
-  /// in the epoch `to`. The first copies of such a cache have all, and so has a member to which its
-  /// owner handed the partition over.
+  /// What was acknowledged in the epoch `from`, of a cache with so many synchronous copies, is
+  /// there in the epoch `to`. The first copies of such a cache have all, and so has a member to
+  /// which its owner handed the partition over.
   [[nodiscard]] bool kept(partition_id p, const epoch& from, epoch to, std::size_t sync) const {
     return leads(p, from, to, [&](const passage& by) { return by.whole || by.position < sync; });
   }

@@ -200,7 +200,7 @@ class workload {
   // workload_explained.hpp
   void check_explained(std::uint32_t key, std::vector<violation>& wrong) const;
   /// If the checker has more violations than `before` the read `op`, and had none yet.
-  void explain_first(std::size_t before, const record& op, register_cache handles::*in);
+  void explain_first(std::size_t before, const record& op, register_cache handles::* in);
 
   cluster& cluster_;
   checker& checker_;
@@ -403,33 +403,31 @@ inline void workload::write(std::size_t member, std::shared_ptr<handles> with, s
   record op = begin(operation_kind::write, member, *with, key);
   op.value = ++last_value_;
   register_values_.invoked(key, op.value);
-  with->registers.async_put(key, op.value,
-                            [this, member, with, op](error_code code, version at) mutable {
-                              op.version = at;
-                              end(op, code);
-                              register_values_.told(op);
-                              checker_.check(op);
-                              causal_.hand_on(op, with->registers.token(op.key, at),
-                                              checker_.side_of(member, op.key));
-                              later(member, with);
-                            });
+  with->registers.async_put(
+      key, op.value, [this, member, with, op](error_code code, version at) mutable {
+        op.version = at;
+        end(op, code);
+        register_values_.told(op);
+        checker_.check(op);
+        causal_.hand_on(op, with->registers.token(op.key, at), checker_.side_of(member, op.key));
+        later(member, with);
+      });
 }
 
 inline void workload::erase(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
   record op = begin(operation_kind::erase, member, *with, key);
   checker_.invoked_erase(key);
   const std::size_t number = registers_.begin_removal(op.invoked, places_at(member, key));
-  with->registers.async_erase(key, [this, member, with, op,
-                                    number](error_code code, version at) mutable {
-    op.version = at;
-    end(op, code);
-    registers_.end_removal(op.answered, number, op.failed, places_at(op.member, op.key));
-    checker_.invoked_erase(op.key);
-    checker_.check(op);
-    causal_.hand_on(op, with->registers.token(op.key, at),
-                                              checker_.side_of(member, op.key));
-    later(member, with);
-  });
+  with->registers.async_erase(
+      key, [this, member, with, op, number](error_code code, version at) mutable {
+        op.version = at;
+        end(op, code);
+        registers_.end_removal(op.answered, number, op.failed, places_at(op.member, op.key));
+        checker_.invoked_erase(op.key);
+        checker_.check(op);
+        causal_.hand_on(op, with->registers.token(op.key, at), checker_.side_of(member, op.key));
+        later(member, with);
+      });
 }
 
 inline void workload::put_if_absent(std::size_t member, std::shared_ptr<handles> with,
@@ -467,37 +465,6 @@ inline void workload::add(std::size_t member, std::shared_ptr<handles> with, std
       });
 }
 
-inline void workload::read_row(std::size_t member, std::shared_ptr<handles> with,
-                               std::uint32_t key) {
-  record op = begin(operation_kind::read, member, *with, key);
-  with->rows.async_get(key,
-                       [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
-                         op.yes = static_cast<bool>(found);
-                         op.version = found.version();
-                         op.value = found ? *found : 0;
-                         end(op, code);
-                         if (!options_.memory_short) row_values_.told(op);
-                         const std::size_t before = checker_.violations().size();
-                         checker_.check_row(op);
-                         explain_first(before, op, &handles::rows);
-                         later(member, with);
-                       });
-}
-
-/// The database first, then the key: a load that began before cannot bring the old row back.
-inline void workload::write_row(std::size_t member, std::shared_ptr<handles> with,
-                                std::uint32_t key) {
-  record op = begin(operation_kind::erase, member, *with, key);
-  const std::int64_t row = database_[key] = ++last_value_;
-  row_values_.invoked(key, row);
-  with->rows.async_erase(key, [this, member, with, op, row](error_code code, version at) mutable {
-    op.version = at;
-    end(op, code);
-    checker_.wrote_row(op, row);
-    later(member, with);
-  });
-}
-
 inline void workload::told(value_oracle& values, std::size_t member, std::uint32_t key,
                            const ref<std::int64_t>& found) {
   record op;
@@ -512,7 +479,8 @@ inline void workload::told(value_oracle& values, std::size_t member, std::uint32
 }  // namespace kith::sim
 
 #include <kith/sim/workload_conditions.hpp>
-#include <kith/sim/workload_more.hpp>
 #include <kith/sim/workload_converged.hpp>
 #include <kith/sim/workload_explained.hpp>
+#include <kith/sim/workload_more.hpp>
+#include <kith/sim/workload_rows.hpp>
 #include <kith/sim/workload_warming.hpp>

@@ -136,8 +136,7 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
               op.yes = put;
               end(op, failed);
               const bool same = epoch_of(op, before).has_value();
-              tokens_.compare_and_put(op, expected,
-                                      same ? place_of(member, op.key) : std::nullopt);
+              tokens_.compare_and_put(op, expected, same ? place_of(member, op.key) : std::nullopt);
               later(member, with);
             });
       });
@@ -232,8 +231,7 @@ inline void workload::read_after(std::size_t member, std::shared_ptr<handles> wi
 }
 
 /// An addition by a processor: its sums and those of add are of one sequence.
-inline void workload::invoke(std::size_t member, std::shared_ptr<handles> with,
-                             std::uint32_t key) {
+inline void workload::invoke(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
   if (!knows_addition(member)) return add(member, with, key);
   record op = begin(operation_kind::add, member, *with, key);
   checker_.invoked_add(key);

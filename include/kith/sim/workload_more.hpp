@@ -54,14 +54,13 @@ inline void workload::drop_seen_token(std::size_t member, std::shared_ptr<handle
         with->tokens.async_erase_if_version(
             op.key, expected,
             [this, member, with, op, expected, before, number](error_code failed,
-                                                              bool gone) mutable {
+                                                               bool gone) mutable {
               op.yes = gone;
               end(op, failed);
               tokens_.end_removal(op.answered, number, op.failed || !gone,
                                   places_at(op.member, op.key));
               const bool same = epoch_of(op, before).has_value();
-              tokens_.compare_and_put(op, expected,
-                                      same ? place_of(member, op.key) : std::nullopt);
+              tokens_.compare_and_put(op, expected, same ? place_of(member, op.key) : std::nullopt);
               later(member, with);
             });
       });

@@ -1,6 +1,6 @@
-// How the owner of a partition keeps its copies on other members: a stream of items, numbered from 1
-// without holes in each round, in the order in which the owner did what they say. Docs: coherence.md,
-// "Copies".
+// How the owner of a partition keeps its copies on other members: a stream of items, numbered from
+// 1 without holes in each round, in the order in which the owner did what they say. Docs:
+// coherence.md, "Copies".
 //
 // None of these belongs to a session: what an old connection still brings is of a round that is
 // over, or says again what is known. Keys and values are views into the received frame.
