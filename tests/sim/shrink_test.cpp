@@ -54,14 +54,14 @@ sim::schedule large() {
   whole.options.faults.delay_mean = 100ms;
   whole.options.length = 100s;
   for (int i = 0; i < 60; ++i) {
-    const duration at = std::chrono::seconds{i};
+    const duration when = std::chrono::seconds{i};
     const auto member = static_cast<sim::host_index>(i % 3);
     whole.entries.push_back({.which = i % 2 == 0 ? sim::fault::pause : sim::fault::crash,
-                             .at = at,
+                             .at = when,
                              .member = member,
                              .length = 9s});
     whole.entries.push_back(
-        {.which = sim::fault::late_ticks, .at = at, .member = member, .by = 1s});
+        {.which = sim::fault::late_ticks, .at = when, .member = member, .by = 1s});
   }
   return whole;
 }

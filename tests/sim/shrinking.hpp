@@ -81,9 +81,14 @@ inline int shrink_file(const std::string& path, std::size_t runs_most) {
   std::printf("%s breaks %s, with %zu entries\n", path.c_str(), broken.front().c_str(),
               failing.entries.size());
   std::fflush(stdout);
+  std::size_t runs = 0;
   const auto fails = [&](const kith::sim::schedule& less) {
     const std::vector<std::string> rules = broken_rules(less);
-    return std::ranges::find(rules, broken.front()) != rules.end();
+    const bool same = std::ranges::find(rules, broken.front()) != rules.end();
+    ++runs;
+    if (same) std::printf("  %zu entries, after %zu runs\n", less.entries.size(), runs);
+    std::fflush(stdout);
+    return same;
   };
   const kith::sim::shrunk small = kith::sim::shrinker{failing, fails, runs_most}.run();
   const std::string into = path + ".small";

@@ -302,11 +302,10 @@ inline bool fault_injector::cut_apart(const fault_entry& one) {
 }
 
 inline bool fault_injector::one_way(const fault_entry& one) {
-  const auto [from, to] = std::pair{one.from, one.to};
-  if (from == to) return false;
-  cluster_.network().cut(from, to);
-  cluster_.time().after(one.length,
-                        [this, from = from, to = to] { cluster_.network().uncut(from, to); });
+  if (one.from == one.to) return false;
+  cluster_.network().cut(one.from, one.to);
+  cluster_.time().after(
+      one.length, [this, from = one.from, to = one.to] { cluster_.network().uncut(from, to); });
   return true;
 }
 
@@ -316,11 +315,10 @@ inline bool fault_injector::flip_flop(std::size_t number, std::size_t round) {
   if (one.cut.size() == round && !script_) draws_.add_round(one);
   // A schedule may have fewer rounds than it names: the others never came.
   if (one.cut.size() <= round || one.open.size() <= round) return false;
-  const auto [from, to] = std::pair{one.from, one.to};
-  cluster_.network().cut(from, to);
+  cluster_.network().cut(one.from, one.to);
   // The cut has an end of its own; the next one comes only while there are faults.
-  cluster_.time().after(one.cut[round],
-                        [this, from = from, to = to] { cluster_.network().uncut(from, to); });
+  cluster_.time().after(
+      one.cut[round], [this, from = one.from, to = one.to] { cluster_.network().uncut(from, to); });
   if (round + 1 < one.rounds) {
     after(one.cut[round] + one.open[round], [=, this] { flip_flop(number, round + 1); });
   }
