@@ -122,6 +122,19 @@ TEST_CASE("shrink: rounds of a flip_flop go from the last one on") {
   CHECK(small.least.entries[0].cut[0] < 2ms);
 }
 
+TEST_CASE("shrink: where much would go other draws of the clients are tried") {
+  sim::schedule whole = large();
+  whole.options.work_seed = 70;
+  // A coincidence of all entries, or of none and what clients do by the third draw.
+  const auto coincides = [&](const sim::schedule& what) {
+    const std::size_t left = what.entries.size();
+    return left == whole.entries.size() || (left == 0 && what.options.work_seed == 72);
+  };
+  const sim::shrunk small = sim::shrinker{whole, coincides, 400}.run();
+  CHECK(small.least.entries.empty());
+  CHECK(small.least.options.work_seed == 72);
+}
+
 TEST_CASE("shrink: it ends with what it has when it had its runs") {
   std::size_t runs = 0;
   const sim::shrunk small = sim::shrinker{large(),

@@ -3,7 +3,9 @@
 // where the runs sufficed, no entry of it can go alone.
 //
 // One entry less changes all that happens after it, so whether the rest still breaks the rule is
-// tried, never concluded; a try is a run, and there are at most as many as the caller allows.
+// tried, never concluded; a try is a run, and there are at most as many as the caller allows. Where
+// much would go at once, the same faults are tried with other draws of the clients too: a rare
+// coincidence that is gone with its first entry is often found again.
 #pragma once
 
 #include <kith/core/time.hpp>
@@ -72,13 +74,18 @@ class shrinker {
   }
 
  private:
-  /// Keeps `less` if it still fails.
-  bool take(schedule less) {
-    if (runs_ == runs_most_) return false;
-    ++runs_;
-    if (!fails_(less)) return false;
-    best_ = std::move(less);
-    return true;
+  /// Runs that are worth it where much would go.
+  static constexpr std::size_t much = 4;
+
+  /// Keeps `less` if it still fails, by the draws that it has or by some further ones.
+  bool take(schedule less, std::size_t draws = 1) {
+    for (; draws > 0 && runs_ < runs_most_; --draws, ++less.options.work_seed) {
+      ++runs_;
+      if (!fails_(less)) continue;
+      best_ = std::move(less);
+      return true;
+    }
+    return false;
   }
   void drop_classes();
   /// Slow networks and such.
@@ -106,7 +113,7 @@ inline void shrinker::drop_classes() {
     less.options.faults.enabled[i] = false;
     std::erase_if(less.entries,
                   [&](const fault_entry& one) { return static_cast<std::size_t>(one.which) == i; });
-    take(std::move(less));
+    take(std::move(less), much);
   }
 }
 
@@ -125,7 +132,8 @@ inline void shrinker::drop_entries() {
   const auto fails = [this](const std::vector<fault_entry>& entries) {
     schedule less = best_;
     less.entries = entries;
-    return take(std::move(less));
+    const std::size_t dropped = best_.entries.size() - entries.size();
+    return take(std::move(less), much * dropped >= best_.entries.size() ? much : 1);
   };
   best_.entries = ddmin<fault_entry>(best_.entries, fails);
 }
