@@ -66,7 +66,7 @@ TEST_CASE("row claims: what makes no sense is ignored") {
   CHECK(d.counters.claims_ignored == 11);
 }
 
-TEST_CASE("row claims: that a member is none of the row is news for who waits for a view to say so") {
+TEST_CASE("row claims: that a member is not in the row is news for an owner that waits for it") {
   desk d;
   CHECK(d.say(0, {{first, out_of_sync, 2, 0}}) == 1);
   CHECK(d.waiting.all() == claims{{first, out_of_sync, 2, 0}});
