@@ -46,7 +46,7 @@ enum class errc {
   would_deadlock,
   /// The function that was to see the value threw.
   visitor_failed,
-  /// The write that the read's causal token names was lost with its owner.
+  /// The write that the read's causal token names was lost with all members that had it.
   lost_write,
   /// The owner of the key is at its memory limit and may not store; nothing was done.
   out_of_memory,
