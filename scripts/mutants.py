@@ -13,7 +13,10 @@ the unbroken headers must pass the same seed.
 A patch that does not apply or changes something else, a mutant that is not caught and a seed that
 fails without a mutation fail the run.
 
-usage: mutants.py [--recorded] [--limit SEEDS] [--build FOLDER] [--jobs N] [MUTANT...]
+With --shrink, each mutant that is named fails in the seed of its table again, and what its faults
+were is shrunk as far as the mutant still fails, to a schedule in tests/sim/schedules.
+
+usage: mutants.py [--recorded | --shrink] [--limit SEEDS] [--build FOLDER] [--jobs N] [MUTANT...]
 """
 
 import argparse
@@ -32,6 +35,7 @@ import tidy
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 MUTANTS = PROJECT / "tests" / "mutants"
 TABLE = MUTANTS / "table.txt"
+SCHEDULES = PROJECT / "tests" / "sim" / "schedules"
 LIBRARIES = ["-labsl_raw_hash_set", "-labsl_hash", "-labsl_city", "-labsl_low_level_hash"]
 # So few that a range never counts as wide: a wide one fails when a rare branch was not visited.
 SEEDS_AT_A_TIME = 20
@@ -178,7 +182,10 @@ def build(folder, mutants, settings):
 def run(program, first, last, options):
     """What the simulator reported first in these seeds: (seed, violation), or None."""
     command = [*program, "--seeds", f"{first}:{last}", "--quiet", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX)
+    # Where the simulator leaves the schedules of what failed.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX,
+                              cwd=folder)
     seed = re.search(r"^seed (\d+)", done.stdout, re.MULTILINE)
     violation = re.search(r"^  VIOLATION (.*)", done.stdout, re.MULTILINE)
     if done.returncode == 1 and seed and violation:
@@ -222,9 +229,47 @@ def judge(name, program, row, sound, settings):
     return Verdict(seeds, found[1], wrong), row
 
 
+def shrink(row, program, sound):
+    """Keeps the least schedule in which a mutant fails and the unbroken headers do not. Returns
+    what is wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*program, "--seeds", f"{row.seed}:{row.seed}", "--quiet", *row.options],
+                       cwd=folder, capture_output=True, timeout=SECONDS_MAX)
+        large = pathlib.Path(folder) / f"seed-{row.seed}.schedule"
+        if not large.exists():
+            return f"not caught by seed {row.seed}"
+        done = subprocess.run([*program, "--shrink", str(large)], capture_output=True, text=True)
+        print(done.stdout.replace(folder + "/", "  "), end="", flush=True)
+        small = large.with_name(large.name + ".small")
+        if done.returncode != 0 or not small.exists():
+            return "its schedule does not fail"
+        alarm = subprocess.run([*sound, "--schedule", str(small)], capture_output=True, text=True)
+        if alarm.returncode != 0:
+            return "the schedule fails without it too"
+        SCHEDULES.mkdir(exist_ok=True)
+        shutil.copy(small, SCHEDULES / f"{row.name}.schedule")
+    return ""
+
+
+def shrink_all(patches, settings):
+    rows = table()
+    program = build(settings.build / "shrunk",
+                    {number: mutation(patch) for number, patch in enumerate(patches, 1)}, settings)
+    failed = 0
+    for number, patch in enumerate(patches, 1):
+        print(patch.stem, flush=True)
+        # Without a number the same program is unbroken.
+        wrong = shrink(rows[patch.stem], ["env", f"KITH_MUTANT={number}", *program], program)
+        if wrong:
+            print(f"  FAILED: {wrong}", flush=True)
+        failed += bool(wrong)
+    return 1 if failed else 0
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--recorded", action="store_true")
+    parser.add_argument("--shrink", action="store_true")
     parser.add_argument("--limit", type=int, default=2000)
     parser.add_argument("--build", type=pathlib.Path, default=PROJECT / "build" / "mutants")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
@@ -240,6 +285,8 @@ def main():
     stale = set(rows) - {patch.stem for patch in patches}
     if settings.mutants:
         patches = [p for p in patches if any(p.stem.startswith(m) for m in settings.mutants)]
+    if settings.shrink:
+        return shrink_all(patches, settings)
     failed = len(stale)
     for name in sorted(stale):
         print(f"{name}: in the table, and there is no such patch")

@@ -30,7 +30,8 @@ sim::cluster_options of(std::size_t members) {
 std::uint64_t counted(std::size_t members, sim::fault which) {
   sim::cluster cluster{of(members)};
   cluster.run_until_stable();
-  sim::fault_injector faults{cluster, only(which), quorum::none, 1};
+  sim::fault_log log;
+  sim::fault_injector faults{cluster, only(which), quorum::none, 1, log};
   faults.start(cluster.time().now() + 20s);
   cluster.run_for(20s);
   faults.stop();
@@ -56,7 +57,8 @@ TEST_CASE("faults: who stands still already is not stopped again") {
     CAPTURE(sim::to_string(which));
     sim::cluster cluster{of(1)};
     cluster.run_until_stable();
-    sim::fault_injector faults{cluster, only(which), quorum::none, 1};
+    sim::fault_log log;
+    sim::fault_injector faults{cluster, only(which), quorum::none, 1, log};
     std::uint64_t stops = 0;
     bool stood = false;
     cluster.after_each_event([&] {

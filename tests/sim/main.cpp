@@ -1,103 +1,29 @@
-// Runs seeds of the simulator: kith_sim --seeds A:B [--members N] [--faults all|none|LIST]
-//                              [--quorum none|majority] [--length SECONDS] [--quiet]
+// Runs seeds of the simulator, or schedules; or shrinks a schedule (settings.hpp has the options).
 //
-// One line a seed, with what happened in it. A violation prints the seed, what was broken, and the
-// command that replays it. Over a range of 500 seeds or more, a fault or a rare branch that never
-// happened is a failure too: what was not visited was not tested.
+// One line a run, with what happened in it. A violation prints what was broken, all options of the
+// run, and the command that replays it, from a schedule that the run leaves in the working
+// directory. Over a range of 500 seeds or more, a fault or a rare branch that never happened is a
+// failure too: what was not visited was not tested.
+#include "schedule_files.hpp"
+#include "settings.hpp"
+#include "shrinking.hpp"
+
 #include <kith/sim/run.hpp>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cinttypes>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 #include <string_view>
 
 namespace {
 
 using namespace kith::sim;
-
-struct settings {
-  std::uint64_t first = 1;
-  std::uint64_t last = 100;
-  bool quiet = false;
-  run_options run;
-  std::string replay;  // the options that are not the seeds
-};
-
-[[noreturn]] void usage(const char* wrong) {
-  std::fprintf(stderr,
-               "kith_sim: %s\n"
-               "usage: kith_sim --seeds A:B [--members N] [--faults all|none|NAME,NAME...]\n"
-               "                [--quorum none|majority] [--length SECONDS] [--quiet]\n",
-               wrong);
-  std::exit(2);
-}
-
-std::uint64_t number(std::string_view text, const char* what) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) usage(what);
-  return value;
-}
-
-fault_plan plan_of(std::string_view list) {
-  if (list == "all") return all_faults();
-  fault_plan plan;
-  if (list == "none") return plan;
-  while (!list.empty()) {
-    const std::string_view name = list.substr(0, list.find(','));
-    list.remove_prefix(std::min(list.size(), name.size() + 1));
-    bool known = false;
-    for (std::size_t i = 0; i < fault_count; ++i) {
-      if (to_string(static_cast<fault>(i)) != name) continue;
-      plan.enabled[i] = known = true;
-    }
-    if (!known) usage("--faults names a fault that there is not");
-  }
-  return plan;
-}
-
-settings parse(int argc, char** argv) {
-  settings chosen;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (name == "--quiet") {
-      chosen.quiet = true;
-      continue;
-    }
-    if (i + 1 == argc) usage("an option has no value");
-    const std::string_view value = argv[++i];
-    if (name == "--seeds") {
-      const std::size_t colon = value.find(':');
-      chosen.first = number(value.substr(0, colon), "--seeds takes A:B");
-      chosen.last = colon == std::string_view::npos
-                        ? chosen.first
-                        : number(value.substr(colon + 1), "--seeds takes A:B");
-      continue;
-    }
-    chosen.replay += ' ' + std::string{name} + ' ' + std::string{value};
-    if (name == "--members") {
-      chosen.run.members = number(value, "--members takes a number");
-      if (*chosen.run.members < 1) usage("--members takes a number from 1");
-    } else if (name == "--faults") {
-      chosen.run.faults = plan_of(value);
-    } else if (name == "--quorum") {
-      if (value != "none" && value != "majority") usage("--quorum takes none or majority");
-      chosen.run.quorum = value == "majority" ? kith::quorum::majority : kith::quorum::none;
-    } else if (name == "--length") {
-      chosen.run.length = std::chrono::seconds{number(value, "--length takes seconds")};
-    } else {
-      usage("an option is not known");
-    }
-  }
-  return chosen;
-}
+using namespace kith_sim;
 
 std::uint64_t count_of(const run_report& report, std::string_view branch) {
   for (const branch_count& one : report.branches) {
@@ -107,21 +33,20 @@ std::uint64_t count_of(const run_report& report, std::string_view branch) {
 }
 
 void print(const run_report& report) {
-  std::printf("seed %" PRIu64 " members %zu quorum %s keys %s faults %s: operations %" PRIu64
-              " failed %" PRIu64 " near hits %" PRIu64 " oldest ms %" PRId64 " views %" PRIu64
-              " crashes %" PRIu64 " gaps %" PRIu64 " replays %" PRIu64 " checks %" PRIu64
-              " bytes %" PRIu64 " events %" PRIu64 " digest %016" PRIx64 "%s\n",
-              report.seed, report.members,
-              report.quorum == kith::quorum::majority ? "majority" : "none",
-              std::string{to_string(report.shape)}.c_str(), report.faults.describe().c_str(),
-              report.operations.answered,
-              report.operations.failed, report.operations.near_hits,
-              static_cast<std::int64_t>(report.oldest_near_hit.count() / 1'000'000), report.views,
-              report.fault_counts[static_cast<std::size_t>(fault::crash)] +
-                  report.fault_counts[static_cast<std::size_t>(fault::silent_crash)],
-              count_of(report, "gaps"), count_of(report, "replays"), report.checks,
-              report.network.bytes, report.events, report.digest,
-              report.quorum_lost ? " quorum lost" : "");
+  std::printf(
+      "seed %" PRIu64 " members %zu quorum %s keys %s faults %s: operations %" PRIu64
+      " failed %" PRIu64 " near hits %" PRIu64 " oldest ms %" PRId64 " views %" PRIu64
+      " crashes %" PRIu64 " gaps %" PRIu64 " replays %" PRIu64 " checks %" PRIu64 " bytes %" PRIu64
+      " events %" PRIu64 " digest %016" PRIx64 "%s\n",
+      report.options.seed, report.options.cluster.members,
+      text_form::write(report.options.cluster.quorum).c_str(),
+      text_form::write(report.options.work.shape).c_str(), report.options.faults.describe().c_str(),
+      report.operations.answered, report.operations.failed, report.operations.near_hits,
+      static_cast<std::int64_t>(report.oldest_near_hit.count() / 1'000'000), report.views,
+      report.fault_counts[static_cast<std::size_t>(fault::crash)] +
+          report.fault_counts[static_cast<std::size_t>(fault::silent_crash)],
+      count_of(report, "gaps"), count_of(report, "replays"), report.checks, report.network.bytes,
+      report.events, report.digest, report.quorum_lost ? " quorum lost" : "");
   std::printf("  faults");
   for (std::size_t i = 0; i < fault_count; ++i) {
     if (report.fault_counts[i] == 0) continue;
@@ -170,43 +95,91 @@ int unvisited(const totals& all) {
   return missing;
 }
 
+void add(totals& all, const run_report& report) {
+  ++all.seeds;
+  all.operations += report.operations.answered;
+  for (std::size_t i = 0; i < fault_count; ++i) {
+    all.faults[i] += report.fault_counts[i];
+    all.enabled[i] |= report.options.faults.enabled[i];
+  }
+  add_branches(all.branches, report.branches);
+  all.with_majority += report.options.cluster.quorum == kith::quorum::majority ? 1 : 0;
+  all.quorums_lost += report.quorum_lost ? 1 : 0;
+  all.near_hits += report.operations.near_hits;
+  all.oldest_near_hit = std::max(all.oldest_near_hit, report.oldest_near_hit);
+  all.events_at_rest = std::max(all.events_at_rest, report.events_at_rest);
+  all.failed += report.violations.empty() ? 0 : 1;
+}
+
+void print_violations(const run_report& report) {
+  for (std::size_t i = 0; i < report.violations.size() && i < 10; ++i) {
+    std::printf("  VIOLATION %s\n", report.violations[i].what.c_str());
+  }
+  if (!report.explained.empty()) std::printf("  EXPLAINED\n%s", report.explained.c_str());
+}
+
+/// The same run from its schedule, which was written and read: it has to be the same.
+void repeat(run_report& report, const fault_log& log) {
+  fault_log again;
+  const schedule written = parse_schedule(to_string(schedule{report.options, log.entries}));
+  const run_report second = run_schedule(written, again);
+  if (second.digest != report.digest || again.entries != log.entries) {
+    report.violations.push_back({"schedule: a run from it is another run"});
+  }
+}
+
+totals run_seeds(const settings& chosen, const std::string& program) {
+  totals all;
+  std::signal(SIGABRT, on_abort);
+  for (std::uint64_t seed = chosen.first; seed <= chosen.last; ++seed) {
+    run_options options = chosen.run;
+    options.seed = seed;
+    run_under_way run{draw_swarm(options), {}, program};
+    watched = &run;
+    run_report report = run_seed(options, run.log);
+    watched = nullptr;
+    if (chosen.repeat) repeat(report, run.log);
+    add(all, report);
+    if (!chosen.quiet || !report.violations.empty()) print(report);
+    if (report.violations.empty()) continue;
+    print_violations(report);
+    leave_schedule(run, stdout);
+    std::printf("  replay: %s --seeds %" PRIu64 ":%" PRIu64 "%s\n", program.c_str(), seed, seed,
+                chosen.replay.c_str());
+    std::fflush(stdout);
+  }
+  return all;
+}
+
+totals run_schedules(const settings& chosen) {
+  totals all;
+  for (const std::string& path : schedules_at(chosen.schedule)) {
+    const schedule what = read_schedule(path);
+    if (!chosen.quiet) std::printf("%s\n", path.c_str());
+    std::fflush(stdout);
+    fault_log log;
+    const run_report report = run_schedule(what, log);
+    add(all, report);
+    if (!chosen.quiet || !report.violations.empty()) print(report);
+    if (report.violations.empty()) continue;
+    print_violations(report);
+    std::printf("  in %s\n", path.c_str());
+    std::fflush(stdout);
+  }
+  return all;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const settings chosen = parse(argc, argv);
-  totals all;
+  if (!chosen.shrink.empty()) return shrink_file(chosen.shrink, chosen.shrink_runs);
+  const bool scheduled = !chosen.schedule.empty();
   const auto began = std::chrono::steady_clock::now();
-  for (std::uint64_t seed = chosen.first; seed <= chosen.last; ++seed) {
-    run_options options = chosen.run;
-    options.seed = seed;
-    const run_report report = run_seed(options);
-    ++all.seeds;
-    all.operations += report.operations.answered;
-    for (std::size_t i = 0; i < fault_count; ++i) {
-      all.faults[i] += report.fault_counts[i];
-      all.enabled[i] |= report.faults.enabled[i];
-    }
-    add_branches(all.branches, report.branches);
-    all.with_majority += report.quorum == kith::quorum::majority ? 1 : 0;
-    all.quorums_lost += report.quorum_lost ? 1 : 0;
-    all.near_hits += report.operations.near_hits;
-    all.oldest_near_hit = std::max(all.oldest_near_hit, report.oldest_near_hit);
-    all.events_at_rest = std::max(all.events_at_rest, report.events_at_rest);
-    if (!chosen.quiet || !report.violations.empty()) print(report);
-    if (report.violations.empty()) continue;
-    ++all.failed;
-    for (std::size_t i = 0; i < report.violations.size() && i < 10; ++i) {
-      std::printf("  VIOLATION %s\n", report.violations[i].what.c_str());
-    }
-    if (!report.explained.empty()) std::printf("  EXPLAINED\n%s", report.explained.c_str());
-    std::printf("  replay: %s --seeds %" PRIu64 ":%" PRIu64 "%s\n", argv[0], seed, seed,
-                chosen.replay.c_str());
-    std::fflush(stdout);
-  }
+  const totals all = scheduled ? run_schedules(chosen) : run_seeds(chosen, argv[0]);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  std::printf("%" PRIu64 " seeds, %" PRIu64 " failed, %" PRIu64
-              " operations, %.1f seeds a second\n",
-              all.seeds, all.failed, all.operations,
+  std::printf("%" PRIu64 " %s, %" PRIu64 " failed, %" PRIu64 " operations, %.1f a second\n",
+              all.seeds, scheduled ? "schedules" : "seeds", all.failed, all.operations,
               static_cast<double>(all.seeds) / took.count());
   std::printf("%" PRIu64 " near hits, none older than %" PRId64 " ms; %" PRIu64
               " seeds lost their quorum; at rest up to %" PRIu64 " events a second and member\n",

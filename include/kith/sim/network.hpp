@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <utility>
@@ -120,6 +121,13 @@ class network {
 
   [[nodiscard]] const network_counters& counters() const { return counters_; }
   network_options& options() { return options_; }
+  /// Decides about resets within chunks: `told` gets what was drawn, which is how many bytes arrive
+  /// before the reset, if there is one, and returns what shall be. Empty: as drawn.
+  void on_draw_of_reset(std::function<std::optional<std::uint64_t>(
+                            host_index from, host_index to, std::optional<std::uint64_t> kept)>
+                            told) {
+    decide_reset_ = std::move(told);
+  }
   /// The connections of a host that stand, oldest first.
   [[nodiscard]] std::vector<std::uint64_t> connections_of(host_index host) const;
   /// How many of them hold something back, in either direction.
@@ -179,6 +187,9 @@ class network {
   /// What a link of a heavy tail adds; zero on all others.
   [[nodiscard]] duration draw_tail(host_index from, host_index to);
   [[nodiscard]] bool loses(host_index from, host_index to);
+  /// How many bytes of a chunk of `size` arrive before a reset, where one strikes within it.
+  [[nodiscard]] std::optional<std::size_t> draw_reset(host_index from, host_index to,
+                                                      std::size_t size);
   void send_again(std::uint64_t id, int side, duration after);
   void release(std::uint64_t id, int side);
   void transmit(std::uint64_t id, int side, bytes chunk);
@@ -201,6 +212,8 @@ class network {
   // Never walked: their order depends on the hash.
   hash_map<std::uint64_t, link_state, mixed> links_;
   hash_map<std::uint64_t, connection, mixed> connections_;
+  std::function<std::optional<std::uint64_t>(host_index, host_index, std::optional<std::uint64_t>)>
+      decide_reset_;
   std::uint64_t next_ = 0;
   network_counters counters_;
 };
@@ -295,15 +308,24 @@ inline std::uint64_t network::dial(host_index from, host_index to) {
   return id;
 }
 
+inline std::optional<std::size_t> network::draw_reset(host_index from, host_index to,
+                                                      std::size_t size) {
+  std::optional<std::uint64_t> kept;
+  if (random_.one_in_million(options_.reset_per_million)) kept = random_.below(size);
+  if (decide_reset_) kept = decide_reset_(from, to, kept);
+  // A part of the chunk, or nothing.
+  return kept ? std::optional{std::min<std::size_t>(*kept, size - 1)} : std::nullopt;
+}
+
 inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   const int side = side_of(found->second, from);
   if (!found->second.open[side] || found->second.pipes[side].broken || chunk.empty()) return;
   counters_.bytes += chunk.size();
-  if (random_.one_in_million(options_.reset_per_million)) {
-    // The reset strikes within the chunk: a part of it arrives, or nothing.
-    chunk.resize(random_.below(chunk.size()));
+  const host_index to = found->second.ends[1 - side];
+  if (const auto kept = draw_reset(from, to, chunk.size())) {
+    chunk.resize(*kept);
     found->second.pipes[side].broken = true;
     if (!chunk.empty()) transmit(id, side, std::move(chunk));
     time_.after(draw_delay(), [this, id] { reset(id); });

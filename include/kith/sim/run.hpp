@@ -1,16 +1,20 @@
 // One simulated run: a cluster, clients and faults drawn from a seed, every promise checked, and
 // then everything healed and quiet, when all must agree. The same seed gives the same run; `digest`
-// proves it.
+// proves it. So does the schedule that the run leaves behind (schedule.hpp).
 #pragma once
 
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
 #include <kith/sim/checkers.hpp>
 #include <kith/sim/cluster.hpp>
+#include <kith/sim/fault_entry.hpp>
+#include <kith/sim/fault_script.hpp>
 #include <kith/sim/faults.hpp>
 #include <kith/sim/history.hpp>
 #include <kith/sim/lifetimes.hpp>
 #include <kith/sim/member_rules.hpp>
+#include <kith/sim/schedule.hpp>
+#include <kith/sim/swarm.hpp>
 #include <kith/sim/workload.hpp>
 
 #include <array>
@@ -25,18 +29,6 @@
 
 namespace kith::sim {
 
-struct run_options {
-  std::uint64_t seed = 1;
-  /// Absent: 3 to 7, drawn.
-  std::optional<std::size_t> members;
-  /// Absent: each class with probability one half.
-  std::optional<fault_plan> faults;
-  /// Absent: majority for every eighth seed, else none.
-  std::optional<kith::quorum> quorum;
-  /// How long clients work under faults.
-  duration length = std::chrono::seconds{30};
-};
-
 /// Branches that must not stay unvisited over a range of seeds.
 struct branch_count {
   std::string name;
@@ -47,13 +39,9 @@ struct branch_count {
 using branch_counts = std::vector<branch_count>;
 
 struct run_report {
-  std::uint64_t seed = 0;
-  std::size_t members = 0;
-  fault_plan faults;
-  kith::quorum quorum = kith::quorum::none;
+  swarm options;
   /// Nothing could become of it: the faults took more than half of a view.
   bool quorum_lost = false;
-  key_shape shape = key_shape::even;
   std::uint64_t digest = 0;
   std::uint64_t events = 0;
   workload_counters operations;
@@ -72,7 +60,10 @@ struct run_report {
   std::string explained;
 };
 
-[[nodiscard]] run_report run_seed(const run_options& options);
+/// What happens is in `log` as soon as it did: for those who outlive a broken invariant.
+[[nodiscard]] run_report run_seed(const run_options& options, fault_log& log);
+/// The faults are those of the schedule, all else is drawn from its seeds.
+[[nodiscard]] run_report run_schedule(const schedule& what, fault_log& log);
 
 // --- implementation ---
 
@@ -217,69 +208,6 @@ void sum_of_memory(const Sum& sum) {
   return counts;
 }
 
-/// Limits, loads and decoders that are as hard as the options allow, each in a part of the seeds.
-inline void draw_extremes(random_source& random, cluster_options& of, workload_options& work) {
-  if (random.below(4) == 0) {
-    of.lane.replica.backlog_keys = 2;
-    of.lane.replica.log_entries = 4;
-  }
-  if (random.below(4) == 0) of.load_most = std::chrono::seconds{3};
-  constexpr std::array<std::int64_t, 3> decoders_ms{0, 20, 200};
-  of.decode_most = std::chrono::milliseconds{decoders_ms[random.below(decoders_ms.size())]};
-  if (random.below(3) == 0) work.keys = 2;
-  if (random.below(3) == 0) work.think_most = std::chrono::milliseconds{15};
-}
-
-/// The same, from a source of its own: what was drawn before these existed stays as it was.
-inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload_options& work) {
-  random_source random{seed ^ 0x6D6F726500000001u};
-  if (random.below(4) == 0) work.clears_per_mille = 20;
-  if (random.below(3) == 0) work.load_failure_every = 10;
-  if (random.below(4) == 0) {
-    of.load_hang_every = 20;
-    of.lane.replica.load_time = std::chrono::seconds{8};
-  }
-  if (random.below(8) == 0) of.lane.near.fills_max = 1;
-  if (random.below(8) == 0) of.lane.replica.operations_kept = 1;
-  // The others own partitions of caches that they never opened: their callers load, by ticket.
-  if (random.below(8) == 0) work.members_most = (of.members + 1) / 2;
-  work.near_local = random.below(2) == 0;
-  constexpr std::array<key_shape, 4> shapes{key_shape::even, key_shape::even, key_shape::zipf,
-                                            key_shape::hot};
-  work.shape = shapes[random.below(shapes.size())];
-  random_source warming{seed ^ 0x7761726D00000002u};
-  if (warming.below(3) == 0) work.warm_every = 1 + warming.below(2);
-}
-
-/// Copies of the caches, in three of four seeds: often of all caches as many.
-inline void draw_copies(std::uint64_t seed, workload_options& work) {
-  random_source random{seed ^ 0x636F706965730001u};
-  if (random.below(4) == 0) return;
-  const auto draw = [&random] {
-    constexpr std::array<cache_copies, 8> some{
-        {{1, 0}, {1, 0}, {1, 0}, {2, 0}, {0, 1}, {1, 1}, {0, 0}, {3, 0}}};
-    return some[random.below(some.size())];
-  };
-  const cache_copies all = draw();
-  const bool alike = random.below(2) == 0;
-  for (cache_copies* each :
-       {&work.register_copies, &work.counter_copies, &work.row_copies, &work.token_copies}) {
-    const cache_copies other = draw();
-    *each = alike ? all : other;
-  }
-}
-
-/// Clients of a cache whose entries end and are renewed, in half of the seeds.
-[[nodiscard]] inline lifetime_options draw_lifetimes(std::uint64_t seed, const cluster_options& of,
-                                                     const fault_plan& plan) {
-  random_source random{seed ^ 0x6C69766573000001u};
-  lifetime_options drawn;
-  drawn.drawn = random.below(2) == 0;
-  drawn.load_most = of.load_most;
-  drawn.clocks_run = !plan.has(fault::pause) && !plan.has(fault::freeze);
-  return drawn;
-}
-
 inline void work_under_faults(cluster& members, workload& clients, lifetime_clients& lifetimes,
                               fault_injector& faults, duration length) {
   members.run_until_stable();
@@ -304,7 +232,7 @@ inline void work_under_faults(cluster& members, workload& clients, lifetime_clie
   lifetimes.stop();
   members.end_hangs();
   faults.stop();
-  members.run_for(fault_injector::over_after + std::chrono::seconds{5});
+  members.run_for(faults_over_after + std::chrono::seconds{5});
   members.run_until_stable();
   const auto pending = [&] { return clients.pending() + lifetimes.pending(); };
   if (!members.run_until([&] { return pending() == 0; }, std::chrono::seconds{30})) {
@@ -351,52 +279,30 @@ inline void take_results(run_report& report, const run_parts& of) {
 
 /// What the checker is to ask of such a workload.
 [[nodiscard]] inline checker_options promised(const workload_options& of, kith::quorum quorum) {
-  const auto sync = [](const cache_copies& each) { return static_cast<std::size_t>(each.sync); };
   return {of.max_staleness,
           quorum,
-          sync(of.register_copies),
-          sync(of.counter_copies),
-          sync(of.row_copies),
-          sync(of.token_copies),
+          of.register_copies.sync,
+          of.counter_copies.sync,
+          of.row_copies.sync,
+          of.token_copies.sync,
           of.evictions};
 }
 
-inline run_report run_seed(const run_options& options) {
-  random_source random{options.seed};
+/// `Source`: a seed of faults or their script.
+template <class Source>
+run_report run_swarm(const swarm& options, Source source, fault_log& log) {
   run_report report;
-  report.seed = options.seed;
-  report.members = options.members.value_or(3 + random.below(5));
-  const fault_plan drawn = draw_plan(random);
-  fault_plan plan = options.faults.value_or(drawn);
-  // Not drawn: the seeds that are known to catch something stay what they are.
-  if (!options.faults && options.seed % 16 == 11) plan.enabled.back() = true;
-  plan.evictions = !options.faults && options.seed % 32 == 11;
-  report.faults = plan;
-
-  cluster_options of;
-  of.members = report.members;
-  of.seed = random.next();
-  of.network.delay_mean = std::chrono::microseconds{50 << random.below(8)};
-  of.network.split_per_million = random.below(2) == 0 ? 200'000 : 0;
-  random_source rates{options.seed ^ 0x7261746500000001u};
-  draw_rates(plan, rates);
-  const kith::quorum every_eighth =
-      options.seed % 8 == 0 ? kith::quorum::majority : kith::quorum::none;
-  report.quorum = of.quorum = options.quorum.value_or(every_eighth);
-  workload_options work;
-  draw_extremes(random, of, work);
-  draw_more_extremes(options.seed, of, work);
-  report.shape = work.shape;
-  draw_copies(options.seed, work);
-  work.memory_short = plan.has(fault::memory);
-  work.evictions = plan.evictions;
+  report.options = options;
+  const cluster_options& of = options.cluster;
+  workload_options work = options.work;
+  work.evictions = options.faults.evictions;
+  lifetime_options lives = options.lifetimes;
+  lives.load_most = of.load_most;
   cluster members{of};
   checker judge{members, promised(work, of.quorum)};
-  workload clients{members, judge, random.next(), work};
-  lifetime_clients lifetimes{members, judge, options.seed, draw_lifetimes(options.seed, of, plan)};
-  const bool large = of.members > workload_options{}.members_most;
-  if (large) plan.interval = std::chrono::seconds{1};
-  fault_injector faults{members, plan, of.quorum, random.next()};
+  workload clients{members, judge, options.work_seed, work};
+  lifetime_clients lifetimes{members, judge, options.seed, lives};
+  fault_injector faults{members, options.faults, of.quorum, std::move(source), log};
   member_rules each{members};
   const auto life_ends = [&](host& over) {
     add_branches(report.branches, branches_of(over));
@@ -428,6 +334,15 @@ inline run_report run_seed(const run_options& options) {
   // What had no answer gets one, while those who asked live.
   members.stop();
   return report;
+}
+
+inline run_report run_seed(const run_options& options, fault_log& log) {
+  const swarm drawn = draw_swarm(options);
+  return run_swarm(drawn, drawn.fault_seed, log);
+}
+
+inline run_report run_schedule(const schedule& what, fault_log& log) {
+  return run_swarm(what.options, fault_script{what.entries}, log);
 }
 
 }  // namespace kith::sim

@@ -35,8 +35,8 @@
 namespace kith::sim {
 
 struct cache_copies {
-  int sync = 0;
-  int async = 0;
+  std::uint32_t sync = 0;
+  std::uint32_t async = 0;
 };
 
 struct workload_options {
@@ -263,8 +263,8 @@ inline void workload::open_missing() {
     plain.near.local = options_.near_local;
     plain.timeout = options_.timeout;
     const auto with_copies = [](options_type options, const cache_copies& copies) {
-      options.backups = copies.sync;
-      options.async_backups = copies.async;
+      options.backups = static_cast<int>(copies.sync);
+      options.async_backups = static_cast<int>(copies.async);
       return options;
     };
     options_type loading = plain;

@@ -38,7 +38,8 @@ struct lone_lane {
     machine.open_cache(settings, nullptr);
     gates->coordinator_fresh.store(now.time_since_epoch().count());
     machine.on_view(
-        now, cluster::make_first_view({view_number{1}, 0}, {{self, {"127.0.0.1", 1}, 1, {}}}), out);
+        now, cluster::make_first_view({view_number{1}, 0}, {{self, {"127.0.0.1", 1}, 1, {}}}),
+        nullptr, out);
   }
 
   /// The nth key of the lane.
