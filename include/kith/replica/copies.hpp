@@ -3,7 +3,7 @@
 // A round of a feed says the partition anew. Until its end item, what it has said lies over what
 // the copy had before: a member of the row is a lawful successor all the time, and what it had from
 // before is the only place of some acknowledged writes. The end item removes what the round did not
-// name.
+// name (rule B5 of docs/coherence.md).
 //
 // Entries end by their time here too, but are never chosen to be evicted: the owner says what it
 // evicted. So all copies of a partition hold what its owner holds, and their bytes are bounded by
@@ -188,7 +188,7 @@ inline bool copies::begin(std::size_t slot, const wire::feed& said, const wire::
   return true;
 }
 
-/// What the earlier owner did last may have come here and not to its successor: nobody was
+/// B7: what the earlier owner did last may have come here and not to its successor: nobody was
 /// answered, and it is as if it had not been done, but for what of it is still here. So nobody is
 /// told that such an operation was applied, nor is it applied again: it is not known.
 inline void copies::doubt_answers(copy& in, const wire::feed_opening& opening) {
