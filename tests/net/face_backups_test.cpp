@@ -6,6 +6,8 @@
 
 #include <support/copies.hpp>
 
+#include <kith/net/runtime.hpp>
+
 #include <algorithm>
 #include <array>
 #include <atomic>

@@ -18,6 +18,7 @@
 #include <support/copies.hpp>
 
 #include <kith/kith.hpp>
+#include <kith/net/runtime.hpp>
 
 #include <chrono>
 #include <cstdint>
