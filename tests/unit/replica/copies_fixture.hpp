@@ -83,7 +83,8 @@ struct copying {
           code == wire::feed::code || code == wire::feed_ack::code || code == wire::feed_end::code;
       if (!feed) {
         answers.push_back({by, *sent});
-      } else if (!cut_off.contains(by) && !cut_off.contains(sent->to)) {
+      } else if (members.contains(sent->to) && !cut_off.contains(by) &&
+                 !cut_off.contains(sent->to)) {
         under_way.push_back({by, *sent});
       }
     }
