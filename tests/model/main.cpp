@@ -1,0 +1,102 @@
+// Explores a scope of one model that is larger than those of the tests:
+//
+//   kith_model copies --members 4 --views 3 --operations 2 --keys 010 --states 100000000
+//
+// Prints the number of states, and the trace of a violation if there is one. Ends with 0 when the
+// rules hold in the whole scope, 1 on a violation, 2 when the bound of states was reached (100
+// million take 10 to 20 GB), 3 on options that it does not know.
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include "copies.hpp"
+#include "explorer.hpp"
+
+namespace {
+
+class options {
+ public:
+  options(int argc, char** argv) {
+    for (int k = 2; k + 1 < argc; k += 2) given_[argv[k]] = argv[k + 1];
+    if (argc % 2 != 0) throw std::invalid_argument("an option without a value");
+  }
+
+  std::string text(const std::string& name, const std::string& otherwise) {
+    known_.insert("--" + name);
+    const auto found = given_.find("--" + name);
+    return found == given_.end() ? otherwise : found->second;
+  }
+  int number(const std::string& name, int otherwise) {
+    return std::stoi(text(name, std::to_string(otherwise)));
+  }
+  std::size_t states() { return std::stoull(text("states", "50000000")); }
+
+  void refuse_unknown() const {
+    for (const auto& [name, value] : given_) {
+      if (!known_.contains(name)) throw std::invalid_argument("unknown option " + name);
+    }
+  }
+
+ private:
+  std::map<std::string, std::string> given_;
+  std::set<std::string> known_;
+};
+
+template <class Model>
+int explored(const Model& model, std::size_t states_max) {
+  const model::outcome found = model::explore(model, states_max);
+  for (const std::string& line : found.trace) std::printf("  %s\n", line.c_str());
+  if (!found.broken.empty()) std::printf("  => %s\n", found.broken.c_str());
+  const char* results[] = {"the rules hold", "violation", "bound reached"};
+  const int result = static_cast<int>(found.result);
+  std::printf("%s: %zu states, %zu transitions, depth %zu\n", results[result], found.states,
+              found.transitions, found.depth);
+  return result;
+}
+
+int copies(options& given) {
+  namespace copies = model::copies;
+  copies::scope s;
+  const int members = given.number("members", 3);
+  s.views = given.number("views", s.views);
+  s.operations = given.number("operations", s.operations);
+  s.backups = static_cast<copies::set>(given.number("backups", s.backups));
+  s.hand_over = given.number("hand_over", 1) != 0;
+  s.compare = given.number("compare", 1) != 0;
+  const std::string keys = given.text("keys", "000");
+  for (std::size_t k = 0; k < keys.size() && k < s.key_of.size(); ++k) {
+    s.key_of[k] = static_cast<copies::byte>(keys[k] - '0');
+  }
+  const int without = given.number("without", -1);
+  if (without >= 0) s.without = static_cast<copies::rule>(without);
+  const std::size_t states = given.states();
+  given.refuse_unknown();
+  if (s.views > copies::views_max || s.operations > copies::operations_max) {
+    throw std::invalid_argument("more views or operations than the model has room for");
+  }
+  if (members == 3) return explored(copies::copies_model<3>(s), states);
+  if (members == 4) return explored(copies::copies_model<4>(s), states);
+  throw std::invalid_argument("--members is 3 or 4");
+}
+
+int run(int argc, char** argv) {
+  const std::string name = argc > 1 ? argv[1] : "";
+  if (name.empty()) throw std::invalid_argument("no model is named");
+  options given{argc, argv};
+  if (name == "copies") return copies(given);
+  throw std::invalid_argument("unknown model " + name);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& refused) {
+    std::fprintf(stderr, "kith_model: %s\n", refused.what());
+    return 3;
+  }
+}
