@@ -45,17 +45,17 @@ void copies_model<N>::take(state& s, int m, int h) const {
     f.end_acknowledged = 1;
     for (int key = 0; key < keys_max && keeps(rule::sweep_at_end); ++key) {
       if (has(holder.marked, key)) continue;
-      holder.copy.times = copies::without(holder.copy.times, times_mask(operations_of(key)));
-      holder.copy.records = copies::without(holder.copy.records, operations_of(key));
+      holder.copy.times = model::without(holder.copy.times, times_mask(operations_of(key)));
+      holder.copy.records = model::without(holder.copy.records, operations_of(key));
     }
     return;
   }
   const set all = operations_of(taken.key);
   holder.marked = with(holder.marked, taken.key);
-  holder.copy.times = copies::without(holder.copy.times, times_mask(all));
+  holder.copy.times = model::without(holder.copy.times, times_mask(all));
   holder.copy.times = static_cast<byte>(holder.copy.times | taken.carried.times);
   if (keeps(rule::records_are_replaced) && keeps(rule::records_ride_with_entry)) {
-    holder.copy.records = copies::without(holder.copy.records, all);
+    holder.copy.records = model::without(holder.copy.records, all);
   }
   holder.copy.records = static_cast<set>(holder.copy.records | taken.carried.records);
   f.acknowledged = static_cast<set>(f.acknowledged | present(taken.carried));

@@ -76,7 +76,7 @@ class copies_model {
       if (feed_of(s, m, h).ended != 0 && keeps(rule::end_marker_is_required))
         found = with(found, h);
     }
-    return keeps(rule::waits_until_view_without) ? found : copies::without(found, at(s, m).leaving);
+    return keeps(rule::waits_until_view_without) ? found : model::without(found, at(s, m).leaving);
   }
 
   /// What the coordinator makes the next view of.
@@ -127,7 +127,7 @@ const char* copies_model<N>::violated(const state& s) const {
   for (int m = 0; m < N; ++m) {
     if (newest.owner != m && !has(newest.backups, m)) continue;
     const contents& held = at(s, m).copy;
-    if (copies::without(s.answered, present(held)) != 0) {
+    if (model::without(s.answered, present(held)) != 0) {
       return "an answered operation is missing at a member of the row";
     }
     for (int o = 0; o < scope_.operations; ++o) {

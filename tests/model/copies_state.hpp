@@ -16,21 +16,12 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 
+#include "sets.hpp"
+
 namespace model::copies {
-
-using byte = std::uint8_t;
-using set = std::uint8_t;  // of members, operations or keys
-
-constexpr bool has(set of, int what) { return (of >> what & 1) != 0; }
-constexpr set only(int what) { return static_cast<set>(1U << what); }
-constexpr set with(set of, int what) { return static_cast<set>(of | only(what)); }
-constexpr set without(set of, set others) { return static_cast<set>(of & ~others); }
-constexpr set up_to(int count) { return static_cast<set>((1U << count) - 1); }
 
 enum class rule : byte {
   feed_of_own_view,          // B1

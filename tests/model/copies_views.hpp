@@ -59,10 +59,10 @@ template <class Sink>
 void copies_model<N>::agree(const state& s, const accepted& taken, Sink& sink) const {
   const row& before = s.newest();
   row next = before;
-  next.members = copies::without(before.members, taken.removed);
-  next.backups = copies::without(set(before.backups | taken.joins), only(before.owner));
+  next.members = model::without(before.members, taken.removed);
+  next.backups = model::without(set(before.backups | taken.joins), only(before.owner));
   if (!has(taken.removed, before.owner) || !keeps(rule::stays_if_owner_goes)) {
-    next.backups = copies::without(next.backups, taken.leaves);
+    next.backups = model::without(next.backups, taken.leaves);
   }
   if (taken.receiver >= 0 && has(next.members, taken.receiver)) {
     next.owner = static_cast<byte>(taken.receiver);
@@ -75,7 +75,7 @@ void copies_model<N>::agree(const state& s, const accepted& taken, Sink& sink) c
     row& agreed = u.rows[u.views];
     agreed = next;
     agreed.owner = static_cast<byte>(owner);
-    agreed.backups = copies::without(next.backups, only(owner));
+    agreed.backups = model::without(next.backups, only(owner));
     if (owner != before.owner) agreed.epoch = u.views;
     ++u.views;
     emit(u,
@@ -125,7 +125,7 @@ void copies_model<N>::install(state& s, int m) const {
     const bool left = has(installs.leaving, h) && !has(now.backups, h);
     if (gone || left) {
       f = {};
-      installs.leaving = copies::without(installs.leaving, only(h));
+      installs.leaving = model::without(installs.leaving, only(h));
     } else if (!has(now.backups, h) && !keeps(rule::required_across_views)) {
       f.ended = f.end_acknowledged = 0;
     }

@@ -14,6 +14,7 @@
 
 #include "copies.hpp"
 #include "explorer.hpp"
+#include "views.hpp"
 
 namespace {
 
@@ -63,12 +64,12 @@ int copies(options& given) {
   const int members = given.number("members", 3);
   s.views = given.number("views", s.views);
   s.operations = given.number("operations", s.operations);
-  s.backups = static_cast<copies::set>(given.number("backups", s.backups));
+  s.backups = static_cast<model::set>(given.number("backups", s.backups));
   s.hand_over = given.number("hand_over", 1) != 0;
   s.compare = given.number("compare", 1) != 0;
   const std::string keys = given.text("keys", "000");
   for (std::size_t k = 0; k < keys.size() && k < s.key_of.size(); ++k) {
-    s.key_of[k] = static_cast<copies::byte>(keys[k] - '0');
+    s.key_of[k] = static_cast<model::byte>(keys[k] - '0');
   }
   const int without = given.number("without", -1);
   if (without >= 0) s.without = static_cast<copies::rule>(without);
@@ -82,11 +83,32 @@ int copies(options& given) {
   throw std::invalid_argument("--members is 3 or 4");
 }
 
+int views(options& given) {
+  namespace views = model::views;
+  views::scope s;
+  const int members = given.number("members", 3);
+  s.changes = given.number("changes", s.changes);
+  s.window = given.number("window", s.window);
+  s.candidates = given.number("candidates", s.candidates);
+  s.leaves = given.number("leaves", 0) != 0;
+  s.begins_in_change = given.number("begins_in_change", 0) != 0;
+  const int without = given.number("without", -1);
+  if (without >= 0) s.without = static_cast<views::rule>(without);
+  const std::size_t states = given.states();
+  given.refuse_unknown();
+  if (s.changes > views::changes_max) throw std::invalid_argument("--changes is 1 or 2");
+  if (members == 2) return explored(views::views_model<2>(s), states);
+  if (members == 3) return explored(views::views_model<3>(s), states);
+  if (members == 4) return explored(views::views_model<4>(s), states);
+  throw std::invalid_argument("--members is 2, 3 or 4");
+}
+
 int run(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
   if (name.empty()) throw std::invalid_argument("no model is named");
   options given{argc, argv};
   if (name == "copies") return copies(given);
+  if (name == "views") return views(given);
   throw std::invalid_argument("unknown model " + name);
 }
 
