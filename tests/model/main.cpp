@@ -13,6 +13,7 @@
 #include <string>
 
 #include "copies.hpp"
+#include "eventual.hpp"
 #include "explorer.hpp"
 #include "views.hpp"
 
@@ -103,12 +104,37 @@ int views(options& given) {
   throw std::invalid_argument("--members is 2, 3 or 4");
 }
 
+int eventual(options& given) {
+  namespace eventual = model::eventual;
+  eventual::scope s;
+  s.writes = given.number("writes", s.writes);
+  s.gets = given.number("gets", s.gets);
+  s.joins = given.number("joins", s.joins);
+  s.resets = given.number("resets", s.resets);
+  s.drops = given.number("drops", s.drops);
+  s.collapses = given.number("collapses", s.collapses);
+  s.loads = given.number("loads", s.loads);
+  s.backup_reads = given.number("backup_reads", s.backup_reads);
+  s.view = given.number("view", 0) != 0;
+  s.ttl = given.number("ttl", s.ttl);
+  s.staleness = given.number("staleness", s.staleness);
+  const int without = given.number("without", -1);
+  if (without >= 0) s.without = static_cast<eventual::rule>(without);
+  const std::size_t states = given.states();
+  given.refuse_unknown();
+  const bool room = s.writes <= eventual::writes_max && s.writes + s.loads <= 6 &&
+                    s.staleness <= eventual::ticks_max && s.ttl <= eventual::ticks_max;
+  if (!room || (s.view && s.ttl > 0)) throw std::invalid_argument("the model has no such scope");
+  return explored(eventual::eventual_model(s), states);
+}
+
 int run(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
   if (name.empty()) throw std::invalid_argument("no model is named");
   options given{argc, argv};
   if (name == "copies") return copies(given);
   if (name == "views") return views(given);
+  if (name == "eventual") return eventual(given);
   throw std::invalid_argument("unknown model " + name);
 }
 
