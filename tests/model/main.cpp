@@ -15,6 +15,7 @@
 #include "copies.hpp"
 #include "eventual.hpp"
 #include "explorer.hpp"
+#include "strong.hpp"
 #include "views.hpp"
 
 namespace {
@@ -128,6 +129,27 @@ int eventual(options& given) {
   return explored(eventual::eventual_model(s), states);
 }
 
+int strong(options& given) {
+  namespace strong = model::strong;
+  strong::scope s;
+  const int keys = given.number("keys", 1);
+  s.writes = given.number("writes", s.writes);
+  s.leases = given.number("leases", s.leases);
+  s.views = given.number("views", s.views);
+  s.late = given.number("late", 0) != 0;
+  s.minority = given.number("minority", 0) != 0;
+  s.duplicates = given.number("duplicates", 0) != 0;
+  const int without = given.number("without", -1);
+  if (without >= 0) s.without = static_cast<strong::rule>(without);
+  const std::size_t states = given.states();
+  given.refuse_unknown();
+  const bool room = s.writes <= 3 && s.views <= (s.minority ? 1 : 2);
+  if (!room) throw std::invalid_argument("the model has no such scope");
+  if (keys == 1) return explored(strong::strong_model<1>(s), states);
+  if (keys == 2) return explored(strong::strong_model<2>(s), states);
+  throw std::invalid_argument("--keys is 1 or 2");
+}
+
 int run(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
   if (name.empty()) throw std::invalid_argument("no model is named");
@@ -135,6 +157,7 @@ int run(int argc, char** argv) {
   if (name == "copies") return copies(given);
   if (name == "views") return views(given);
   if (name == "eventual") return eventual(given);
+  if (name == "strong") return strong(given);
   throw std::invalid_argument("unknown model " + name);
 }
 
