@@ -242,6 +242,29 @@ TEST_CASE("takeover: what the owner before may not have passed on is neither tol
   }
 }
 
+TEST_CASE(
+    "takeover: what a round says of an operation counts with its change or at the round's end") {
+  film_team t;
+  t.cut_off = {anna};
+  const auto rid = t.film("only bert", 42);
+  t.deliver();
+  CHECK_FALSE(t.reply(rid));
+  t.cut_off.clear();
+  t.pass_to(bert, second_epoch, {anna});
+  SUBCASE("the answer has come and the entry has not") {
+    while (!t.copy_of(anna).windows.contains(carl)) t.deliver(1);
+    REQUIRE(t.copied(anna, key, films).empty());
+    t.pass_to(anna, third_epoch, {});
+    CHECK(t.status(t.film("only bert", 42)) == mutate_status::stale_operation);
+  }
+  SUBCASE("the round has ended") {
+    while (!t.copy_of(anna).complete) t.deliver(1);
+    t.pass_to(anna, third_epoch, {});
+    CHECK(t.reply(t.film("only bert", 42))->version == first_term(1));
+    CHECK(t.value(key, films) == "only bert");
+  }
+}
+
 TEST_CASE("takeover: the end of a round removes what it did not name, and nothing does before") {
   film_team t;
   t.film("both", 41);
