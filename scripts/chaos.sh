@@ -21,7 +21,9 @@ usage() { sed -n 's/^# \{0,1\}//; /^usage:/,/^set/{/^set/!p}' "${BASH_SOURCE[0]}
 build='' options=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-    --minutes | --seed | --members | --quorum | --backups) options+=("$1" "${2:?$1 needs a value}") ;;
+    --minutes | --seed | --members | --quorum | --backups)
+      options+=("$1" "${2:?$1 needs a value}")
+      ;;
     --build) build=${2:?--build needs a folder} ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
