@@ -119,8 +119,9 @@ TEST_CASE("chaos judge: where there are copies what was put is read in every epo
   CHECK(rule(two_writes().read(2, 0, 5'002, 5'003, 0, "6 0 6 0")) == "E4");
   CHECK(rule(two_writes().read(2, 0, 5'002, 5'003, 0)) == "E2");
   CHECK(rule(two_writes().read(2, 0, 500, 501, 0, "5 0 6 0")) == "none");
-  CHECK(rule(two_writes().write(3, 0, 3'000, 3'001, 3, "erase").read(2, 0, 9'000, 9'001, 0,
-                                                                     "6 0 6 0")) == "none");
+  CHECK(rule(two_writes()
+                 .write(3, 0, 3'000, 3'001, 3, "erase")
+                 .read(2, 0, 9'000, 9'001, 0, "6 0 6 0")) == "none");
   CHECK(rule(two_writes().read(2, 10, 5'002, 5'003, 1, "6 0 6 0")) == "E1");
 }
 
