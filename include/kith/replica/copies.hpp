@@ -43,10 +43,13 @@ struct copy {
   std::uint64_t applied = 0;
   /// The end of a round was reached in this epoch.
   bool complete = false;
+  /// What it has of this epoch and of earlier ones, during a round too.
   wire::feed_scope scope = 0;
   /// The highest that it was told of in this epoch.
   sequence seq;
   std::vector<wire::term> terms;
+  /// What it will have once the present round has ended.
+  wire::feed_opening promised;
   std::map<member_id, operation_window> windows;
   /// What the present round has said of operations: it is all there is, once the round has ended.
   std::map<member_id, operation_window> named;
@@ -59,6 +62,12 @@ struct copy {
   [[nodiscard]] bool held() const { return epoch != kith::epoch{}; }
   [[nodiscard]] bool ended() const { return held() && round <= ended_round; }
 };
+
+/// Of two scopes, the one with fewer caches.
+[[nodiscard]] constexpr wire::feed_scope narrower(wire::feed_scope a, wire::feed_scope b) {
+  if (a == wire::whole_scope) return b;
+  return b == wire::whole_scope ? a : std::max(a, b);
+}
 
 class copies {
  public:
@@ -121,6 +130,7 @@ class copies {
   void erase(time_point now, std::uint64_t hash, const wire::feed_item& item);
   static void doubt_answers(copy& in, const wire::feed_opening& opening);
   void note_early_answer(copy& in, wire::feed_answer answer) const;
+  static std::vector<wire::term> shared_terms(const copy& had, const wire::feed_opening& opening);
   void note_answer(std::map<member_id, operation_window>& in,
                    const wire::feed_answer& answer) const;
   void sweep(std::size_t slot);
@@ -175,30 +185,50 @@ inline bool copies::begin(std::size_t slot, const wire::feed& said, const wire::
     return false;
   }
   copy& in = all_[slot];
-  if (in.held() && in.epoch != said.epoch) doubt_answers(in, opening);
+  if (!in.held() || in.epoch != said.epoch) {
+    if (in.held()) doubt_answers(in, opening);
+    in.terms = in.held() ? shared_terms(in, opening) : opening.terms;
+    in.scope = opening.scope;
+    in.seq = opening.seq;
+  } else {
+    in.scope = narrower(in.scope, opening.scope);
+  }
   in.named.clear();
   in.ended_round = 0;
   in.epoch = said.epoch;
   in.round = said.round;
   in.applied = 0;
   in.complete = false;
-  in.scope = opening.scope;
-  in.seq = opening.seq;
-  in.terms = std::move(opening.terms);
+  in.promised = std::move(opening);
   in.mark = ++marks_;
   return true;
+}
+
+/// Who is to go on with an unfinished round has of earlier owners what it had and what the owner of
+/// the round had too: what it did not have may not have come yet.
+inline std::vector<wire::term> copies::shared_terms(const copy& had,
+                                                    const wire::feed_opening& opening) {
+  std::vector<wire::term> all = had.terms;
+  all.push_back({had.epoch, had.seq, had.scope});
+  std::vector<wire::term> shared;
+  for (const wire::term& told : opening.terms) {
+    const auto known = std::ranges::find(all, told.epoch, &wire::term::epoch);
+    if (known == all.end()) continue;
+    shared.push_back(
+        {told.epoch, std::min(told.last, known->last), narrower(told.kept, known->kept)});
+  }
+  return shared;
 }
 
 /// B7: what the earlier owner did last may have come here and not to its successor: nobody was
 /// answered, and it is as if it had not been done, but for what of it is still here. So nobody is
 /// told that such an operation was applied, nor is it applied again: it is not known.
 inline void copies::doubt_answers(copy& in, const wire::feed_opening& opening) {
-  const auto ended = std::ranges::find(opening.terms, in.epoch, &wire::term::epoch);
   for (auto& [from, window] : in.windows) {
     window.for_each([&](std::uint64_t, operation_record& record) {
       const kith::version& done = record.answer.version;
-      const bool kept =
-          done.epoch != in.epoch || (ended != opening.terms.end() && done.seq <= ended->last);
+      const auto ended = std::ranges::find(opening.terms, done.epoch, &wire::term::epoch);
+      const bool kept = ended != opening.terms.end() && done.seq <= ended->last;
       if (!kept) record.answer.status = wire::mutate_status::stale_operation;
     });
   }
@@ -223,9 +253,13 @@ inline bool copies::apply(time_point now, partition_id partition, std::size_t sl
       use(item.cache).of.erase_tagged(slot, item.tags.front().hash);
       break;
     case wire::feed_kind::end:
+      if (in.complete) return false;
       sweep(slot);
       in.windows = std::move(in.named);
       in.named.clear();
+      in.scope = in.promised.scope;
+      in.terms = std::move(in.promised.terms);
+      in.promised = {};
       in.complete = true;
       break;
   }

@@ -131,6 +131,7 @@ TEST_CASE("copies: what no honest owner says is a violation, and what was there 
   CHECK(violates(2, 4, {item_about(feed_kind::erase, foreign, 2)}));
   CHECK(violates(2, 4, {item_about(feed_kind::drop, foreign, 2)}));
   CHECK(violates(2, 4, {opening}));
+  CHECK(violates(2, 4, {plain_item(feed_kind::end)}));
   told_item garbled = opening;
   garbled.value = as_bytes("?");
   CHECK(violates(3, 1, {garbled}));
@@ -255,6 +256,55 @@ TEST_CASE("copies: when a round has ended, the answers that it named are all the
   CHECK(state_of(2) == operation_window::state::settled);
   REQUIRE(c.say(2, 4, {answer_item(3)}) == outcome::done);
   CHECK(state_of(3) == operation_window::state::settled);
+}
+
+TEST_CASE("copies: an answer is doubted that one of the owners since did not have") {
+  kept_copies c;
+  REQUIRE(c.say(1, 1,
+                {opening_item{}, answer_item(1), put_item(key, 1, "one"),
+                 plain_item(feed_kind::end)}) == outcome::done);
+  const auto status_of = [&](std::uint64_t operation) {
+    operation_window window = c.state().windows.at(carl);
+    return window.find(operation)->answer.status;
+  };
+  wire::feed_opening second;
+  second.terms = {{first_epoch, sequence{1}, 0}};
+  c.term = second_epoch;
+  REQUIRE(c.say(1, 1, {opening_item{second}}) == outcome::done);
+  CHECK(status_of(1) == wire::mutate_status::applied);
+  wire::feed_opening third;
+  third.terms = {{first_epoch, sequence{0}, 0}, {second_epoch, sequence{1}, 0}};
+  c.term = third_epoch;
+  REQUIRE(c.say(1, 1, {opening_item{third}}) == outcome::done);
+  CHECK(status_of(1) == wire::mutate_status::stale_operation);
+}
+
+TEST_CASE("copies: until a round has ended a copy has of earlier owners what both sides had") {
+  kept_copies c;
+  wire::feed_opening first;
+  first.scope = 1;
+  REQUIRE(c.say(1, 1, {opening_item{first}, put_item(key, 5, "one"), plain_item(feed_kind::end)}) ==
+          outcome::done);
+  wire::feed_opening second;
+  second.scope = wire::whole_scope;
+  second.seq = sequence{9};
+  second.terms = {{epoch{view_number{2}, 0}, sequence{3}, 0}, {first_epoch, sequence{9}, 0}};
+  c.term = second_epoch;
+  REQUIRE(c.say(1, 1, {opening_item{second}}) == outcome::done);
+  CHECK(c.state().terms == std::vector<wire::term>{{first_epoch, sequence{5}, 1}});
+  CHECK(c.state().scope == wire::whole_scope);
+  REQUIRE(c.say(1, 2, {plain_item(feed_kind::end)}) == outcome::done);
+  CHECK(c.state().terms == second.terms);
+  // The next round of the same owner has fewer caches, and then more.
+  wire::feed_opening narrow = second;
+  narrow.scope = 2;
+  REQUIRE(c.say(2, 1, {opening_item{narrow}}) == outcome::done);
+  CHECK(c.state().scope == 2);
+  REQUIRE(c.say(3, 1, {opening_item{second}}) == outcome::done);
+  CHECK(c.state().scope == 2);
+  CHECK(c.state().terms == second.terms);
+  REQUIRE(c.say(3, 2, {plain_item(feed_kind::end)}) == outcome::done);
+  CHECK(c.state().scope == wire::whole_scope);
 }
 
 TEST_CASE("copies: a copy is taken out with all that it has, the oldest entry first") {

@@ -266,6 +266,43 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "takeover: a write is lost that had not come when the owner of an unfinished round went") {
+  film_team t;
+  t.film("both", 41);
+  t.deliver();
+  t.cut_off = {anna};
+  t.film("only bert", 42);
+  t.deliver();
+  t.pass_to(bert, second_epoch, {anna});
+  CHECK(t.value(key, films) == "only bert");
+  t.deliver(1);
+  CHECK(t.copy_of(anna).epoch == second_epoch);
+  t.pass_to(anna, third_epoch, {});
+  CHECK(t.value(key, films) == "both");
+  CHECK(t.get(first_term(2), key, films).status == get_status::lost_write);
+  CHECK(t.get(first_term(1), key, films).status == get_status::hit);
+}
+
+TEST_CASE("takeover: a copy that was to have more caches has no writes of them before it has all") {
+  copying t{one_by_one()};
+  t.install(row_with({anna, bert}));
+  t.put("book");
+  t.put("film", key, films);
+  t.deliver();
+  t.crash(anna);
+  row gap = row_with({member_id{}, bert});
+  gap.wanted = {bert};
+  t.install(gap);
+  t.deliver(1);
+  CHECK_FALSE(t.copy_of(bert).complete);
+  t.crash(self);
+  t.install(row_after(bert, second_epoch, {}));
+  CHECK(t.value().empty());
+  CHECK(t.get(first_term(1)).status == get_status::lost_write);
+  CHECK(t.get(first_term(2), key, films).status == get_status::hit);
+}
+
 TEST_CASE("takeover: the end of a round removes what it did not name, and nothing does before") {
   film_team t;
   t.film("both", 41);
