@@ -1,0 +1,277 @@
+// Whether a register's history is linearizable: whether each operation can have taken effect at one
+// instant between its invocation and its return, so that all together were a register's.
+//
+// The search is that of Wing and Gong [1]: of the operations that none of the rest came before, one
+// is taken as the next; where its answer does not fit another is, and where none fits the search
+// goes back. By Lowe [2], it remembers of each set of operations and each state that these can lead
+// to that it was there, and does not go on from there again. Linearizability is local [3]: the
+// history of each key is judged by itself.
+//
+// An operation without an answer returns at the end of all times, and nothing asks that it took
+// effect. Four things keep the search small:
+//
+//   reads first     what fits and changes nothing is taken at once, and no other way is tried:
+//   where
+//                   there is one that takes it later, taking it now does as well
+//   unanswered last and one set of taken operations stands for all that differ from it by further
+//                   unanswered ones: whatever can follow those can follow it
+//   no dead write   an unanswered operation that is overwritten at once could as well be left out
+//   no twins        of unanswered operations that are the same, the one invoked first is taken
+//   first
+//
+// It is bounded by steps, not by time, so that a verdict can be repeated.
+//
+// [1] J. M. Wing, C. Gong: Testing and Verifying Concurrent Objects. Journal of Parallel and
+//     Distributed Computing 17, 1993
+// [2] G. Lowe: Testing for linearizability. Concurrency and Computation: Practice and Experience
+//     29 (4), 2017
+// [3] M. P. Herlihy, J. M. Wing: Linearizability: A Correctness Condition for Concurrent Objects.
+//     ACM Transactions on Programming Languages and Systems 12 (3), 1990
+#pragma once
+
+#include <kith/core/bytes.hpp>
+#include <kith/core/hash_map.hpp>
+#include <kith/core/stable_hash.hpp>
+#include <kith/sim/register_history.hpp>
+#include <kith/sim/register_model.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace kith::sim {
+
+enum class linearizability : std::uint8_t { holds, broken, undecided };
+
+[[nodiscard]] constexpr std::string_view to_string(linearizability verdict) {
+  constexpr std::string_view names[] = {"linearizable", "not linearizable", "undecided"};
+  return names[static_cast<std::size_t>(verdict)];
+}
+
+struct linearizability_options {
+  /// Operations that are tried against a state, in one search. What is remembered of each takes a
+  /// few hundred bytes at most, where the history has 500 operations.
+  std::uint64_t steps_most = 200'000;
+};
+
+struct linearizability_report {
+  linearizability verdict = linearizability::holds;
+  /// Of the search of the whole.
+  std::uint64_t steps = 0;
+  /// Of a history that is broken: the fewest first answers, by time, that show it, with all
+  /// operations that were invoked by then; what returned later has no answer here. By invocation.
+  register_history shown_by;
+};
+
+[[nodiscard]] linearizability_report judge_linearizability(
+    const register_history& history, const linearizability_options& options = {});
+
+/// One search, without the prefix.
+class linearizability_search {
+ public:
+  linearizability_search(const register_history& history, std::uint64_t steps_most);
+
+  [[nodiscard]] linearizability run();
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }
+
+ private:
+  using words = std::vector<std::uint64_t>;
+  struct words_hash {
+    std::size_t operator()(const words& all) const {
+      return static_cast<std::size_t>(stable_hash(std::as_bytes(std::span{all})));
+    }
+  };
+  /// Operations that were taken and the state after them, with what is left to try from there.
+  struct place {
+    register_state state;
+    /// All answered operations before it are taken.
+    std::size_t first = 0;
+    std::vector<std::size_t> next;
+    std::size_t tried = 0;
+    /// The operation that led here.
+    std::optional<std::size_t> by;
+  };
+
+  [[nodiscard]] bool answered(std::size_t op) const { return op < answered_; }
+  [[nodiscard]] bool taken(std::size_t op) const { return (taken_[op / 64] >> op % 64 & 1) != 0; }
+  void flip(std::size_t op) {
+    taken_[op / 64] ^= std::uint64_t{1} << op % 64;
+    if (!answered(op)) return;
+    taken(op) ? --left_ : ++left_;
+  }
+  /// What may come next.
+  void look_ahead(place& at);
+  void add_unanswered(place& at, std::int64_t until);
+  [[nodiscard]] bool pointless(const place& at, std::size_t op) const;
+  /// False: the search was here.
+  [[nodiscard]] bool remember(const register_state& state);
+
+  /// The answered ones, then the others without reads; each by invocation.
+  register_history all_;
+  std::size_t answered_ = 0;
+  std::size_t left_ = 0;
+  words taken_;
+  /// Of answered operations and a state: the smallest sets of others that were taken with them.
+  hash_map<words, std::vector<words>, words_hash> seen_;
+  std::vector<place> path_;
+  const std::uint64_t steps_most_;
+  std::uint64_t steps_ = 0;
+};
+
+// --- implementation ---
+
+inline linearizability_search::linearizability_search(const register_history& history,
+                                                      std::uint64_t steps_most)
+    : steps_most_{steps_most} {
+  for (const register_operation& op : history) {
+    if (op.returned || writes(op)) all_.push_back(op);
+  }
+  std::stable_sort(all_.begin(), all_.end(), [](const auto& a, const auto& b) {
+    if (a.returned.has_value() != b.returned.has_value()) return a.returned.has_value();
+    return a.invoked < b.invoked;
+  });
+  while (answered_ < all_.size() && all_[answered_].returned) ++answered_;
+  left_ = answered_;
+  taken_.resize(all_.size() / 64 + 1);
+}
+
+inline bool linearizability_search::pointless(const place& at, std::size_t op) const {
+  const register_action what = all_[op].action;
+  const bool overwrites = what == register_action::put || what == register_action::erase;
+  return overwrites && at.by && !answered(*at.by);
+}
+
+inline void linearizability_search::look_ahead(place& at) {
+  while (at.first < answered_ && taken(at.first)) ++at.first;
+  // All that were invoked before the first return among those that are left.
+  std::int64_t until = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t op = at.first; op < answered_ && all_[op].invoked <= until; ++op) {
+    if (taken(op)) continue;
+    until = std::min(until, *all_[op].returned);
+    ++steps_;
+    const std::optional<register_state> after = step(at.state, all_[op]);
+    if (!after) continue;
+    if (*after == at.state) {
+      at.next = {op};
+      return;
+    }
+    if (!pointless(at, op)) at.next.push_back(op);
+  }
+  add_unanswered(at, until);
+}
+
+inline void linearizability_search::add_unanswered(place& at, std::int64_t until) {
+  for (std::size_t op = answered_; op < all_.size() && all_[op].invoked <= until; ++op) {
+    if (taken(op) || pointless(at, op)) continue;
+    const bool twin = std::any_of(at.next.begin(), at.next.end(), [&](std::size_t other) {
+      return !answered(other) && all_[other].action == all_[op].action &&
+             all_[other].argument == all_[op].argument && all_[other].expected == all_[op].expected;
+    });
+    if (!twin) at.next.push_back(op);
+  }
+}
+
+inline bool linearizability_search::remember(const register_state& state) {
+  const std::size_t split = answered_ / 64;
+  const std::uint64_t low = (std::uint64_t{1} << answered_ % 64) - 1;
+  words key{taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(split)};
+  key.push_back(taken_[split] & low);
+  key.insert(key.end(),
+             {state.present, static_cast<std::uint64_t>(state.value), state.least, state.exact});
+  key.insert(key.end(), state.excluded.begin(), state.excluded.end());
+  words others{taken_.begin() + static_cast<std::ptrdiff_t>(split), taken_.end()};
+  others.front() &= ~low;
+  const auto within = [](const words& few, const words& many) {
+    for (std::size_t i = 0; i < few.size(); ++i) {
+      if ((few[i] & ~many[i]) != 0) return false;
+    }
+    return true;
+  };
+  std::vector<words>& before = seen_[std::move(key)];
+  if (std::any_of(before.begin(), before.end(),
+                  [&](const words& one) { return within(one, others); })) {
+    return false;
+  }
+  std::erase_if(before, [&](const words& one) { return within(others, one); });
+  before.push_back(std::move(others));
+  return true;
+}
+
+inline linearizability linearizability_search::run() {
+  path_.assign(1, {});
+  look_ahead(path_.back());
+  while (left_ > 0) {
+    if (steps_ > steps_most_) return linearizability::undecided;
+    place& at = path_.back();
+    if (at.tried == at.next.size()) {
+      if (!at.by) return linearizability::broken;
+      flip(*at.by);
+      path_.pop_back();
+      continue;
+    }
+    const std::size_t op = at.next[at.tried++];
+    ++steps_;
+    std::optional<register_state> after = step(at.state, all_[op]);
+    if (!after) continue;
+    flip(op);
+    if (!remember(*after)) {
+      flip(op);
+      continue;
+    }
+    place further{std::move(*after), at.first, {}, 0, op};
+    look_ahead(further);
+    path_.push_back(std::move(further));
+  }
+  return linearizability::holds;
+}
+
+/// The first `count` answers of the history by time, and what was under way by then.
+[[nodiscard]] inline register_history first_answers(register_history history, std::size_t count) {
+  std::stable_sort(history.begin(), history.end(), [](const auto& a, const auto& b) {
+    if (a.returned.has_value() != b.returned.has_value()) return a.returned.has_value();
+    return a.returned < b.returned;
+  });
+  if (count == 0) return {};
+  const std::int64_t until = *history[count - 1].returned;
+  for (std::size_t i = count; i < history.size(); ++i) {
+    register_operation open;
+    open.client = history[i].client;
+    open.invoked = history[i].invoked;
+    open.action = history[i].action;
+    open.argument = history[i].argument;
+    open.expected = history[i].expected;
+    history[i] = open;
+  }
+  std::erase_if(history, [until](const auto& op) { return op.invoked > until; });
+  std::stable_sort(history.begin(), history.end(),
+                   [](const auto& a, const auto& b) { return a.invoked < b.invoked; });
+  return history;
+}
+
+inline linearizability_report judge_linearizability(const register_history& history,
+                                                    const linearizability_options& options) {
+  linearizability_search whole{history, options.steps_most};
+  linearizability_report report;
+  report.verdict = whole.run();
+  report.steps = whole.steps();
+  if (report.verdict != linearizability::broken) return report;
+  // What follows a broken prefix does not mend it. A prefix that is undecided shows nothing.
+  std::size_t fine = 0;
+  auto shown = static_cast<std::size_t>(std::count_if(
+      history.begin(), history.end(), [](const auto& op) { return op.returned.has_value(); }));
+  while (fine + 1 < shown) {
+    const std::size_t middle = fine + (shown - fine) / 2;
+    linearizability_search part{first_answers(history, middle), options.steps_most};
+    (part.run() == linearizability::broken ? shown : fine) = middle;
+  }
+  report.shown_by = first_answers(history, shown);
+  return report;
+}
+
+}  // namespace kith::sim
