@@ -151,7 +151,15 @@ struct totals {
   kith::duration oldest_near_hit{};
   std::uint64_t events_at_rest = 0;
   branch_counts branches;
+  judged_counters judged;
 };
+
+void add(judged_counters& into, const judged_counters& more) {
+  into.histories += more.histories;
+  into.operations += more.operations;
+  into.searched += more.searched;
+  into.undecided += more.undecided;
+}
 
 /// What should have happened over the range and did not.
 int unvisited(const totals& all) {
@@ -191,6 +199,7 @@ int main(int argc, char** argv) {
     all.quorums_lost += report.quorum_lost ? 1 : 0;
     all.near_hits += report.operations.near_hits;
     all.oldest_near_hit = std::max(all.oldest_near_hit, report.oldest_near_hit);
+    add(all.judged, report.judged);
     all.events_at_rest = std::max(all.events_at_rest, report.events_at_rest);
     if (!chosen.quiet || !report.violations.empty()) print(report);
     if (report.violations.empty()) continue;
@@ -212,6 +221,9 @@ int main(int argc, char** argv) {
               " seeds lost their quorum; at rest up to %" PRIu64 " events a second and member\n",
               all.near_hits, static_cast<std::int64_t>(all.oldest_near_hit.count() / 1'000'000),
               all.quorums_lost, all.events_at_rest);
+  std::printf("%" PRIu64 " histories of registers judged, of %" PRIu64 " operations; %" PRIu64
+              " undecided\n",
+              all.judged.searched, all.judged.operations, all.judged.undecided);
   const int missing = all.seeds >= wide ? unvisited(all) : 0;
   return all.failed > 0 || missing > 0 ? 1 : 0;
 }

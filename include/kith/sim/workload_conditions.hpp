@@ -120,7 +120,9 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
         seen.yes = true;
         seen.version = expected;
         seen.value = *found.value;
+        seen.answered = cluster_.time().now();
         token_values_.told(seen);
+        token_order_.told({seen});
         token_values_.invoked(op.key, op.value);
         with->tokens.async_compare_and_put(
             op.key, expected, op.value, {.tags = {tag_of(op.key)}},
@@ -128,6 +130,7 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
               op.yes = put;
               end(op, failed);
               tokens_.compare_and_put(op, expected);
+              token_order_.told({op, expected});
               later(member, with);
             });
       });
@@ -142,6 +145,7 @@ inline void workload::drop_token(std::size_t member, std::shared_ptr<handles> wi
         op.version = at;
         end(op, code);
         tokens_.end_removal(op.answered, number, op.failed, epochs_at(op.member, op.key));
+        token_order_.told({op});
         later(member, with);
       });
 }
