@@ -3,7 +3,8 @@
 //
 // One line a seed, with what happened in it. A violation prints the seed, what was broken, and the
 // command that replays it. Over a range of 500 seeds or more, a fault or a rare branch that never
-// happened is a failure too: what was not visited was not tested.
+// happened is a failure too: what was not visited was not tested. So are judged histories that are
+// undecided, if they are more than one in a thousand.
 #include <kith/sim/run.hpp>
 
 #include <algorithm>
@@ -173,6 +174,10 @@ int unvisited(const totals& all) {
   for (const branch_count& one : all.branches) {
     if (one.count > 0 || (one.of_majority && all.with_majority < majority_wide)) continue;
     std::printf("never visited: branch %s\n", one.name.c_str());
+    ++missing;
+  }
+  if (all.judged.searched == 0 || all.judged.undecided * 1000 > all.judged.searched) {
+    std::printf("never judged: too many histories of registers are undecided, or there are none\n");
     ++missing;
   }
   return missing;

@@ -132,7 +132,7 @@ inline linearizability_search::linearizability_search(const register_history& hi
   for (const register_operation& op : history) {
     if (op.returned || writes(op)) all_.push_back(op);
   }
-  std::stable_sort(all_.begin(), all_.end(), [](const auto& a, const auto& b) {
+  std::sort(all_.begin(), all_.end(), [](const auto& a, const auto& b) {
     if (a.returned.has_value() != b.returned.has_value()) return a.returned.has_value();
     return a.invoked < b.invoked;
   });
@@ -233,7 +233,7 @@ inline linearizability linearizability_search::run() {
 
 /// The first `count` answers of the history by time, and what was under way by then.
 [[nodiscard]] inline register_history first_answers(register_history history, std::size_t count) {
-  std::stable_sort(history.begin(), history.end(), [](const auto& a, const auto& b) {
+  std::sort(history.begin(), history.end(), [](const auto& a, const auto& b) {
     if (a.returned.has_value() != b.returned.has_value()) return a.returned.has_value();
     return a.returned < b.returned;
   });
@@ -249,8 +249,8 @@ inline linearizability linearizability_search::run() {
     history[i] = open;
   }
   std::erase_if(history, [until](const auto& op) { return op.invoked > until; });
-  std::stable_sort(history.begin(), history.end(),
-                   [](const auto& a, const auto& b) { return a.invoked < b.invoked; });
+  std::sort(history.begin(), history.end(),
+            [](const auto& a, const auto& b) { return a.invoked < b.invoked; });
   return history;
 }
 

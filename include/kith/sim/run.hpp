@@ -248,11 +248,12 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
   return drawn;
 }
 
-/// Clients whose answers are judged as histories of registers. The seeds that are known to catch
-/// something (tests/mutants/table.txt) have none, and stay what they are. Eviction is no register's.
+/// Clients whose answers are judged as histories of registers, which nothing evicts. The seeds that
+/// are known to catch something (tests/mutants/table.txt) have none, and stay what they are.
 [[nodiscard]] inline judged_options draw_judged(std::uint64_t seed, const fault_plan& plan) {
   judged_options drawn;
-  drawn.drawn = random_source{seed ^ 0x6A7564670000000Cu}.below(8) == 0 && !plan.evictions;
+  random_source random{seed ^ 0x6A7564670000000Cu};
+  drawn.drawn = random.below(8) == 0 && !plan.evictions;
   return drawn;
 }
 
