@@ -66,7 +66,9 @@ class brute_force {
       case sim::register_action::put: return write(op, now, op.argument);
       case sim::register_action::erase: return write(op, now, std::nullopt);
       case sim::register_action::add: {
-        const std::int64_t sum = now.value.value_or(0) + op.argument;
+        const auto sum =
+            static_cast<std::int64_t>(static_cast<std::uint64_t>(now.value.value_or(0)) +
+                                      static_cast<std::uint64_t>(op.argument));
         if (answered && op.value != sum) return false;
         return write(op, now, sum);
       }

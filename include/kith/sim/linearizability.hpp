@@ -39,9 +39,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -55,8 +58,8 @@ enum class linearizability : std::uint8_t { holds, broken, undecided };
 }
 
 struct linearizability_options {
-  /// Operations that are tried against a state, in one search. What is remembered of each takes a
-  /// few hundred bytes at most, where the history has 500 operations.
+  /// Operations that are looked at or tried, in one search. What is remembered takes no more than a
+  /// few hundred bytes for each.
   std::uint64_t steps_most = 200'000;
 };
 
@@ -82,6 +85,7 @@ class linearizability_search {
 
  private:
   using words = std::vector<std::uint64_t>;
+  using operations = std::vector<std::size_t>;
   struct words_hash {
     std::size_t operator()(const words& all) const {
       return static_cast<std::size_t>(stable_hash(std::as_bytes(std::span{all})));
@@ -92,33 +96,48 @@ class linearizability_search {
     register_state state;
     /// All answered operations before it are taken.
     std::size_t first = 0;
-    std::vector<std::size_t> next;
+    operations next;
     std::size_t tried = 0;
     /// The operation that led here.
     std::optional<std::size_t> by;
+    /// Unanswered ones that were invoked by then may come next too, and are not in `next` yet.
+    std::optional<std::int64_t> until;
   };
 
   [[nodiscard]] bool answered(std::size_t op) const { return op < answered_; }
   [[nodiscard]] bool taken(std::size_t op) const { return (taken_[op / 64] >> op % 64 & 1) != 0; }
   void flip(std::size_t op) {
     taken_[op / 64] ^= std::uint64_t{1} << op % 64;
-    if (!answered(op)) return;
-    taken(op) ? --left_ : ++left_;
+    if (answered(op)) {
+      taken(op) ? --left_ : ++left_;
+    } else if (taken(op)) {
+      others_.insert(op);
+    } else {
+      others_.erase(op);
+    }
   }
   /// What may come next.
   void look_ahead(place& at);
-  void add_unanswered(place& at, std::int64_t until);
+  void add_unanswered(place& at);
   [[nodiscard]] bool pointless(const place& at, std::size_t op) const;
   /// False: the search was here.
   [[nodiscard]] bool remember(const register_state& state);
 
+  /// The answered operations that are taken, which are all before `first`, and the state.
+  [[nodiscard]] words key_of(std::size_t first, const register_state& state) const;
+
   /// The answered ones, then the others without reads; each by invocation.
   register_history all_;
   std::size_t answered_ = 0;
+  /// Of each unanswered operation, the one before it that is the same.
+  std::vector<std::optional<std::size_t>> twins_;
   std::size_t left_ = 0;
+  /// A bit for each operation.
   words taken_;
+  /// The unanswered ones of those.
+  std::set<std::size_t> others_;
   /// Of answered operations and a state: the smallest sets of others that were taken with them.
-  hash_map<words, std::vector<words>, words_hash> seen_;
+  hash_map<words, std::vector<operations>, words_hash> seen_;
   std::vector<place> path_;
   const std::uint64_t steps_most_;
   std::uint64_t steps_ = 0;
@@ -137,6 +156,13 @@ inline linearizability_search::linearizability_search(const register_history& hi
     return a.invoked < b.invoked;
   });
   while (answered_ < all_.size() && all_[answered_].returned) ++answered_;
+  std::map<std::tuple<register_action, std::int64_t, std::uint64_t>, std::size_t> last;
+  for (std::size_t op = answered_; op < all_.size(); ++op) {
+    const auto what = std::tuple{all_[op].action, all_[op].argument, all_[op].expected};
+    const auto [at, fresh] = last.try_emplace(what, op);
+    twins_.push_back(fresh ? std::nullopt : std::optional{at->second});
+    at->second = op;
+  }
   left_ = answered_;
   taken_.resize(all_.size() / 64 + 1);
 }
@@ -163,43 +189,48 @@ inline void linearizability_search::look_ahead(place& at) {
     }
     if (!pointless(at, op)) at.next.push_back(op);
   }
-  add_unanswered(at, until);
+  at.until = until;
 }
 
-inline void linearizability_search::add_unanswered(place& at, std::int64_t until) {
+inline void linearizability_search::add_unanswered(place& at) {
+  const std::int64_t until = *std::exchange(at.until, std::nullopt);
   for (std::size_t op = answered_; op < all_.size() && all_[op].invoked <= until; ++op) {
-    if (taken(op) || pointless(at, op)) continue;
-    const bool twin = std::any_of(at.next.begin(), at.next.end(), [&](std::size_t other) {
-      return !answered(other) && all_[other].action == all_[op].action &&
-             all_[other].argument == all_[op].argument && all_[other].expected == all_[op].expected;
-    });
-    if (!twin) at.next.push_back(op);
+    ++steps_;
+    const std::optional<std::size_t> twin = twins_[op - answered_];
+    if (taken(op) || pointless(at, op) || (twin && !taken(*twin))) continue;
+    at.next.push_back(op);
   }
+}
+
+inline auto linearizability_search::key_of(std::size_t first, const register_state& state) const
+    -> words {
+  words key{first,       state.present, static_cast<std::uint64_t>(state.value),
+            state.least, state.exact,   state.excluded.size()};
+  key.insert(key.end(), state.excluded.begin(), state.excluded.end());
+  const std::size_t last = answered_ / 64;
+  for (std::size_t at = first / 64; at < last; ++at) key.push_back(taken_[at]);
+  if (first / 64 <= last) {
+    key.push_back(taken_[last] & ((std::uint64_t{1} << answered_ % 64) - 1));
+  }
+  // Few are taken behind `first`: those that overlap with it.
+  while (!key.empty() && key.back() == 0) key.pop_back();
+  return key;
 }
 
 inline bool linearizability_search::remember(const register_state& state) {
-  const std::size_t split = answered_ / 64;
-  const std::uint64_t low = (std::uint64_t{1} << answered_ % 64) - 1;
-  words key{taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(split)};
-  key.push_back(taken_[split] & low);
-  key.insert(key.end(),
-             {state.present, static_cast<std::uint64_t>(state.value), state.least, state.exact});
-  key.insert(key.end(), state.excluded.begin(), state.excluded.end());
-  words others{taken_.begin() + static_cast<std::ptrdiff_t>(split), taken_.end()};
-  others.front() &= ~low;
-  const auto within = [](const words& few, const words& many) {
-    for (std::size_t i = 0; i < few.size(); ++i) {
-      if ((few[i] & ~many[i]) != 0) return false;
-    }
-    return true;
+  std::size_t first = path_.back().first;
+  while (first < answered_ && taken(first)) ++first;
+  std::vector<operations>& before = seen_[key_of(first, state)];
+  const operations others{others_.begin(), others_.end()};
+  const auto within = [](const operations& few, const operations& many) {
+    return std::includes(many.begin(), many.end(), few.begin(), few.end());
   };
-  std::vector<words>& before = seen_[std::move(key)];
   if (std::any_of(before.begin(), before.end(),
-                  [&](const words& one) { return within(one, others); })) {
+                  [&](const operations& one) { return within(one, others); })) {
     return false;
   }
-  std::erase_if(before, [&](const words& one) { return within(others, one); });
-  before.push_back(std::move(others));
+  std::erase_if(before, [&](const operations& one) { return within(others, one); });
+  before.push_back(others);
   return true;
 }
 
@@ -209,6 +240,10 @@ inline linearizability linearizability_search::run() {
   while (left_ > 0) {
     if (steps_ > steps_most_) return linearizability::undecided;
     place& at = path_.back();
+    if (at.tried == at.next.size() && at.until) {
+      add_unanswered(at);
+      continue;
+    }
     if (at.tried == at.next.size()) {
       if (!at.by) return linearizability::broken;
       flip(*at.by);
@@ -224,7 +259,7 @@ inline linearizability linearizability_search::run() {
       flip(op);
       continue;
     }
-    place further{std::move(*after), at.first, {}, 0, op};
+    place further{std::move(*after), at.first, {}, 0, op, std::nullopt};
     look_ahead(further);
     path_.push_back(std::move(further));
   }
