@@ -177,10 +177,17 @@ inline void linearizability_search::look_ahead(place& at) {
   while (at.first < answered_ && taken(at.first)) ++at.first;
   // All that were invoked before the first return among those that are left.
   std::int64_t until = std::numeric_limits<std::int64_t>::max();
-  for (std::size_t op = at.first; op < answered_ && all_[op].invoked <= until; ++op) {
-    if (taken(op)) continue;
-    until = std::min(until, *all_[op].returned);
+  std::uint64_t least_most = std::numeric_limits<std::uint64_t>::max();
+  std::size_t end = at.first;
+  for (; end < answered_ && all_[end].invoked <= until; ++end) {
     ++steps_;
+    if (taken(end)) continue;
+    until = std::min(until, *all_[end].returned);
+    least_most = std::min(least_most, least_before(all_[end]));
+  }
+  if (at.state.least > least_most) return;
+  for (std::size_t op = at.first; op < end; ++op) {
+    if (taken(op)) continue;
     const std::optional<register_state> after = step(at.state, all_[op]);
     if (!after) continue;
     if (*after == at.state) {

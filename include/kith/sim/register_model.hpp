@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct register_state {
 /// operation without an answer: how it takes effect, absent where it has none.
 [[nodiscard]] std::optional<register_state> step(const register_state& before,
                                                  const register_operation& op);
+
+/// The highest `least` of states that an answered operation fits in. A step never lowers it.
+[[nodiscard]] std::uint64_t least_before(const register_operation& op);
 
 // --- implementation ---
 
@@ -119,6 +123,13 @@ inline std::optional<register_state> step(const register_state& before,
     }
   }
   return std::nullopt;
+}
+
+inline std::uint64_t least_before(const register_operation& op) {
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  if (op.version != 0) most = writes(op) ? op.version - 1 : op.version;
+  if (op.yes && op.expected != 0) most = std::min(most, op.expected);
+  return most;
 }
 
 }  // namespace kith::sim
