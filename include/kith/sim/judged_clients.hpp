@@ -31,9 +31,10 @@ struct judged_options {
   /// Whether there are such clients in this run.
   bool drawn = false;
   std::uint32_t keys = 3;
-  /// The first members have a client each.
+  /// The first members have clients.
   std::size_t members_most = 7;
-  duration think_most = std::chrono::milliseconds{200};
+  std::size_t clients_per_member = 2;
+  duration think_most = std::chrono::milliseconds{400};
 };
 
 class judged_clients {
@@ -41,7 +42,7 @@ class judged_clients {
   judged_clients(cluster& on, checker& judge, std::uint64_t seed, judged_options options)
       : cluster_{on}, checker_{judge}, random_{seed ^ 0x6A75646700000001u}, options_{options} {}
 
-  /// Opens the cache at members that run and have it not, and starts a client of each.
+  /// Opens the cache at members that run and have it not, and starts their clients.
   void start_missing();
   void stop() { stopped_ = true; }
   [[nodiscard]] std::uint64_t pending() const { return started_ - answered_; }
@@ -98,7 +99,7 @@ inline void judged_clients::start_missing() {
           client{{}, cluster_.cache<std::uint32_t, std::int64_t>(i, "judged", {})});
       opened->self = cluster_.host(i).control().self();
       open_[i] = opened;
-      later(i, opened);
+      for (std::size_t c = 0; c < options_.clients_per_member; ++c) later(i, opened);
     } catch (const error&) {
       // It crashed meanwhile, or found nobody to agree with: later again.
     }
@@ -121,7 +122,7 @@ inline void judged_clients::next(std::size_t member, shared_client with) {
   if (cluster_.host(member).paused()) return later(member, with);
   const auto key = static_cast<std::uint32_t>(random_.below(options_.keys));
   const std::uint64_t draw = random_.below(100);
-  if (draw < 40) return get(member, with, key);
+  if (draw < 35) return get(member, with, key);
   if (draw < 45) return get_near(member, with, key);
   if (draw < 60) return put(member, with, key);
   if (draw < 70) return put_if_absent(member, with, key);

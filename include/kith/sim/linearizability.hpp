@@ -8,16 +8,17 @@
 // history of each key is judged by itself.
 //
 // An operation without an answer returns at the end of all times, and nothing asks that it took
-// effect. Four things keep the search small:
+// effect. Five things keep the search small:
 //
-//   reads first     what fits and changes nothing is taken at once, and no other way is tried:
-//   where
-//                   there is one that takes it later, taking it now does as well
+//   reads first     what fits and changes nothing is taken at once, and no other way is tried: what
+//                   could take it later can take it now
 //   unanswered last and one set of taken operations stands for all that differ from it by further
 //                   unanswered ones: whatever can follow those can follow it
 //   no dead write   an unanswered operation that is overwritten at once could as well be left out
-//   no twins        of unanswered operations that are the same, the one invoked first is taken
-//   first
+//   no twins        of unanswered operations that are the same, that is taken first which was
+//                   invoked first
+//   no way back     versions only grow: where an answer that is still to come tells a lower one,
+//                   nothing is tried any more
 //
 // It is bounded by steps, not by time, so that a verdict can be repeated.
 //
