@@ -10,6 +10,8 @@
 #   --seed S         what happens to whom; drawn and printed if it is not given
 #   --members N      processes (8)
 #   --quorum Q       none or majority (none)
+#   --backups N      copies of each entry (0). With some, one process is struck at a time, and no
+#                    write that was acknowledged may be missing
 #   --build FOLDER   uses programs built there, and installs and builds nothing
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,7 +21,9 @@ usage() { sed -n 's/^# \{0,1\}//; /^usage:/,/^set/{/^set/!p}' "${BASH_SOURCE[0]}
 build='' options=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-    --minutes | --seed | --members | --quorum) options+=("$1" "${2:?$1 needs a value}") ;;
+    --minutes | --seed | --members | --quorum | --backups)
+      options+=("$1" "${2:?$1 needs a value}")
+      ;;
     --build) build=${2:?--build needs a folder} ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;

@@ -253,13 +253,18 @@ def shrink(row, program, sound):
 
 def shrink_all(patches, settings):
     rows = table()
-    program = build(settings.build / "shrunk",
-                    {number: mutation(patch) for number, patch in enumerate(patches, 1)}, settings)
+    try:
+        mutants = {number: mutation(patch) for number, patch in enumerate(patches, 1)}
+    except ValueError as wrong:
+        sys.exit(f"a patch {wrong}")
+    program = build(settings.build / "shrunk", mutants, settings)
     failed = 0
     for number, patch in enumerate(patches, 1):
         print(patch.stem, flush=True)
-        # Without a number the same program is unbroken.
-        wrong = shrink(rows[patch.stem], ["env", f"KITH_MUTANT={number}", *program], program)
+        row, wrong = rows.get(patch.stem), "has no line in the table"
+        if row is not None:
+            # Without a number the same program is unbroken.
+            wrong = shrink(row, ["env", f"KITH_MUTANT={number}", *program], program)
         if wrong:
             print(f"  FAILED: {wrong}", flush=True)
         failed += bool(wrong)

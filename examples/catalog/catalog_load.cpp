@@ -102,6 +102,9 @@ int run(const catalog::arguments& given) {
 
   std::vector<catalog::replica_stats> replicas;
   for (const std::uint16_t port : ports) replicas.push_back({stats_of(port), std::nullopt});
+  if (const auto& first = replicas.front().before) {
+    options.staleness_max = std::chrono::milliseconds{first->staleness_max_ms};
+  }
   std::vector<std::string> names = popular_names(get(ports.front(), "/names"), options.seed);
 
   catalog::load load{options, ports, std::move(names)};

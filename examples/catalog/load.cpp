@@ -191,6 +191,7 @@ void load::take_read(const request& what, clock::time_point sent, const http_rep
   if (const auto age = ledger_.age(what.rank, revision_of(reply), sent)) {
     ++seen.old_answers;
     seen.oldest_us = std::max(seen.oldest_us, microseconds(*age));
+    seen.lost_writes_seen += *age > options_.staleness_max ? 1 : 0;
   }
 }
 

@@ -28,6 +28,8 @@ struct load_options {
   /// Requests a second of all clients together; 0: as fast as they are answered.
   std::uint64_t rate = 0;
   std::uint64_t seed = 1;
+  /// What the cache promises: no answer is so long behind an acknowledged write.
+  std::chrono::milliseconds staleness_max{3000};
 };
 
 struct load_result {

@@ -60,7 +60,9 @@ void print_age(std::ostream& to, const tally& seen, const stats& all) {
        << " answers were behind one\n";
   }
   to << "  by the replicas   a near hit was at most " << with_commas(all.oldest_near_ms)
-     << " ms behind its owner; the cache promises " << with_commas(all.staleness_max_ms) << " ms\n";
+     << " ms behind its owner; the cache promises " << with_commas(all.staleness_max_ms) << " ms\n"
+     << "  writes lost       " << with_commas(seen.lost_writes_seen)
+     << " answers lacked a write that was acknowledged longer before\n";
 }
 
 void print_clients(std::ostream& to, const load_result& clients) {

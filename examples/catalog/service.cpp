@@ -61,6 +61,8 @@ struct service::replica {
             "packages",
             {.near = {.max_bytes = options.near_bytes, .max_staleness = staleness_max},
              .max_bytes = options.owned_bytes,
+             // A replica that is killed takes no row out of the cache with it, nor an erase.
+             .backups = 1,
              .ttl = entry_life,
              .load = [&rows](const std::string& name) { return rows.find(name); }})} {}
   ~replica() { writer.join(); }

@@ -22,6 +22,8 @@ struct tally {
   /// Answers older than a write that was acknowledged before they were asked for.
   std::uint64_t old_answers = 0;
   std::uint64_t oldest_us = 0;
+  /// Those among them that are older than the cache allows: the write was lost.
+  std::uint64_t lost_writes_seen = 0;
   /// Microseconds from the first try to the answer, of reads.
   histogram latency;
   std::uint64_t slowest_write_us = 0;
@@ -38,6 +40,7 @@ struct tally {
     errors += other.errors;
     old_answers += other.old_answers;
     oldest_us = std::max(oldest_us, other.oldest_us);
+    lost_writes_seen += other.lost_writes_seen;
     latency.add(other.latency);
     slowest_write_us = std::max(slowest_write_us, other.slowest_write_us);
   }

@@ -46,7 +46,7 @@ enum class errc {
   would_deadlock,
   /// The function that was to see the value threw.
   visitor_failed,
-  /// The write that the read's causal token names was lost with its owner.
+  /// The write that the read's causal token names was lost with all members that had it.
   lost_write,
   /// The owner of the key is at its memory limit and may not store; nothing was done.
   out_of_memory,
@@ -79,7 +79,7 @@ enum class condition {
     case errc::unknown_processor: return "neither this member nor the owner knows the processor";
     case errc::would_deadlock: return "the call would block a thread that has to serve it";
     case errc::visitor_failed: return "the function that was to see the value threw";
-    case errc::lost_write: return "the write that the token names was lost with its owner";
+    case errc::lost_write: return "all who had the write that the token names are gone";
     case errc::out_of_memory: return "the owner of the key is at its memory limit";
     case errc::snapshot_failed: return "the snapshot cannot be used";
   }

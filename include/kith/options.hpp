@@ -167,7 +167,7 @@ struct get_options {
   /// cache's `near.max_staleness`, and what its owner allows.
   std::optional<duration> max_age = std::nullopt;
   /// Nothing older than the write that this names (cache::token). A near hit that may be older is
-  /// passed over for the owner. errc::lost_write where the write was lost with its owner;
+  /// passed over for the owner. errc::lost_write where all who had the write are gone;
   /// errc::invalid_argument where the token is of another cache or partition than the key's.
   std::optional<causal_token> after = std::nullopt;
   /// As in call_options.

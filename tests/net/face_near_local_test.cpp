@@ -222,7 +222,8 @@ TEST_CASE("face: near entries of an owner's first term are not served in its sec
   {
     kith::member second{at(name, {first.address()})};
     const plain_numbers there = open_plain(second);
-    REQUIRE(wait_until([&] { return first.members().size() == 2; }));
+    REQUIRE(wait_until([&] { return second.stats().lanes.partitions_owned == 512; }));
+    REQUIRE(wait_until([&] { return first.stats().lanes.partitions_owned == 512; }));
     for (std::int64_t key = 0; key < keys; ++key) {
       if (cache.explain(key).owner == second.address()) moved.push_back(key);
     }

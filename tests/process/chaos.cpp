@@ -41,6 +41,7 @@ struct settings {
   std::uint64_t seed = std::random_device{}();
   std::size_t members = 8;
   bool majority = false;
+  std::size_t backups = 0;
   std::string program;
   std::string folder;
   bool judge_only = false;
@@ -85,6 +86,7 @@ class run {
   void strike();
   [[nodiscard]] bool healthy(const member& one) const;
   [[nodiscard]] bool whole() const;
+  [[nodiscard]] bool may_strike() const;
   template <class Holds>
   bool wait(Holds holds, wall::duration limit = heals_within);
   bool ask_all(const std::string& word);
@@ -119,6 +121,7 @@ void run::start(std::size_t i) {
       "life=" + std::to_string(++one.life),
       "folder=" + chosen_.folder,
       std::string{"quorum="} + (chosen_.majority ? "majority" : "none"),
+      "backups=" + std::to_string(chosen_.backups),
       "expect=" + std::to_string(chosen_.majority ? chosen_.members : 1),
       "port=" + std::to_string(first_port_ + i)};
   for (std::size_t k = 0; k < chosen_.members; ++k) {
@@ -179,20 +182,32 @@ bool run::wait(Holds holds, wall::duration limit) {
   return true;
 }
 
-/// Something befalls a member, unless so many are ill already that no quorum might be left, or no
-/// cluster to speak of. The draws are the same either way.
+/// Not when so many are ill already that no quorum might be left, or no cluster to speak of. With
+/// copies one has to be left of each: the next one is struck when all are made again.
+bool run::may_strike() const {
+  if (chosen_.backups > 0) {
+    return whole() &&
+           std::ranges::all_of(members_, [](const auto& m) { return m->process.copied(); });
+  }
+  const auto ill = std::ranges::count_if(members_, [this](const auto& m) { return !healthy(*m); });
+  const std::size_t most = (members_.size() - 1) / (chosen_.majority ? 3 : 2);
+  return static_cast<std::size_t>(ill) < std::max<std::size_t>(1, most);
+}
+
+/// Something befalls a member, if it may. The draws are the same either way.
 void run::strike() {
   const std::uint64_t kind = random_.below(100);
   const std::size_t first = random_.below(members_.size());
   const std::uint64_t length = random_.below(100);
   // Near the limits of the protocol: a heartbeat, max_staleness, the fence, a removal.
-  const milliseconds stop = length < 40   ? between(50, 1'000)
+  // Without a quorum a long one makes two clusters of one, and what the smaller acknowledged is
+  // given up: no entry could be asked for afterwards.
+  const bool brief = length < 40 || (chosen_.backups > 0 && !chosen_.majority);
+  const milliseconds stop = brief         ? between(50, 1'000)
                             : length < 75 ? between(1'000, 5'000)
                                           : between(5'000, 12'000);
   const milliseconds pause = between(100, 3'000);
-  const auto ill = std::ranges::count_if(members_, [this](const auto& m) { return !healthy(*m); });
-  const std::size_t most = (members_.size() - 1) / (chosen_.majority ? 3 : 2);
-  if (static_cast<std::size_t>(ill) >= std::max<std::size_t>(1, most)) return;
+  if (!may_strike()) return;
   for (std::size_t k = 0; k < members_.size(); ++k) {
     member& one = *members_[(first + k) % members_.size()];
     if (!healthy(one)) continue;
@@ -270,6 +285,8 @@ void run::go() {
       made.seed = std::stoull(value);
     } else if (all[i] == "--members") {
       made.members = std::stoul(value);
+    } else if (all[i] == "--backups") {
+      made.backups = std::stoul(value);
     } else if (all[i] == "--quorum" && (value == "none" || value == "majority")) {
       made.majority = value == "majority";
     } else if (all[i] == "--folder" || all[i] == "--judge") {
@@ -280,6 +297,7 @@ void run::go() {
     }
   }
   if (all.size() % 2 != 0) throw std::invalid_argument{all.back() + " needs a value"};
+  if (made.backups > 6) throw std::invalid_argument{"0 to 6 backups"};
   if (made.members < 3 || made.members > 100 || made.minutes <= 0 || made.folder.empty()) {
     throw std::invalid_argument{"3 to 100 members, some minutes, and a --folder"};
   }
@@ -308,7 +326,9 @@ void take_all(const std::string& folder, chaos::judge& into) {
 [[nodiscard]] std::size_t report(const settings& chosen, std::vector<std::string> violations) {
   constexpr auto allowed = kith::near_options{}.max_staleness;
   constexpr std::size_t shown_most = 20;
-  chaos::judge judge{chosen.majority ? kith::quorum::majority : kith::quorum::none, allowed};
+  using copies = chaos::judge::copies;
+  chaos::judge judge{chosen.majority ? kith::quorum::majority : kith::quorum::none, allowed,
+                     chosen.backups > 0 ? copies::kept : copies::none};
   take_all(chosen.folder, judge);
   judge.decide();
   judge.demand_a_run();
@@ -339,8 +359,8 @@ int main(int argc, char** argv) {
     const settings chosen = read_settings(argc, argv);
     if (chosen.judge_only) return report(chosen, {}) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     std::cout << "chaos: " << chosen.members << " members, " << chosen.minutes
-              << " minutes, quorum " << (chosen.majority ? "majority" : "none") << ", seed "
-              << chosen.seed << std::endl;
+              << " minutes, quorum " << (chosen.majority ? "majority" : "none") << ", backups "
+              << chosen.backups << ", seed " << chosen.seed << std::endl;
     std::vector<std::string> violations;
     {
       run all{chosen};

@@ -61,6 +61,8 @@ class child {
   /// Of its newest view; 0 before the first.
   [[nodiscard]] std::uint64_t view() const { return view_; }
   [[nodiscard]] std::uint64_t view_size() const { return view_size_; }
+  /// All partitions have their copies in it.
+  [[nodiscard]] bool copied() const { return copied_; }
   [[nodiscard]] bool said(const std::string& word) const { return answer_ == word; }
   [[nodiscard]] const std::string& end_text() const { return end_text_; }
   [[nodiscard]] bool ended_well() const { return ended_well_; }
@@ -79,6 +81,7 @@ class child {
   bool ended_well_ = false;
   std::uint64_t view_ = 0;
   std::uint64_t view_size_ = 0;
+  bool copied_ = false;
   std::string heard_;
   std::string answer_;
   std::string end_text_;
@@ -138,7 +141,7 @@ inline void child::start(const std::vector<std::string>& command, const std::str
   from_ = out[0];
   ::fcntl(from_, F_SETFL, O_NONBLOCK);
   state_ = state::running;
-  ready_ = ended_well_ = false;
+  ready_ = ended_well_ = copied_ = false;
   view_ = view_size_ = 0;
   heard_.clear();
   answer_.clear();
@@ -186,7 +189,7 @@ inline void child::take(const std::string& line) {
   std::string word;
   in >> word;
   if (word == "view") {
-    in >> view_ >> view_size_;
+    in >> view_ >> view_size_ >> copied_;
   } else if (word == "ready") {
     ready_ = true;
   } else {

@@ -8,6 +8,9 @@
 //                   and no second side of a cluster that was cut
 //   E2 presence     a read whose view had one epoch all along finds what was put in it by then,
 //                   unless it may have been erased
+//   E4 copies       where caches have copies, and so few fail at a time that one of each is left: a
+//                   read finds what was put in whatever epoch, unless it may have been erased, and
+//                   E1 holds as with a quorum
 //   E3 session      one process reads a key in versions that never fall within an epoch, its own
 //                   writes included
 //   V1 value        kith/sim/value_oracle.hpp: a version has one value, and somebody wrote it. A
@@ -58,8 +61,11 @@ class judge {
     kith::duration oldest{};
   };
 
-  judge(kith::quorum quorum, kith::duration max_staleness)
-      : quorum_{quorum}, max_staleness_{max_staleness} {}
+  /// Whether an entry outlives its owner.
+  enum class copies : std::uint8_t { none, kept };
+
+  judge(kith::quorum quorum, kith::duration max_staleness, copies held = copies::none)
+      : quorum_{quorum}, max_staleness_{max_staleness}, held_{held} {}
 
   /// One life of one process. A last line that was torn by a kill counts as not written.
   void take(std::size_t member, std::size_t life, std::istream& history);
@@ -99,7 +105,7 @@ class judge {
   void gather();
   [[nodiscard]] static const acknowledged* newest(const line_of_writes& all, kith::time_point by);
   void check_read(const operation& op);
-  void check_absence(const operation& op, const acknowledged& put);
+  void check_absence(const std::string& rule, const operation& op, const acknowledged& put);
   [[nodiscard]] ended_by end_of(const operation& read, const acknowledged& put) const;
   void note_age(const operation& op);
   void sweep();
@@ -107,6 +113,7 @@ class judge {
 
   const kith::quorum quorum_;
   const kith::duration max_staleness_;
+  const copies held_;
   kith::time_point began_ = kith::never;
   std::vector<operation> operations_;
   /// Announced writes: when, of which key, which value.
@@ -278,10 +285,13 @@ inline void judge::check_read(const operation& op) {
                                  ? nullptr
                                  : newest(in_epoch->second, op.bound);
   if (!op.yes) {
-    if (must != nullptr && must->present) check_absence(op, *must);
+    const char* rule = must != nullptr ? "E2" : "E4";
+    if (must == nullptr && held_ == copies::kept) must = newest(by_key_[op.key], op.bound);
+    if (must != nullptr && must->present) check_absence(rule, op, *must);
     return;
   }
-  if (quorum_ == kith::quorum::majority) must = newest(by_key_[op.key], op.bound);
+  const bool one_line = quorum_ == kith::quorum::majority || held_ == copies::kept;
+  if (one_line) must = newest(by_key_[op.key], op.bound);
   if (must != nullptr && op.version < must->version) {
     fail("E1", op,
          "acknowledged was version " + text_of(must->version) + " more than " +
@@ -289,13 +299,14 @@ inline void judge::check_read(const operation& op) {
   }
 }
 
-inline void judge::check_absence(const operation& op, const acknowledged& put) {
+inline void judge::check_absence(const std::string& rule, const operation& op,
+                                 const acknowledged& put) {
   switch (end_of(op, put)) {
     case ended_by::erase: return;
     case ended_by::unanswered_erase: ++figures_.excused; return;
     case ended_by::nothing: break;
   }
-  fail("E2", op, "absent, though version " + text_of(put.version) + " was acknowledged");
+  fail(rule, op, "absent, though version " + text_of(put.version) + " was acknowledged");
 }
 
 /// An erase whose outcome is not known may land as long as calls may take, and a little later.

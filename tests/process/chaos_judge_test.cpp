@@ -12,6 +12,8 @@
 
 namespace {
 
+using copies = chaos::judge::copies;
+
 /// Times are in milliseconds here.
 class story {
  public:
@@ -38,8 +40,9 @@ class story {
     lines_[member] += text;
     return *this;
   }
-  [[nodiscard]] chaos::judge judge(kith::quorum quorum = kith::quorum::none) const {
-    chaos::judge judge{quorum, std::chrono::seconds{3}};
+  [[nodiscard]] chaos::judge judge(kith::quorum quorum = kith::quorum::none,
+                                   copies held = copies::none) const {
+    chaos::judge judge{quorum, std::chrono::seconds{3}, held};
     for (const auto& [member, text] : lines_) {
       std::istringstream in{text};
       judge.take(member, 1, in);
@@ -47,8 +50,9 @@ class story {
     judge.decide();
     return judge;
   }
-  [[nodiscard]] std::vector<std::string> judged(kith::quorum quorum = kith::quorum::none) const {
-    return judge(quorum).violations();
+  [[nodiscard]] std::vector<std::string> judged(kith::quorum quorum = kith::quorum::none,
+                                                copies held = copies::none) const {
+    return judge(quorum, held).violations();
   }
   /// What C2 finds missing.
   [[nodiscard]] std::vector<std::string> missing() const {
@@ -58,8 +62,9 @@ class story {
     return all.violations();
   }
   /// The rule of the only violation; "none", or "several".
-  [[nodiscard]] std::string rule(kith::quorum quorum = kith::quorum::none) const {
-    const std::vector<std::string> all = judged(quorum);
+  [[nodiscard]] std::string rule(kith::quorum quorum = kith::quorum::none,
+                                 copies held = copies::none) const {
+    const std::vector<std::string> all = judged(quorum, held);
     if (all.size() > 1) return "several";
     return all.empty() ? "none" : all.front().substr(0, 2);
   }
@@ -104,6 +109,20 @@ TEST_CASE("chaos judge: what was put and is absent is reported unless it may be 
   CHECK(two_writes().announce(3, 0, 1'500).read(2, 0, 5'002, 5'003, 0).rule() == "none");
   CHECK(two_writes().write(3, 0, 1'500, 1'501, 1, "erase").read(2, 0, 5'002, 5'003, 0).rule() ==
         "E2");
+}
+
+TEST_CASE("chaos judge: where there are copies what was put is read in every epoch") {
+  const auto rule = [](const story& of) { return of.rule(kith::quorum::none, copies::kept); };
+  const story absent = two_writes().read(2, 0, 5'002, 5'003, 0, "5 0 6 0");
+  CHECK(absent.rule(kith::quorum::majority) == "none");
+  CHECK(rule(absent) == "E4");
+  CHECK(rule(two_writes().read(2, 0, 5'002, 5'003, 0, "6 0 6 0")) == "E4");
+  CHECK(rule(two_writes().read(2, 0, 5'002, 5'003, 0)) == "E2");
+  CHECK(rule(two_writes().read(2, 0, 500, 501, 0, "5 0 6 0")) == "none");
+  CHECK(rule(two_writes()
+                 .write(3, 0, 3'000, 3'001, 3, "erase")
+                 .read(2, 0, 9'000, 9'001, 0, "6 0 6 0")) == "none");
+  CHECK(rule(two_writes().read(2, 10, 5'002, 5'003, 1, "6 0 6 0")) == "E1");
 }
 
 TEST_CASE("chaos judge: an absence that only an erase without an answer explains is counted") {

@@ -2,17 +2,22 @@
 // and write down what they asked and were told (chaos_history.hpp). scripts/chaos.sh starts,
 // kills and stops it.
 //
-//   chaos_member cluster=C number=N life=L folder=F quorum=none|majority expect=N port=P seed=P...
+//   chaos_member cluster=C number=N life=L folder=F quorum=none|majority expect=N backups=N port=P
+//                seed=P...
 //
-// It prints "ready" and each of its views, "view NUMBER SIZE", and takes on its standard input:
+// It prints "ready" and each of its views, "view NUMBER SIZE COPIED", of which the last is 1 when
+// each partition has its copies, else 0. It takes on its standard input:
 // "settle", which ends its reads and writes; then "final", which reads each key once more. Both are
 // answered by the same word. "quit", or the end of the input, ends it.
 #include "chaos_history.hpp"
+
+#include <support/copies.hpp>
 
 #include <kith/kith.hpp>
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
@@ -44,6 +49,7 @@ struct settings {
   std::string folder;
   std::int64_t number = 0;
   std::int64_t life = 0;
+  int backups = 0;
 };
 
 [[nodiscard]] settings read_settings(int argc, char** argv) {
@@ -59,6 +65,7 @@ struct settings {
     if (name == "folder") made.folder = value;
     if (name == "number") made.number = std::stoll(value);
     if (name == "life") made.life = std::stoll(value);
+    if (name == "backups") made.backups = std::stoi(value);
     if (name == "port") made.member.bind.port = port();
     if (name == "expect") made.member.bootstrap_expect = port();
     if (name == "quorum" && value == "majority") made.member.quorum = kith::quorum::majority;
@@ -70,7 +77,7 @@ struct settings {
 class load {
  public:
   load(const settings& chosen, kith::member& of, history& into)
-      : chosen_{chosen}, member_{of}, history_{into}, cache_{open(of)} {}
+      : chosen_{chosen}, member_{of}, history_{into}, cache_{open(of, chosen)} {}
 
   void start() {
     for (int i = 0; i < readers; ++i) add_thread(read_pause_us, &load::read_some);
@@ -93,15 +100,19 @@ class load {
     history_.flush();
   }
   [[nodiscard]] std::uint64_t hits() const { return cache_.stats().near_hits; }
+  [[nodiscard]] bool copied(const kith::cluster::view& in) const {
+    const auto copies = static_cast<std::size_t>(chosen_.backups);
+    return partitions_with_copies(in, copies) == kith::partition_count;
+  }
 
  private:
   using action = void (load::*)(kith::random_source&);
 
   /// A cluster that is being cut to pieces may take its time to agree.
-  [[nodiscard]] static registers open(kith::member& of) {
+  [[nodiscard]] static registers open(kith::member& of, const settings& chosen) {
     for (int attempt = 1;; ++attempt) {
       try {
-        return of.cache<std::uint32_t, std::int64_t>("registers");
+        return of.cache<std::uint32_t, std::int64_t>("registers", {.backups = chosen.backups});
       } catch (const kith::error& wrong) {
         if (wrong.code() != kith::errc::timed_out || attempt == 5) throw;
       }
@@ -200,7 +211,7 @@ class reporter {
                  ' ' + std::to_string(view->hash));
         // One write, so that no other line gets between.
         std::cout << "view " + std::to_string(last.number.value()) + ' ' +
-                         std::to_string(view->size()) + '\n'
+                         std::to_string(view->size()) + (counted.copied(*view) ? " 1\n" : " 0\n")
                   << std::flush;
       }
       const std::uint64_t now = counted.hits();

@@ -2,6 +2,7 @@
 // each with one line. The tests of this folder start it, kill it and stop it.
 //
 //   worker CLUSTER [port=N] [advertise=N] [seed=N]... [weight=N] [timeout_ms=N]
+//          [backups=N]
 //
 // With a seed it looks for others there only, else on the ports of the loopback. Its first lines
 // are "at PORT" and, when its caches are open, "ready". Then it takes:
@@ -9,11 +10,15 @@
 //   put KEY VALUE | get KEY | own KEY | add KEY N | sum KEY
 //                               what it says, blocking: "ok", "value V", "absent", "error WHY"
 //   puts PREFIX N VALUE [SIZE]  starts N async puts of PREFIX0 and so on, padded to SIZE bytes
-//   gets PREFIX N               starts N async gets
+//   gets PREFIX N [owner]       starts N async gets, which ask owners if it says so
 //   adds KEY N                  starts N async adds of 1
 //   tally                       how those that were started since the last `forget` ended
+//   copied N                    "yes" when each partition has so many copies, else "no"
 //   forget | view | threads | quit
+#include <support/copies.hpp>
+
 #include <kith/kith.hpp>
+#include <kith/net/runtime.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -79,6 +84,7 @@ class tally {
 struct settings {
   kith::member_options member;
   std::chrono::milliseconds timeout{20'000};
+  int backups = 0;
 };
 
 [[nodiscard]] settings read_settings(int argc, char** argv) {
@@ -92,6 +98,7 @@ struct settings {
     if (name == "port") made.member.bind.port = port_of(value);
     if (name == "advertise") made.member.advertise = kith::endpoint{"127.0.0.1", port_of(value)};
     if (name == "weight") made.member.weight = port_of(value);
+    if (name == "backups") made.backups = std::stoi(value);
     if (name == "timeout_ms") made.timeout = std::chrono::milliseconds{std::stoll(value)};
     if (name == "seed") {
       made.member.discovery.loopback = false;
@@ -103,10 +110,10 @@ struct settings {
 
 class worker {
  public:
-  worker(kith::member& of, std::chrono::milliseconds timeout)
+  worker(kith::member& of, const settings& chosen)
       : member_{of},
-        words_{member_.cache<std::string, std::string>("words", {.timeout = timeout})},
-        sums_{member_.cache<std::string, std::int64_t>("sums", {.timeout = timeout})} {}
+        words_{open<std::string>("words", chosen)},
+        sums_{open<std::int64_t>("sums", chosen)} {}
 
   [[nodiscard]] std::string answer(const std::string& line) {
     std::istringstream in{line};
@@ -124,6 +131,12 @@ class worker {
  private:
   using words = std::istringstream;
 
+  template <class Value>
+  [[nodiscard]] kith::cache<std::string, Value> open(const std::string& name,
+                                                     const settings& chosen) {
+    return member_.cache<std::string, Value>(
+        name, {.backups = chosen.backups, .timeout = chosen.timeout});
+  }
   [[nodiscard]] static std::string next(words& in) {
     std::string word;
     in >> word;
@@ -169,9 +182,10 @@ class worker {
   [[nodiscard]] std::string gets(words& in) {
     const std::string prefix = next(in);
     const std::size_t number = next_number(in);
+    const kith::read where = next(in) == "owner" ? kith::read::owner : kith::read::near;
     tally_->start(number);
     for (std::size_t i = 0; i < number; ++i) {
-      words_.async_get(prefix + std::to_string(i),
+      words_.async_get(prefix + std::to_string(i), {.read = where},
                        [to = tally_](kith::error_code code, kith::ref<std::string> value) {
                          to->end(code ? name_of(code) : value ? word_of(*value) : "absent");
                        });
@@ -195,6 +209,11 @@ class worker {
     for (const kith::endpoint& one : member_.members()) out << ' ' << one.port;
     return out.str();
   }
+  [[nodiscard]] std::string copied(words& in) {
+    const auto view = member_.runtime().view();
+    const bool all = partitions_with_copies(*view, next_number(in)) == kith::partition_count;
+    return all ? "yes" : "no";
+  }
   [[nodiscard]] static std::string threads(words&) {
     const std::filesystem::directory_iterator all{"/proc/self/task"};
     return "value " + std::to_string(std::distance(begin(all), end(all)));
@@ -213,6 +232,7 @@ class worker {
       {"puts", [this](words& in) { return puts(in); }},
       {"gets", [this](words& in) { return gets(in); }},
       {"adds", [this](words& in) { return adds(in); }},
+      {"copied", [this](words& in) { return copied(in); }},
       {"tally", [this](words&) { return tally_->line(); }},
       {"forget",
        [this](words&) {
@@ -232,7 +252,7 @@ int main(int argc, char** argv) {
     const settings chosen = read_settings(argc, argv);
     kith::member member{chosen.member};
     std::cout << "at " << member.address().port << std::endl;
-    worker serving{member, chosen.timeout};
+    worker serving{member, chosen};
     std::cout << "ready" << std::endl;
     for (std::string line; std::getline(std::cin, line) && line != "quit";) {
       std::cout << serving.answer(line) << std::endl;

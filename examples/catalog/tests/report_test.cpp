@@ -63,6 +63,18 @@ TEST_CASE("report: the table sums what the replicas counted since the start") {
         std::string::npos);
 }
 
+TEST_CASE("report: answers that lack a lost write are counted") {
+  const auto lost = [](const catalog::load_result& clients) {
+    std::ostringstream text;
+    catalog::print_table(text, clients, {});
+    return row(text.str(), "writes lost").substr(0, 9);
+  };
+  catalog::load_result clients;
+  CHECK(lost(clients) == "0 answers");
+  clients.all.lost_writes_seen = 2;
+  CHECK(lost(clients) == "2 answers");
+}
+
 TEST_CASE("report: a replica that does not answer in the end is named") {
   std::ostringstream text;
   catalog::print_table(text, {}, {{stats{}, std::nullopt}});

@@ -3,7 +3,7 @@
 // A round of a feed says the partition anew. Until its end item, what it has said lies over what
 // the copy had before: a member of the row is a lawful successor all the time, and what it had from
 // before is the only place of some acknowledged writes. The end item removes what the round did not
-// name.
+// name (rule B5 of docs/coherence.md).
 //
 // Entries end by their time here too, but are never chosen to be evicted: the owner says what it
 // evicted. So all copies of a partition hold what its owner holds, and their bytes are bounded by
@@ -120,6 +120,7 @@ class copies {
   void put(time_point now, std::size_t slot, std::uint64_t hash, const wire::feed_item& item);
   void erase(time_point now, std::uint64_t hash, const wire::feed_item& item);
   static void doubt_answers(copy& in, const wire::feed_opening& opening);
+  void note_early_answer(copy& in, wire::feed_answer answer) const;
   void note_answer(std::map<member_id, operation_window>& in,
                    const wire::feed_answer& answer) const;
   void sweep(std::size_t slot);
@@ -188,7 +189,7 @@ inline bool copies::begin(std::size_t slot, const wire::feed& said, const wire::
   return true;
 }
 
-/// What the earlier owner did last may have come here and not to its successor: nobody was
+/// B7: what the earlier owner did last may have come here and not to its successor: nobody was
 /// answered, and it is as if it had not been done, but for what of it is still here. So nobody is
 /// told that such an operation was applied, nor is it applied again: it is not known.
 inline void copies::doubt_answers(copy& in, const wire::feed_opening& opening) {
@@ -231,8 +232,9 @@ inline bool copies::apply(time_point now, partition_id partition, std::size_t sl
   const bool counts = item.kind != wire::feed_kind::drop && item.version.epoch == in.epoch;
   if (counts) in.seq = std::max(in.seq, item.version.seq);
   if (item.answer) {
-    note_answer(in.windows, *item.answer);
+    const bool early = !in.complete && item.kind == wire::feed_kind::answer;
     if (!in.complete) note_answer(in.named, *item.answer);
+    early ? note_early_answer(in, *item.answer) : note_answer(in.windows, *item.answer);
   }
   return true;
 }
@@ -264,6 +266,17 @@ inline void copies::note_answer(std::map<member_id, operation_window>& in,
   window.note(answer.operation, {wire::mutate_status::applied, answer.version, answer.existed,
                                  to_bytes(answer.result)});
   window.shrink(options_.operations_kept, options_.operation_bytes_kept);
+}
+
+/// An answer at the head of a round comes before the entry that it is about. Until the round has
+/// ended, the operation counts as not known, unless it came here with its change.
+inline void copies::note_early_answer(copy& in, wire::feed_answer answer) const {
+  operation_window& window = in.windows[answer.from];
+  const operation_record* had = window.find(answer.operation);
+  if (had != nullptr && had->settled && had->answer.version == answer.version) return;
+  note_answer(in.windows, answer);
+  operation_record* doubted = window.find(answer.operation);
+  if (doubted != nullptr) doubted->answer.status = wire::mutate_status::stale_operation;
 }
 
 inline void copies::sweep(std::size_t slot) {

@@ -81,6 +81,7 @@ class feeding {
   void give_up(time_point now, feed_out& on);
   void drop(feed_out& over);
   void look_at(time_point now, owned_partition& in, feed_out& at);
+  void begin_missing(time_point now);
   void send_end(const owned_partition& in, const feed_out& over, outbox& out) const;
   void take_departures(time_point now);
   void wake(time_point when) { next_ = std::min(next_, when); }
@@ -91,6 +92,8 @@ class feeding {
   time_point next_ = never;
   /// A copy waits for its turn to be made, or one has been made.
   bool scans_changed_ = false;
+  /// A feed that should be is not, because its member did not keep up.
+  bool missing_ = false;
 };
 
 // --- implementation ---
@@ -147,6 +150,7 @@ inline void feeding::on_row(time_point now, owned_partition& in, const row& told
     if (!waits || in_row) {
       begin(now, in, one);
     } else {
+      missing_ = true;
       wake(shunned->second);
     }
   }
@@ -429,22 +433,29 @@ inline void feeding::on_timeout(time_point now, outbox& out) {
     std::erase_if(held_.feeds.at(in.slot).feeds, [&](const feed_out& each) {
       const bool over = each.stage == feed_stage::broken && !each.position && !each.bound;
       if (over) send_end(in, each, out);
+      missing_ = missing_ || over;
       return over;
     });
     for (feed_out& each : held_.feeds.at(in.slot).feeds) look_at(now, in, each);
+  }
+  for (const auto& [who, until] : shunned_) wake(until);
+  if (std::exchange(missing_, false)) begin_missing(now);
+  flush(now, out);
+}
+
+inline void feeding::begin_missing(time_point now) {
+  for (owned_partition& in : held_.partitions()) {
+    if (!in.owned) continue;
     for (const wish& one : wishes(in.row)) {
       const feeds& all = held_.feeds.at(in.slot).feeds;
       if (std::ranges::any_of(all, [&](const feed_out& f) { return f.to == one.to; })) continue;
-      const auto shunned = shunned_.find(one.to);
-      if (shunned == shunned_.end()) {
-        begin(now, in, one);
+      if (shunned_.contains(one.to)) {
+        missing_ = true;
       } else {
-        wake(shunned->second);
+        begin(now, in, one);
       }
     }
   }
-  for (const auto& [who, until] : shunned_) wake(until);
-  flush(now, out);
 }
 
 inline void feeding::send_end(const owned_partition& in, const feed_out& over, outbox& out) const {

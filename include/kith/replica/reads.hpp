@@ -134,8 +134,8 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   return true;
 }
 
-/// An epoch has what earlier ones passed on. That a write is lost is said only when no other copy
-/// of this epoch's beginning is left that might have it.
+/// An epoch has what earlier ones passed on (B10). That a write is lost is said only when no other
+/// copy of this epoch's beginning is left that might have it (B8).
 inline std::optional<wire::get_status> reads::behind(const owned_partition& in, cache_id cache,
                                                      const version& after) {
   if (after == version{}) return std::nullopt;

@@ -284,7 +284,7 @@ inline bool replica::on_feed(time_point now, const member_id& from, partition_id
   if (in == nullptr) return false;
   if (!known(from)) return true;
   if (message.epoch > in->epoch) out.push_back(pull_view{from});
-  // A deposed owner is told nothing: it waits for an acknowledgement that never comes.
+  // B4: a deposed owner is told nothing, and waits for an acknowledgement that never comes.
   if (in->owned || message.epoch != in->epoch || from != in->row.owner) {
     ++held_.counters.feeds_refused;
     return true;

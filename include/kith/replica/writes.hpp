@@ -53,8 +53,8 @@ class writes {
     std::uint64_t operation = 0;
   };
 
-  /// An earlier owner did it. Until all in the row have what this one began with, its next loss may
-  /// undo what nobody was told of.
+  /// B8: an earlier owner did it. Until all in the row have what this one began with, its next loss
+  /// may undo what nobody was told of.
   [[nodiscard]] bool held_back(const owned_partition& in, const operation_record& record) const {
     return record.answer.version.epoch < in.epoch &&
            record.answer.status == wire::mutate_status::applied &&

@@ -5,7 +5,8 @@
 //   C2 one put        between two put_if_absent of a key that succeed in one epoch, a removal of it
 //                     was under way (where owners evict, this says nothing)
 //   C3 gone           what was acknowledged before a removal was invoked is not read when the
-//                     removal was acknowledged max_staleness ago, unless it was lost with its owner
+//                     removal was acknowledged max_staleness ago, unless it was lost with all who
+//                     had it
 //
 // A clear is a removal of all keys. A removal that failed may take effect at any time after.
 #pragma once

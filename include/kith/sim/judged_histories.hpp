@@ -192,7 +192,7 @@ inline register_history judged_histories::history_of(const version_numbers& numb
     if (part_ == history_part::some && epoch_of(call) != numbers.in()) continue;
     if (const auto op = as_part_of(numbers, call)) history.push_back(*op);
   }
-  if (numbers.inherited() == 0) return history;
+  if (history.empty() || numbers.inherited() == 0) return history;
   register_operation begins;
   begins.action = register_action::inherit;
   begins.expected = numbers.inherited();

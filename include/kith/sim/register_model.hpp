@@ -44,7 +44,8 @@ struct register_state {
 [[nodiscard]] std::optional<register_state> step(const register_state& before,
                                                  const register_operation& op);
 
-/// The highest `least` of states that an answered operation fits in. A step never lowers it.
+/// The highest `least` of states that an answered operation fits in. A step lowers it only where it
+/// turns out that nothing was there at the beginning; all versions to come are above then.
 [[nodiscard]] std::uint64_t least_before(const register_operation& op);
 
 // --- implementation ---

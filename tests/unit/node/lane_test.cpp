@@ -22,7 +22,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-
 struct told final : node::completion {
   void complete(node::outcome&& result) noexcept override { last = std::move(result); }
   node::outcome last;
@@ -37,9 +36,10 @@ struct lone_lane {
     settings.max_bytes = std::uint64_t{64} << 20;
     machine.open_cache(settings, nullptr);
     gates->coordinator_fresh.store(now.time_since_epoch().count());
-    machine.on_view(
-        now, cluster::make_first_view({view_number{1}, 0}, {{self, {"127.0.0.1", 1}, 1, {}}}),
-        nullptr, out);
+    cluster::view alone =
+        cluster::make_first_view({view_number{1}, 0}, {{self, {"127.0.0.1", 1}, 1, {}}});
+    alone.caches.push_back({cache_id{7}, "walked", {}});
+    machine.on_view(now, *cluster::make_view(std::move(alone)), nullptr, out);
   }
 
   /// The nth key of the lane.
