@@ -3,7 +3,8 @@
 // One line a run, with what happened in it. A violation prints what was broken, all options of the
 // run, and the command that replays it, from a schedule that the run leaves in the working
 // directory. Over a range of 500 seeds or more, a fault or a rare branch that never happened is a
-// failure too: what was not visited was not tested.
+// failure too: what was not visited was not tested. So are judged histories that are undecided, if
+// they are more than one in a thousand.
 #include "schedule_files.hpp"
 #include "settings.hpp"
 #include "shrinking.hpp"
@@ -76,7 +77,16 @@ struct totals {
   kith::duration oldest_near_hit{};
   std::uint64_t events_at_rest = 0;
   branch_counts branches;
+  judged_counters judged;
 };
+
+void add(judged_counters& into, const judged_counters& more) {
+  into.histories += more.histories;
+  into.operations += more.operations;
+  into.inheriting += more.inheriting;
+  into.searched += more.searched;
+  into.undecided += more.undecided;
+}
 
 /// What should have happened over the range and did not.
 int unvisited(const totals& all) {
@@ -92,6 +102,10 @@ int unvisited(const totals& all) {
     std::printf("never visited: branch %s\n", one.name.c_str());
     ++missing;
   }
+  if (all.judged.searched == 0 || all.judged.undecided * 1000 > all.judged.searched) {
+    std::printf("never judged: too many histories of registers are undecided, or there are none\n");
+    ++missing;
+  }
   return missing;
 }
 
@@ -103,6 +117,7 @@ void add(totals& all, const run_report& report) {
     all.enabled[i] |= report.options.faults.enabled[i];
   }
   add_branches(all.branches, report.branches);
+  add(all.judged, report.judged);
   all.with_majority += report.options.cluster.quorum == kith::quorum::majority ? 1 : 0;
   all.quorums_lost += report.quorum_lost ? 1 : 0;
   all.near_hits += report.operations.near_hits;
@@ -185,6 +200,11 @@ int main(int argc, char** argv) {
               " seeds lost their quorum; at rest up to %" PRIu64 " events a second and member\n",
               all.near_hits, static_cast<std::int64_t>(all.oldest_near_hit.count() / 1'000'000),
               all.quorums_lost, all.events_at_rest);
+  std::printf("%" PRIu64 " histories of registers judged, %" PRIu64
+              " of them of owners that began with copies, of %" PRIu64 " operations; %" PRIu64
+              " undecided\n",
+              all.judged.searched, all.judged.inheriting, all.judged.operations,
+              all.judged.undecided);
   const int missing = all.seeds >= wide ? unvisited(all) : 0;
   return all.failed > 0 || missing > 0 ? 1 : 0;
 }

@@ -136,6 +136,14 @@ class checker {
     const kith::cluster::view* view = view_of(member);
     return view == nullptr ? kith::cluster::view_key{} : view->key;
   }
+  /// The epoch that the member of an operation knows when it is told; absent: it is another by now.
+  [[nodiscard]] std::optional<epoch> epoch_told(const record& op) const {
+    return moved(op) ? std::nullopt : epoch_at(op.member, op.key);
+  }
+  /// The epoch of the key's partition began with what earlier ones left.
+  [[nodiscard]] bool inherits(std::uint32_t key, const epoch& in) const {
+    return terms_.inherits(partition_of_key(key), in);
+  }
   void invoked_erase(std::uint32_t key) { erase_invoked_[key] = cluster_.time().now(); }
 
   [[nodiscard]] const std::vector<violation>& violations() const { return violations_; }
@@ -238,6 +246,7 @@ inline const kith::cluster::view* checker::view_of(std::size_t member) const {
 
 inline void checker::look() {
   for (cluster::installed_view& one : cluster_.take_installs()) {
+    terms_.look(*one.view);
     std::shared_ptr<const kith::cluster::view>& last = views_[one.as];
     if (last != nullptr && last->key < one.view->key) terms_.follow(*last, *one.view);
     last = std::move(one.view);

@@ -11,6 +11,8 @@
 #include <kith/sim/fault_script.hpp>
 #include <kith/sim/faults.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/judged_clients.hpp>
+#include <kith/sim/judged_histories.hpp>
 #include <kith/sim/lifetimes.hpp>
 #include <kith/sim/member_rules.hpp>
 #include <kith/sim/schedule.hpp>
@@ -55,8 +57,10 @@ struct run_report {
   std::array<std::uint64_t, fault_count> fault_counts{};
   network_counters network;
   branch_counts branches;
+  judged_counters judged;
   std::vector<violation> violations;
-  /// Where a read broke a rule: what members knew of its key then.
+  /// Where a read broke a rule: what members knew of its key then. Where a history is none of a
+  /// register: its first part that shows it.
   std::string explained;
 };
 
@@ -208,63 +212,66 @@ void sum_of_memory(const Sum& sum) {
   return counts;
 }
 
-inline void work_under_faults(cluster& members, workload& clients, lifetime_clients& lifetimes,
-                              fault_injector& faults, duration length) {
-  members.run_until_stable();
-  clients.open_missing();
-  const time_point end = members.time().now() + length;
-  faults.start(end);
-  while (members.time().now() < end) {
-    clients.open_missing();
-    clients.start_clients();
-    lifetimes.start_missing();
-    clients.save_or_warm();
-    members.run_for(std::chrono::milliseconds{200});
-  }
-}
-
-[[nodiscard]] inline std::vector<violation> heal_and_converge(cluster& members, workload& clients,
-                                                              lifetime_clients& lifetimes,
-                                                              fault_injector& faults,
-                                                              member_rules& each) {
-  std::vector<violation> wrong;
-  clients.stop();
-  lifetimes.stop();
-  members.end_hangs();
-  faults.stop();
-  members.run_for(faults_over_after + std::chrono::seconds{5});
-  members.run_until_stable();
-  const auto pending = [&] { return clients.pending() + lifetimes.pending(); };
-  if (!members.run_until([&] { return pending() == 0; }, std::chrono::seconds{30})) {
-    wrong.push_back({"liveness: " + std::to_string(pending()) + " operations have no answer"});
-  }
-  constexpr std::chrono::seconds rest{3};
-  const std::uint64_t before = members.time().events();
-  members.run_for(rest);
-  each.calm(members.time().events() - before, rest);
-  clients.open_missing();
-  for (violation& one : clients.converged()) wrong.push_back(std::move(one));
-  members.run_for(std::chrono::seconds{1});
-  each.at_rest();
-  return wrong;
-}
-
 /// What takes part in a run and has something to say at its end.
 struct run_parts {
   cluster& members;
   workload& clients;
   lifetime_clients& lifetimes;
+  judged_clients& judged;
   checker& judge;
   member_rules& each;
   fault_injector& faults;
 };
 
+inline void work_under_faults(const run_parts& in, duration length) {
+  in.members.run_until_stable();
+  in.clients.open_missing();
+  const time_point end = in.members.time().now() + length;
+  in.faults.start(end);
+  while (in.members.time().now() < end) {
+    in.clients.open_missing();
+    in.clients.start_clients();
+    in.lifetimes.start_missing();
+    in.judged.start_missing();
+    in.clients.save_or_warm();
+    in.members.run_for(std::chrono::milliseconds{200});
+  }
+}
+
+[[nodiscard]] inline std::vector<violation> heal_and_converge(const run_parts& in) {
+  std::vector<violation> wrong;
+  in.clients.stop();
+  in.lifetimes.stop();
+  in.judged.stop();
+  in.members.end_hangs();
+  in.faults.stop();
+  in.members.run_for(faults_over_after + std::chrono::seconds{5});
+  in.members.run_until_stable();
+  const auto pending = [&] {
+    return in.clients.pending() + in.lifetimes.pending() + in.judged.pending();
+  };
+  if (!in.members.run_until([&] { return pending() == 0; }, std::chrono::seconds{30})) {
+    wrong.push_back({"liveness: " + std::to_string(pending()) + " operations have no answer"});
+  }
+  constexpr std::chrono::seconds rest{3};
+  const std::uint64_t before = in.members.time().events();
+  in.members.run_for(rest);
+  in.each.calm(in.members.time().events() - before, rest);
+  in.clients.open_missing();
+  for (violation& one : in.clients.converged()) wrong.push_back(std::move(one));
+  in.members.run_for(std::chrono::seconds{1});
+  in.each.at_rest();
+  return wrong;
+}
+
 inline void take_results(run_report& report, const run_parts& of) {
   report.digest = of.members.time().digest();
   report.events = of.members.time().events();
   of.clients.finish();
+  of.judged.finish();
   report.operations = of.clients.counters();
-  report.explained = of.clients.explained();
+  report.judged = of.judged.histories().counters();
+  report.explained = of.clients.explained() + of.judged.histories().shown();
   report.oldest_near_hit = of.clients.oldest_near_hit();
   report.events_at_rest = of.each.events_at_rest();
   report.views = of.judge.views_seen();
@@ -272,7 +279,7 @@ inline void take_results(run_report& report, const run_parts& of) {
   report.fault_counts = of.faults.counts();
   report.network = of.members.network().counters();
   for (const auto& all : {of.clients.violations(), of.lifetimes.violations(), of.judge.violations(),
-                          of.each.violations()}) {
+                          of.each.violations(), of.judged.histories().violations()}) {
     report.violations.insert(report.violations.end(), all.begin(), all.end());
   }
 }
@@ -302,8 +309,10 @@ run_report run_swarm(const swarm& options, Source source, fault_log& log) {
   checker judge{members, promised(work, of.quorum)};
   workload clients{members, judge, options.work_seed, work};
   lifetime_clients lifetimes{members, judge, options.seed, lives};
+  judged_clients judged{members, judge, options.seed, options.judged};
   fault_injector faults{members, options.faults, of.quorum, std::move(source), log};
   member_rules each{members};
+  const run_parts parts{members, clients, lifetimes, judged, judge, each, faults};
   const auto life_ends = [&](host& over) {
     add_branches(report.branches, branches_of(over));
     each.end_of_life(over);
@@ -316,8 +325,8 @@ run_report run_swarm(const swarm& options, Source source, fault_log& log) {
   });
 
   try {
-    work_under_faults(members, clients, lifetimes, faults, options.length);
-    for (violation& wrong : heal_and_converge(members, clients, lifetimes, faults, each)) {
+    work_under_faults(parts, options.length);
+    for (violation& wrong : heal_and_converge(parts)) {
       report.violations.push_back(std::move(wrong));
     }
   } catch (const std::exception& failed) {
@@ -330,7 +339,7 @@ run_report run_swarm(const swarm& options, Source source, fault_log& log) {
     if (members.host(i).running()) life_ends(members.host(i));
   }
   members.on_end_of_life({});
-  take_results(report, {members, clients, lifetimes, judge, each, faults});
+  take_results(report, parts);
   // What had no answer gets one, while those who asked live.
   members.stop();
   return report;

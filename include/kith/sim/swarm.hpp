@@ -8,6 +8,7 @@
 #include <kith/options.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/fault_plan.hpp>
+#include <kith/sim/judged_clients.hpp>
 #include <kith/sim/key_choice.hpp>
 #include <kith/sim/lifetimes.hpp>
 #include <kith/sim/workload.hpp>
@@ -40,6 +41,7 @@ struct swarm {
   cluster_options cluster{};
   workload_options work{};
   lifetime_options lifetimes{};
+  judged_options judged{};
   /// What the clients and the faults draw from.
   std::uint64_t work_seed = 1;
   std::uint64_t fault_seed = 1;
@@ -91,6 +93,9 @@ void each_option(Swarm& of, Visit&& visit) {
   visit("lifetimes", of.lifetimes.drawn);
   visit("clocks_run", of.lifetimes.clocks_run);
   visit("memory_short", of.work.memory_short);
+  visit("judged", of.judged.drawn);
+  visit("judged_copies", of.judged.copies);
+  visit("judged_copies_async", of.judged.async_copies);
 }
 
 // --- implementation ---
@@ -156,6 +161,18 @@ inline void draw_copies(std::uint64_t seed, workload_options& work) {
   return drawn;
 }
 
+/// Clients whose answers are judged as histories of registers, which nothing evicts. The seeds that
+/// are known to catch something (tests/mutants/table.txt) have none, and stay what they are.
+[[nodiscard]] inline judged_options draw_judged(std::uint64_t seed, const fault_plan& plan) {
+  judged_options drawn;
+  random_source random{seed ^ 0x6A7564670000000Cu};
+  drawn.drawn = random.below(8) == 0 && !plan.evictions;
+  if (!drawn.drawn) return drawn;
+  drawn.copies = static_cast<std::uint32_t>(random.below(3));
+  drawn.async_copies = static_cast<std::uint32_t>(random.below(2));
+  return drawn;
+}
+
 inline swarm draw_swarm(const run_options& chosen) {
   random_source random{chosen.seed};
   swarm drawn;
@@ -184,6 +201,7 @@ inline swarm draw_swarm(const run_options& chosen) {
   drawn.work_seed = random.next();
   drawn.fault_seed = random.next();
   drawn.lifetimes = draw_lifetimes(chosen.seed, plan);
+  drawn.judged = draw_judged(chosen.seed, plan);
   const bool large = of.members > workload_options{}.members_most;
   if (large) plan.interval = std::chrono::seconds{1};
   return drawn;

@@ -10,15 +10,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace kith::sim {
 
 class terms {
  public:
+  /// A member installed a view.
+  void look(const kith::cluster::view& installed);
   /// A member went from one view to the next.
   void follow(const kith::cluster::view& before, const kith::cluster::view& after);
 
+  /// The epoch began with something that its owner had.
+  [[nodiscard]] bool inherits(partition_id p, const epoch& in) const {
+    return inheriting_.contains({p, in});
+  }
   /// What was acknowledged in the epoch `from`, of a cache with so many synchronous copies, is
   /// there in the epoch `to`. The first copies of such a cache have all, and so has a member to
   /// which its owner handed the partition over.
@@ -68,9 +75,20 @@ class terms {
   }
 
   std::map<std::pair<partition_id, epoch>, passage> passages_;
+  /// Of all views, also those whose predecessors nobody had.
+  std::set<std::pair<partition_id, epoch>> inheriting_;
+  std::set<kith::cluster::view_key> looked_at_;
 };
 
 // --- implementation ---
+
+inline void terms::look(const kith::cluster::view& installed) {
+  if (!looked_at_.insert(installed.key).second) return;
+  for (std::size_t i = 0; i < partition_count; ++i) {
+    const auto& row = installed.rows[i];
+    if (row.inherits) inheriting_.emplace(static_cast<partition_id>(i), row.epoch);
+  }
+}
 
 inline void terms::follow(const kith::cluster::view& before, const kith::cluster::view& after) {
   for (std::size_t i = 0; i < partition_count; ++i) {

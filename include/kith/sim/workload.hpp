@@ -16,6 +16,7 @@
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/conditions.hpp>
 #include <kith/sim/history.hpp>
+#include <kith/sim/judged_histories.hpp>
 #include <kith/sim/key_choice.hpp>
 #include <kith/sim/records.hpp>
 #include <kith/sim/value_oracle.hpp>
@@ -105,12 +106,20 @@ class workload {
   void finish() {
     for (const auto& [member, with] : open_) count(*with);
     open_.clear();
+    const auto inherits = [this](std::uint32_t key, const epoch& in) {
+      return checker_.inherits(key, in);
+    };
+    register_order_.judge(inherits);
+    token_order_.judge(inherits);
   }
   /// What was wrong with single answers, beside what the checker says; after finish().
   [[nodiscard]] std::vector<violation> violations() const {
     std::vector<violation> all = found_absent_;
     all.insert(all.end(), causal_.violations().begin(), causal_.violations().end());
     for (const conditions* one : {&registers_, &tokens_}) {
+      all.insert(all.end(), one->violations().begin(), one->violations().end());
+    }
+    for (const judged_histories* one : {&register_order_, &token_order_}) {
       all.insert(all.end(), one->violations().begin(), one->violations().end());
     }
     for (const value_oracle* one : {&register_values_, &row_values_, &token_values_}) {
@@ -217,6 +226,9 @@ class workload {
   value_oracle register_values_{"registers"};
   value_oracle row_values_{"rows"};
   value_oracle token_values_{"tokens"};
+  /// What owners themselves told, and with a version.
+  judged_histories register_order_{"registers", history_part::some};
+  judged_histories token_order_{"tokens", history_part::some};
   std::vector<violation> found_absent_;
   std::string explained_;
   std::map<std::size_t, std::shared_ptr<handles>> open_;
@@ -408,6 +420,7 @@ inline void workload::write(std::size_t member, std::shared_ptr<handles> with, s
         op.version = at;
         end(op, code);
         register_values_.told(op);
+        register_order_.told({op});
         checker_.check(op);
         causal_.hand_on(op, with->registers.token(op.key, at), checker_.side_of(member, op.key));
         later(member, with);
@@ -424,6 +437,7 @@ inline void workload::erase(std::size_t member, std::shared_ptr<handles> with, s
         end(op, code);
         registers_.end_removal(op.answered, number, op.failed, places_at(op.member, op.key));
         checker_.invoked_erase(op.key);
+        register_order_.told({op});
         checker_.check(op);
         causal_.hand_on(op, with->registers.token(op.key, at), checker_.side_of(member, op.key));
         later(member, with);

@@ -127,7 +127,9 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
         seen.yes = true;
         seen.version = expected;
         seen.value = *found.value;
+        seen.answered = cluster_.time().now();
         token_values_.told(seen);
+        token_order_.told({.op = seen, .until = checker_.epoch_told(seen)});
         token_values_.invoked(op.key, op.value);
         const std::optional<epoch> before = checker_.epoch_at(member, op.key);
         with->tokens.async_compare_and_put(
@@ -137,6 +139,7 @@ inline void workload::swap_token(std::size_t member, std::shared_ptr<handles> wi
               end(op, failed);
               const bool same = epoch_of(op, before).has_value();
               tokens_.compare_and_put(op, expected, same ? place_of(member, op.key) : std::nullopt);
+              token_order_.told({op, expected, checker_.epoch_told(op)});
               later(member, with);
             });
       });
@@ -151,6 +154,7 @@ inline void workload::drop_token(std::size_t member, std::shared_ptr<handles> wi
         op.version = at;
         end(op, code);
         tokens_.end_removal(op.answered, number, op.failed, places_at(op.member, op.key));
+        token_order_.told({op});
         later(member, with);
       });
 }
