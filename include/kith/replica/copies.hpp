@@ -297,8 +297,9 @@ inline void copies::note_answer(std::map<member_id, operation_window>& in,
                                 const wire::feed_answer& answer) const {
   operation_window& window = in[answer.from];
   window.settle_below(answer.lowest_unsettled);
-  window.note(answer.operation, {wire::mutate_status::applied, answer.version, answer.existed,
-                                 to_bytes(answer.result)});
+  const auto status =
+      answer.doubted ? wire::mutate_status::stale_operation : wire::mutate_status::applied;
+  window.note(answer.operation, {status, answer.version, answer.existed, to_bytes(answer.result)});
   window.shrink(options_.operations_kept, options_.operation_bytes_kept);
 }
 
@@ -308,9 +309,8 @@ inline void copies::note_early_answer(copy& in, wire::feed_answer answer) const 
   operation_window& window = in.windows[answer.from];
   const operation_record* had = window.find(answer.operation);
   if (had != nullptr && had->settled && had->answer.version == answer.version) return;
+  answer.doubted = true;
   note_answer(in.windows, answer);
-  operation_record* doubted = window.find(answer.operation);
-  if (doubted != nullptr) doubted->answer.status = wire::mutate_status::stale_operation;
 }
 
 inline void copies::sweep(std::size_t slot) {

@@ -61,8 +61,10 @@ using shared_item = std::shared_ptr<const feed_item>;
   for (const std::uint64_t tag : of.tags) made.tags.push_back({tag});
   if (of.told) {
     const mutation_answer& answer = of.told->answer;
+    const bool doubted = answer.status != wire::mutate_status::applied;
     made.answer = wire::feed_answer{of.told->from,  of.told->operation, of.told->lowest_unsettled,
-                                    answer.version, answer.existed,     answer.result};
+                                    answer.version, answer.existed,     doubted,
+                                    answer.result};
   }
   return made;
 }

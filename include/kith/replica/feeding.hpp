@@ -208,7 +208,8 @@ inline void feeding::open_round(time_point now, owned_partition& in, feed_out& t
   for (const auto& [from, window] : in.windows) {
     window.for_each([&](std::uint64_t operation, const operation_record& record) {
       const bool applied = record.answer.status == wire::mutate_status::applied;
-      if (!record.settled || !applied || record.answer.version == version{}) return;
+      const bool doubted = record.answer.status == wire::mutate_status::stale_operation;
+      if (!record.settled || (!applied && !doubted) || record.answer.version == version{}) return;
       tell(from, window.floor(), operation, record.answer);
     });
   }

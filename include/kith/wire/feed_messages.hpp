@@ -50,12 +50,14 @@ struct feed_answer {
   std::uint64_t lowest_unsettled = 0;
   kith::version version;
   bool existed = false;
+  /// It may have been applied, or not: nobody is told more than that.
+  bool doubted = false;
   byte_view result;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit(self.from, self.operation, self.lowest_unsettled, self.version, self.existed,
-          capped(self.result, limits::value_bytes));
+          self.doubted, capped(self.result, limits::value_bytes));
   }
 };
 

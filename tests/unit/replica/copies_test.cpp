@@ -72,7 +72,8 @@ told_item plain_item(feed_kind kind) {
 }
 told_item answer_item(std::uint64_t operation, std::uint64_t lowest = 0) {
   told_item made;
-  made.answer = wire::feed_answer{carl, operation, lowest, {first_epoch, sequence{1}}, false, {}};
+  made.answer =
+      wire::feed_answer{carl, operation, lowest, {first_epoch, sequence{1}}, false, false, {}};
   return made;
 }
 
@@ -256,6 +257,20 @@ TEST_CASE("copies: when a round has ended, the answers that it named are all the
   CHECK(state_of(2) == operation_window::state::settled);
   REQUIRE(c.say(2, 4, {answer_item(3)}) == outcome::done);
   CHECK(state_of(3) == operation_window::state::settled);
+}
+
+TEST_CASE("copies: what its owner does not know of an operation its copy does not know either") {
+  kept_copies c;
+  told_item doubted = answer_item(1);
+  doubted.answer->doubted = true;
+  REQUIRE(c.say(1, 1, {opening_item{}, doubted, answer_item(2), plain_item(feed_kind::end)}) ==
+          outcome::done);
+  operation_window window = c.state().windows.at(carl);
+  CHECK(window.find(1)->answer.status == wire::mutate_status::stale_operation);
+  CHECK(window.find(2)->answer.status == wire::mutate_status::applied);
+  const feed_item kept{.kind = feed_kind::answer,
+                       .told = told_answer{carl, 1, 0, window.find(1)->answer}};
+  CHECK(wire_item(c.now, kept).answer->doubted);
 }
 
 TEST_CASE("copies: an answer is doubted that one of the owners since did not have") {
