@@ -52,6 +52,14 @@ sim::judged_call read_of(const version& found, std::int64_t value, int invoked, 
   return call;
 }
 
+/// Asked and told in the second epoch.
+sim::judged_call inherited(const version& found, std::int64_t value, int invoked, int answered) {
+  sim::judged_call call = read_of(found, value, invoked, answered);
+  call.op.began = second_epoch;
+  call.until = second_epoch;
+  return call;
+}
+
 /// How often each rule was broken, as in "J1 J2 ".
 std::string broken_by(const std::vector<sim::judged_call>& calls,
                       sim::history_part part = sim::history_part::whole,
@@ -168,8 +176,7 @@ TEST_CASE("judged_histories: an answer counts where its member can have been no 
 }
 
 TEST_CASE("judged_histories: an epoch that inherits begins with anything, or nothing") {
-  sim::judged_call read = read_of(at(first_epoch, 4), 5, 10, 20);
-  read.op.began = read.until = second_epoch;
+  const sim::judged_call read = inherited(at(first_epoch, 4), 5, 10, 20);
   CHECK_FALSE(broken_by({read}).empty());
   CHECK(broken_behind_copies({read}).empty());
   const sim::judged_call absent = call_in(second_epoch, judged_kind::read, 10, 20);
@@ -184,10 +191,8 @@ TEST_CASE("judged_histories: an epoch that inherits begins with anything, or not
 }
 
 TEST_CASE("judged_histories: what an epoch began with is one thing, and what is over stays over") {
-  sim::judged_call read = read_of(at(first_epoch, 4), 5, 10, 20);
-  read.op.began = read.until = second_epoch;
-  sim::judged_call other = read_of(at(first_epoch, 6), 8, 30, 40);
-  other.op.began = other.until = second_epoch;
+  const sim::judged_call read = inherited(at(first_epoch, 4), 5, 10, 20);
+  const sim::judged_call other = inherited(at(first_epoch, 6), 8, 30, 40);
   CHECK(broken_behind_copies({read, other}) == "J2 ");
   const sim::judged_call put = put_of(at(second_epoch, 1), 6, 30, 40);
   sim::judged_call late = read;
@@ -201,8 +206,7 @@ TEST_CASE("judged_histories: what an epoch began with is one thing, and what is 
 }
 
 TEST_CASE("judged_histories: a condition may name what an epoch began with") {
-  sim::judged_call read = read_of(at(first_epoch, 4), 5, 10, 20);
-  read.op.began = read.until = second_epoch;
+  const sim::judged_call read = inherited(at(first_epoch, 4), 5, 10, 20);
   sim::judged_call swap = call_in(second_epoch, judged_kind::compare_and_put, 30, 40);
   swap.expected = at(first_epoch, 4);
   swap.op.value = 6;
