@@ -3,6 +3,7 @@
 
 #include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/data_messages.hpp>
+#include <kith/wire/feed_messages.hpp>
 #include <kith/wire/membership_messages.hpp>
 
 namespace fuzz {
@@ -55,6 +56,9 @@ void with_each_message(Visit&& visit) {
   visit(subscribe{}, "subscribe");
   visit(subscribed{}, "subscribed");
   visit(beat{}, "beat");
+  visit(feed{}, "feed");
+  visit(feed_ack{}, "feed_ack");
+  visit(feed_end{}, "feed_end");
 }
 
 }  // namespace fuzz

@@ -139,6 +139,11 @@ class victim {
         out);
   }
   void carry(replica::change_notice&, node::lane::outbox&) {}
+  void carry(node::claim_rows& one, node::lane::outbox&) {
+    world_.act(me, [&](cluster::membership& machine, time_point now, cluster::outbox& out) {
+      machine.claim_rows(now, one.view, std::move(one.claims), out);
+    });
+  }
   void carry(node::pull_view& one, node::lane::outbox&) {
     world_.act(me, [&](cluster::membership& machine, time_point now, cluster::outbox& out) {
       machine.on_newer_view(now, one.from, out);
@@ -249,8 +254,9 @@ inline void victim::follow() {
   }
   if (machine.current() == nullptr || machine.current()->key == followed_) return;
   followed_ = machine.current()->key;
+  const cluster::placement target = cluster::target_of(*machine.current());
   drive([&](time_point now, node::lane::outbox& out) {
-    lane_->on_view(now, *world_.machine(me).current(), out);
+    lane_->on_view(now, *world_.machine(me).current(), &target, out);
   });
 }
 
