@@ -9,7 +9,8 @@ printf '%s\n' "$output" | awk '
   NR == 1 && /^figure / { print "no method first"; bad = 1 }
   /^figure / {
     ++figures
-    if (NF != 4 || $2 !~ /^[a-z0-9_]+$/ || $3 !~ /^[0-9.]+(e[-+]?[0-9]+)?$/ || $3 <= 0) {
+    if (NF != 4 || $2 !~ /^[a-z0-9_]+$/ || $3 !~ /^[0-9.]+(e[-+]?[0-9]+)?$/ ||
+        ($3 <= 0 && $2 !~ /_lost_/)) {
       print "not a figure: " $0; bad = 1
     }
     next

@@ -5,15 +5,18 @@
 #include "record.hpp"
 
 #include <kith/kith.hpp>
+#include <kith/net/runtime.hpp>
 
 #include <boost/serialization/string.hpp>
 #include <boost/serialization/vector.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -72,6 +75,19 @@ inline void wait_for_members(const kith::member& one, std::size_t count) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
   while (one.members().size() < count) {
     if (std::chrono::steady_clock::now() > until) throw std::runtime_error{"no cluster in 10 s"};
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+}
+
+/// Until each partition has so many copies beside its owner's, as the newest view of `one` says.
+inline void wait_for_copies(kith::member& one, std::ptrdiff_t copies) {
+  const auto held = [&](const auto& row) {
+    const auto nobody = std::ranges::count(row.backups, kith::cluster::unowned);
+    return std::ssize(row.backups) - nobody >= copies;
+  };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  while (!std::ranges::all_of(one.runtime().view()->rows, held)) {
+    if (std::chrono::steady_clock::now() > until) throw std::runtime_error{"no copies in 60 s"};
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
 }
