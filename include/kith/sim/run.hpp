@@ -124,8 +124,6 @@ void sum_of_copies(const Sum& sum) {
   sum("answers_confirmed", [](const lane& l) { return l.owned().counters().answers_confirmed; });
   sum("answers_held", [](const lane& l) { return l.owned().counters().answers_held; });
   sum("copies_adopted", [](const lane& l) { return l.owned().counters().copies_adopted; });
-  sum("copies_adopted_early",
-      [](const lane& l) { return l.owned().counters().copies_adopted_early; });
 }
 
 /// How often memory was short.
