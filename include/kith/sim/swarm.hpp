@@ -203,7 +203,13 @@ inline swarm draw_swarm(const run_options& chosen) {
   drawn.lifetimes = draw_lifetimes(chosen.seed, plan);
   drawn.judged = draw_judged(chosen.seed, plan);
   const bool large = of.members > workload_options{}.members_most;
-  if (large) plan.interval = std::chrono::seconds{1};
+  if (large) {
+    plan.interval = std::chrono::seconds{1};
+    // It is about views: copies would have everybody speak to everybody.
+    drawn.work.register_copies = drawn.work.counter_copies = {};
+    drawn.work.row_copies = drawn.work.token_copies = {};
+    drawn.judged = {};
+  }
   return drawn;
 }
 
