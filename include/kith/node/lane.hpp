@@ -23,7 +23,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -174,7 +173,7 @@ class lane {
   /// The installed view; its members, sorted, and their places in it.
   cluster::view_key view_;
   std::vector<member_id> members_;
-  std::map<member_id, std::uint16_t> numbers_;
+  std::vector<std::pair<member_id, std::uint16_t>> numbers_;
   /// Since the lane's driver was told last.
   std::vector<wire::row_claim> claims_;
 };
@@ -241,9 +240,10 @@ inline void lane::on_view(time_point now, const cluster::view& installed,
   numbers_.clear();
   for (std::uint16_t i = 0; i < installed.size(); ++i) {
     members_.push_back(installed.members[i].id);
-    numbers_.emplace(installed.members[i].id, i);
+    numbers_.emplace_back(installed.members[i].id, i);
   }
   std::ranges::sort(members_);
+  std::ranges::sort(numbers_);
   replica_->on_caches(copies_in(installed));
   replica_->on_view(now, installed.key.number, members_, from_replica_);
   near_->on_view(members_, from_near_);
@@ -349,8 +349,8 @@ inline void lane::run(time_point now, outbox& out) {
 
 /// Of a member of the view: of others nothing is to be said.
 inline void lane::note_claim(const replica::claim_row& one) {
-  const auto member = numbers_.find(one.member);
-  if (member == numbers_.end()) return;
+  const auto member = std::ranges::lower_bound(numbers_, std::pair{one.member, std::uint16_t{0}});
+  if (member == numbers_.end() || member->first != one.member) return;
   claims_.push_back({one.partition, one.kind, member->second, one.position});
 }
 
