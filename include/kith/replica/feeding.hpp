@@ -429,7 +429,7 @@ inline void feeding::on_timeout(time_point now, outbox& out) {
   next_ = never;
   std::erase_if(shunned_, [&](const auto& one) { return now >= one.second; });
   for (owned_partition& in : held_.partitions()) {
-    if (!in.owned || in.row.owner != held_.self) continue;
+    if (!in.owned) continue;
     // Nobody waits for these.
     std::erase_if(held_.feeds.at(in.slot).feeds, [&](const feed_out& each) {
       const bool over = each.stage == feed_stage::broken && !each.position && !each.bound;
