@@ -10,6 +10,7 @@
 #include <kith/replica/operation.hpp>
 #include <kith/replica/tags.hpp>
 #include <kith/wire/feed_messages.hpp>
+#include <kith/wire/limits.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -61,10 +62,18 @@ using shared_item = std::shared_ptr<const feed_item>;
   for (const std::uint64_t tag : of.tags) made.tags.push_back({tag});
   if (of.told) {
     const mutation_answer& answer = of.told->answer;
-    const bool doubted = answer.status != wire::mutate_status::applied;
-    made.answer = wire::feed_answer{of.told->from,  of.told->operation, of.told->lowest_unsettled,
-                                    answer.version, answer.existed,     doubted,
-                                    answer.result};
+    // A result that does not fit beside its value stays behind: a retry is told that it is not
+    // known.
+    constexpr std::size_t room = wire::limits::message_bytes - wire::limits::frame_bytes;
+    const bool fits = of.key.size() + of.value.size() + answer.result.size() <= room;
+    const bool doubted = !fits || answer.status != wire::mutate_status::applied;
+    made.answer = wire::feed_answer{of.told->from,
+                                    of.told->operation,
+                                    of.told->lowest_unsettled,
+                                    answer.version,
+                                    answer.existed,
+                                    doubted,
+                                    fits ? byte_view{answer.result} : byte_view{}};
   }
   return made;
 }

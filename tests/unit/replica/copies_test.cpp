@@ -259,6 +259,18 @@ TEST_CASE("copies: when a round has ended, the answers that it named are all the
   CHECK(state_of(3) == operation_window::state::settled);
 }
 
+TEST_CASE("copies: a result that no message can carry beside its value is doubted instead") {
+  feed_item item{.kind = feed_kind::put, .cache = books};
+  item.value = bytes(wire::limits::value_bytes);
+  item.told = told_answer{carl, 1, 0, {wire::mutate_status::applied, {}, true, item.value}};
+  const auto made = wire_item(time_point{1h}, item);
+  CHECK(made.answer->doubted);
+  CHECK(made.answer->result.empty());
+  CHECK(wire::encoded(wire::feed{{}, 1, 1, {made}}).size() <= wire::limits::message_bytes);
+  item.value.clear();
+  CHECK_FALSE(wire_item(time_point{1h}, item).answer->doubted);
+}
+
 TEST_CASE("copies: what its owner does not know of an operation its copy does not know either") {
   kept_copies c;
   told_item doubted = answer_item(1);
