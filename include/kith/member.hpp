@@ -108,6 +108,7 @@ class member {
     if (!holds) throw error{errc::invalid_option, field};
   }
   static void require_allowed(const discovery_options& where);
+  static void require_allowed(const timing_options& timing);
   [[nodiscard]] std::shared_ptr<handle::port> port() const;
   [[nodiscard]] static net::runtime_options runtime_options_of(member_options&& options);
 

@@ -126,6 +126,8 @@ class member_port final : public handle::port {
   }
   time_point now() const override { return net::now(); }
   near::gates& gates() override { return runtime_->gates(); }
+  duration lease() const override { return runtime_->lease(); }
+  bool needs_majority() const override { return runtime_->needs_majority(); }
   std::uint64_t cluster_hash() const override { return runtime_->cluster_hash(); }
   bool closed() const override { return runtime_->closed(); }
 

@@ -46,7 +46,15 @@ constexpr byte_count operator""_GiB(unsigned long long n) { return byte_count{n 
 
 /// How coherent near caches are. `eventual`: a write is seen everywhere about a millisecond later,
 /// and never later than `max_staleness` after it.
-enum class coherence : std::uint8_t { eventual };
+///
+/// `strong`: operations on one key are linearizable, reads from near caches too. A write returns
+/// when every member that may have an older value near has dropped it, or has lost the lease to
+/// serve it, and when the synchronous copies have the write. Until then readers get the value
+/// before. A member that does not answer holds a write up for `timing.lease` at most; one that
+/// hears no majority serves nothing. An entry that was evicted, or whose owner and copies are all
+/// gone, is absent: a hit is never old. Needs `quorum = majority` and `backups`; takes neither
+/// `async_backups` nor a loader. See docs/coherence.md.
+enum class coherence : std::uint8_t { eventual, strong };
 
 /// What a cluster does when it is cut in two. `none`: each side goes on, and the smaller one gives
 /// up its entries when they meet again. `majority`: only the side with most members goes on.
@@ -221,6 +229,39 @@ struct discovery_options {
   static constexpr std::size_t names_max = 32;
 };
 
+/// How soon a cluster acts on what it does not hear. All of its members must say the same, or they
+/// refuse each other's connections.
+struct timing_options {
+  /// Each member shows its coordinator that it is there, and hears that it still belongs to it.
+  duration heartbeat = std::chrono::seconds{1};
+  /// With `quorum = majority`: who was not confirmed for so long owns nothing and serves no strong
+  /// cache. At least three heartbeats. When the coordinator dies, the others wait as long before
+  /// one of them takes its place.
+  duration fence = std::chrono::seconds{4};
+  /// How long a near entry of a strong cache may be read after its owner was last heard. So long
+  /// can a member that does not answer hold up a write. From 300 ms to a minute.
+  duration lease = std::chrono::seconds{3};
+  /// A member that is silent for so long is removed. Above `fence` by more than a 20th of it: who
+  /// is removed serves nothing any more.
+  duration silence = std::chrono::seconds{5};
+
+  /// For members on one fast network: five times as fast, and as many more heartbeats.
+  [[nodiscard]] static constexpr timing_options fast() {
+    using std::chrono::milliseconds;
+    return {milliseconds{200}, milliseconds{700}, milliseconds{500}, milliseconds{1000}};
+  }
+  [[nodiscard]] static constexpr timing_options normal() { return {}; }
+  /// For members far from each other: networks may be away for ten seconds and nobody is removed.
+  [[nodiscard]] static constexpr timing_options wan() {
+    using std::chrono::seconds;
+    return {seconds{2}, seconds{10}, seconds{8}, seconds{15}};
+  }
+
+  static constexpr duration least_heartbeat = std::chrono::milliseconds{50};
+  static constexpr duration least_lease = std::chrono::milliseconds{300};
+  static constexpr duration greatest = std::chrono::minutes{1};
+};
+
 struct member_options {
   /// Members of different clusters never speak to each other.
   std::string cluster = "kith";
@@ -233,6 +274,7 @@ struct member_options {
   bool insecure = false;
   discovery_options discovery = {};
   kith::quorum quorum = kith::quorum::none;
+  timing_options timing = {};
   /// With `quorum = majority`: the first view forms when so many members have met.
   std::uint32_t bootstrap_expect = 1;
   /// This member's share of the partitions, relative to the others'. 0: owns nothing.

@@ -56,6 +56,19 @@ KITH_DECL void member::require_allowed(const discovery_options& where) {
               in_ms(where.greatest_interval) + " ms");
 }
 
+/// Rules C1 to C5 of docs/coherence.md; C1 is as_granted().
+KITH_DECL void member::require_allowed(const timing_options& timing) {
+  const auto most = timing_options::greatest;
+  require(timing.heartbeat >= timing_options::least_heartbeat && timing.heartbeat <= most,
+          "timing.heartbeat: 50 ms to 60 s");
+  require(timing.fence >= 3 * timing.heartbeat && timing.fence <= most,
+          "timing.fence: from three heartbeats to 60 s");
+  require(timing.lease >= timing_options::least_lease && timing.lease <= most,
+          "timing.lease: 300 ms to 60 s");
+  require(timing.silence > cluster::lengthened(timing.fence) && timing.silence <= 2 * most,
+          "timing.silence: above 1.05 times timing.fence, to 120 s");
+}
+
 KITH_DECL net::runtime_options member::runtime_options_of(member_options&& options) {
   require(!options.cluster.empty() && options.cluster.size() <= wire::limits::name_bytes,
           "cluster: 1 to 128 bytes");
@@ -72,9 +85,14 @@ KITH_DECL net::runtime_options member::runtime_options_of(member_options&& optio
   net::runtime_options made;
   made.cluster = std::move(options.cluster);
   require_allowed(options.discovery);
+  require_allowed(options.timing);
   made.discovery = std::move(options.discovery);
   made.membership.quorum = options.quorum == quorum::majority ? cluster::quorum_mode::majority
                                                               : cluster::quorum_mode::none;
+  made.membership.timers =
+      cluster::timers_for(options.timing.heartbeat, options.timing.fence, options.timing.silence);
+  made.lane.replica.serve_window = options.timing.fence;
+  made.lane.replica.lease = options.timing.lease;
   made.membership.bootstrap_expect = options.bootstrap_expect;
   made.membership.self.weight = options.weight;
   made.membership.self.zone = std::move(options.zone);

@@ -91,7 +91,7 @@ class coordinator {
     if (now >= quiet_until_) quiet_until_ = {};
   }
   /// When plan() may have something new.
-  [[nodiscard]] time_point next_plan() const;
+  [[nodiscard]] time_point next_plan(const view& current) const;
   /// When may_be_stable() becomes true by the passing of time alone.
   [[nodiscard]] time_point stable_at(time_point removed_until) const {
     if (stable_ || !all_acked()) return never;
@@ -116,6 +116,7 @@ class coordinator {
 
   void note_removed(const view* old, const view& current, commit_origin origin, bool oldest_left);
   [[nodiscard]] time_point joins_due() const;
+  [[nodiscard]] time_point claims_due(const view& current) const;
   void plan_drains(const view& current, change_plan& plan) const;
   void take_joins(time_point now, const view& current, change_plan& plan);
   bool take_join(time_point now, const view& current, const waiting_join& join, change_plan& plan);
@@ -311,6 +312,14 @@ inline void coordinator::plan_drains(const view& current, change_plan& plan) con
   }
 }
 
+/// A strong cache serves what moved only in a stable view: one after the other would not let any
+/// become stable. What a copy that is lost holds up does not wait for that.
+inline time_point coordinator::claims_due(const view& current) const {
+  if (claims_.empty()) return never;
+  const bool waits = !stable_ && has_strong_cache(current) && !claims_.urgent();
+  return claims_.since() + (waits ? timers_.ack_timeout : timers_.row_batch);
+}
+
 inline std::optional<change_plan> coordinator::plan(time_point now, const view& current,
                                                     std::span<const member_id> cut) {
   if (now >= ack_deadline_) {
@@ -342,7 +351,7 @@ inline std::optional<change_plan> coordinator::plan(time_point now, const view& 
     plan.removed.erase(plan.removed.begin());
   }
   plan_drains(current, plan);
-  const bool claims_due = !claims_.empty() && now >= claims_.since() + timers_.row_batch;
+  const bool claims_due = now >= this->claims_due(current);
   if (plan.removed.empty() && plan.added.empty() && plan.caches.empty() && plan.reweighed.empty() &&
       !claims_due && !refresh_) {
     return std::nullopt;
@@ -351,11 +360,10 @@ inline std::optional<change_plan> coordinator::plan(time_point now, const view& 
   return plan;
 }
 
-inline time_point coordinator::next_plan() const {
+inline time_point coordinator::next_plan(const view& current) const {
   time_point next = std::min(joins_due(), ack_deadline_);
   if (!caches_.empty()) next = std::min(next, caches_since_ + timers_.cache_batch);
-  if (!claims_.empty()) next = std::min(next, claims_.since() + timers_.row_batch);
-  return next;
+  return std::min(next, claims_due(current));
 }
 
 }  // namespace kith::cluster

@@ -57,6 +57,14 @@ struct detector_options {
   duration poor_hold = std::chrono::seconds{1};
   /// The health rule needs at least so many subjects that look down.
   std::uint32_t poor_subjects_min = 3;
+
+  /// The usual ones, where pings leave so often.
+  [[nodiscard]] static detector_options at(duration interval) {
+    detector_options made;
+    made.ping_interval = interval;
+    made.tick_late_max = interval / 2;
+    return made;
+  }
 };
 
 enum class loss : std::uint8_t { refused, reset };

@@ -447,7 +447,7 @@ inline time_point membership::next_timeout() const {
   const bool idle = decision_.proposing() == consensus::stage::idle;
   if (!idle || attempt_at_ != never) next = std::min(next, attempt_at_);
   if (coordinating()) {
-    if (idle && attempt_at_ == never) next = std::min(next, desk_.next_plan());
+    if (idle && attempt_at_ == never) next = std::min(next, desk_.next_plan(*view_));
     next = std::min(next, desk_.stable_at(majority() ? authority_.removed_until() : time_point{}));
   } else if (idle) {
     next = std::min(next, heir_at_);

@@ -25,6 +25,8 @@ struct membership_timers {
   duration attempt_retry_max = std::chrono::seconds{4};
   /// A member that has not acknowledged its view by then is removed.
   duration ack_timeout = std::chrono::seconds{5};
+  /// Observers ask so often whether their subjects are there; five misses are too many.
+  duration ping = std::chrono::seconds{1};
   /// Joins wait this long for company; the second where many wait.
   duration join_batch = std::chrono::milliseconds{100};
   duration join_batch_long = std::chrono::seconds{1};
@@ -43,15 +45,27 @@ struct membership_timers {
   duration pull_retry = std::chrono::milliseconds{500};
 };
 
+/// The times that follow from three: how often members show that they are there, how long a promise
+/// binds, and after which silence a member is removed.
+[[nodiscard]] inline membership_timers timers_for(duration heartbeat, duration fence,
+                                                  duration silence) {
+  membership_timers made;
+  const auto scaled = [&](duration of) {
+    return of * (heartbeat / std::chrono::milliseconds{1}) / 1000;
+  };
+  made.heartbeat = heartbeat;
+  made.fence = fence;
+  made.candidate_delay = scaled(made.candidate_delay);
+  made.attempt_retry = scaled(made.attempt_retry);
+  made.ack_timeout = silence;
+  made.ping = silence / 5;
+  return made;
+}
+
 /// For clusters on one fast network: a silent death costs a second instead of five.
 [[nodiscard]] inline membership_timers fast_membership_timers() {
-  membership_timers fast;
-  fast.heartbeat = std::chrono::milliseconds{200};
-  fast.fence = std::chrono::milliseconds{700};
-  fast.candidate_delay = std::chrono::milliseconds{60};
-  fast.attempt_retry = std::chrono::milliseconds{100};
-  fast.ack_timeout = std::chrono::seconds{1};
-  return fast;
+  using std::chrono::milliseconds;
+  return timers_for(milliseconds{200}, milliseconds{700}, milliseconds{1000});
 }
 
 /// How much of where others may be is known. `part`: a source has not told yet, so that nobody

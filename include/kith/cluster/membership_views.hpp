@@ -87,7 +87,7 @@ inline void membership::install(time_point now, view next, const arrival& how, o
 
   std::vector<member_id> ids;
   for (const member_record& member : view_->members) ids.push_back(member.id);
-  if (!detector_) detector_.emplace(self_.id);
+  if (!detector_) detector_.emplace(self_.id, detector_options::at(options_.timers.ping));
   if (!cut_) cut_.emplace(self_.id);
   rings observers{ids};
   detector_->on_view(now, observers);

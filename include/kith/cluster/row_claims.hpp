@@ -36,6 +36,8 @@ class row_claims {
   [[nodiscard]] bool empty() const { return claims_.empty(); }
   /// When the first of them came. Requires: not empty.
   [[nodiscard]] time_point since() const { return since_; }
+  /// A write waits until one of them is in a view.
+  [[nodiscard]] bool urgent() const;
   /// By partition, and in the order in which they came.
   [[nodiscard]] std::vector<wire::row_claim> all() const;
 
@@ -81,6 +83,14 @@ inline bool row_claims::take(const view& current, std::uint16_t sender,
   if (taken) made.push_back(claim);
   if (made.empty()) claims_.erase(claim.partition);
   return taken;
+}
+
+inline bool row_claims::urgent() const {
+  return std::ranges::any_of(claims_, [](const auto& made) {
+    return std::ranges::any_of(made.second, [](const wire::row_claim& claim) {
+      return claim.kind == wire::claim_kind::out_of_sync;
+    });
+  });
 }
 
 inline std::vector<wire::row_claim> row_claims::all() const {

@@ -123,6 +123,16 @@ inline std::size_t copies_of(const wire::cache_record& cache) {
   return std::min(copies, wire::backups_max);
 }
 
+/// Its writes are answered, and seen, when no reader can have an older value.
+[[nodiscard]] inline bool is_strong(const cache_record& cache) {
+  return std::ranges::any_of(cache.options, [](const cache_field& field) {
+    return field.name == "coherence" && field.value == "strong";
+  });
+}
+[[nodiscard]] inline bool has_strong_cache(const view& of) {
+  return std::ranges::any_of(of.caches, is_strong);
+}
+
 inline std::size_t width_of(const view& of) {
   std::size_t width = 0;
   for (const cache_record& cache : of.caches) width = std::max(width, copies_of(cache));

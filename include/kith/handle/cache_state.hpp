@@ -49,8 +49,8 @@ namespace kith::handle {
 
 /// Under which a value that a get brought may be kept.
 [[nodiscard]] inline near::entry_terms terms_of(const node::outcome& of, std::size_t value_bytes) {
-  const std::uint64_t charge = store::near_charge_of({of.key.size(), value_bytes}) +
-                               replica::charge_of_tags(of.tags.size());
+  const std::uint64_t charge =
+      store::near_charge_of({of.key.size(), value_bytes}) + replica::charge_of_tags(of.tags.size());
   return {of.key_hash, of.version, charge, of.expires, replica::hashes_of(of.tags)};
 }
 
@@ -91,7 +91,8 @@ class cache_state final : public node::cache_hooks {
         binding_{std::make_shared<node::cache_binding>()} {
     name_hash_ = stable_hash(as_bytes(name));
     binding_->name = std::move(name);
-    binding_->max_staleness = options_.near.max_staleness;
+    binding_->strong = options_.coherence == kith::coherence::strong;
+    binding_->max_staleness = binding_->strong ? port_->lease() : options_.near.max_staleness;
     binding_->near_local = options_.near.enabled && options_.near.local;
     binding_->has_loader = options_.load || options_.load_many;
     binding_->hard_timeout = options_.loading.hard_timeout;
@@ -222,9 +223,13 @@ ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& 
   static_cast<void>(timeout_of(how.timeout));
   const version after = how.after ? version_after(how.after, hash) : version{};
   if (!options_.near.enabled || how.read == kith::read::owner) return {};
-  const time_point now = port_->now();
-  const duration max_age = how.max_age.value_or(options_.near.max_staleness);
+  const auto clock = [&] { return port_->now(); };
+  const bool strong = binding_->strong;
+  const time_point now = strong ? time_point{} : clock();
+  duration max_age = how.max_age.value_or(binding_->max_staleness);
+  if (strong) max_age = std::min(max_age, binding_->max_staleness);
   const auto look = [&](const auto& as) {
+    if (strong) return near_->find_leased(hash, as, clock, max_age);
     return after != version{} ? near_->find_after(hash, as, now, max_age, after)
                               : near_->find(hash, as, now, max_age);
   };
@@ -247,7 +252,7 @@ explanation cache_state<Key, Value>::explain(const encoded_key<Key>& key,
     seen = near_->look(key.hash(), lookup);
   }
   return explain_key(*port_, {binding_->current_id(), key.hash(), key.view()}, seen,
-                     options_.near.max_staleness);
+                     binding_->max_staleness);
 }
 
 template <class Key, class Value>
@@ -417,9 +422,8 @@ subscription cache_state<Key, Value>::listen(entry_listener<Key, Value> listener
   };
   made.failed = [self](const std::string& why) {
     self->counters_.listener_failures.fetch_add(1, std::memory_order_relaxed);
-    self->port_->report({log_level::error,
-                         "listener threw",
-                         {{"cache", self->binding_->name}, {"what", why}}});
+    self->port_->report(
+        {log_level::error, "listener threw", {{"cache", self->binding_->name}, {"what", why}}});
   };
   const auto added = std::make_shared<change_listeners::queue>(std::move(made));
   listeners_.add(added, listener.values ? replica::watching::values : replica::watching::keys);

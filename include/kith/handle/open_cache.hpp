@@ -96,6 +96,19 @@ void check_options(const std::string& name, const cache_options<Key, Value>& opt
   require(options.timeout > duration{}, "timeout: must be positive");
 }
 
+/// A strong cache keeps its promise only where one side of a cut goes on, and something survives
+/// the owner that is not behind it.
+template <class Key, class Value>
+void check_coherence(const port& to, const cache_options<Key, Value>& options) {
+  if (options.coherence != kith::coherence::strong) return;
+  require_option(to.needs_majority(), "coherence: strong needs the member's quorum = majority");
+  require_option(options.backups > 0, "backups: a strong cache needs at least 1");
+  require_option(options.async_backups == 0,
+                 "async_backups: a strong cache has none; what they have may be old");
+  require_option(!options.load && !options.load_many,
+                 "load: a strong cache has no loader; its own writes are all that it knows of");
+}
+
 /// What all members that open the cache have to say alike; the names are what config_mismatch
 /// tells.
 template <class Key, class Value>
@@ -108,7 +121,7 @@ template <class Key, class Value>
           {{"key", std::string{codec_tag<Key>()}},
            {"value", std::string{codec_tag<Value>()}},
            {"schema", std::to_string(options.schema)},
-           {"coherence", "eventual"},
+           {"coherence", options.coherence == kith::coherence::strong ? "strong" : "eventual"},
            {"backups", std::to_string(options.backups)},
            {"async_backups", std::to_string(options.async_backups)},
            {"ttl_ns", text(options.ttl)},
@@ -121,6 +134,7 @@ template <class Key, class Value>
                                                                   cache_options<Key, Value> options,
                                                                   std::uint64_t salt) {
   check_options(name, options);
+  check_coherence(*to, options);
   using state = cache_state<Key, Value>;
   const cluster::cache_request agreed = agreed_options(name, options);
   const std::uint64_t bytes = options.max_bytes.value();

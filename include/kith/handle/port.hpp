@@ -85,6 +85,10 @@ class port {
   [[nodiscard]] virtual boost::asio::any_io_executor executor() = 0;
   [[nodiscard]] virtual time_point now() const = 0;
   [[nodiscard]] virtual near::gates& gates() = 0;
+  /// How long a lease of a strong cache lasts.
+  [[nodiscard]] virtual duration lease() const = 0;
+  /// Only a side with a majority of the members goes on.
+  [[nodiscard]] virtual bool needs_majority() const = 0;
   /// The hash of the cluster's name, as handshakes have it.
   [[nodiscard]] virtual std::uint64_t cluster_hash() const = 0;
   [[nodiscard]] virtual bool closed() const = 0;

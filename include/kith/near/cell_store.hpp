@@ -111,6 +111,11 @@ class cell_store : public table {
   [[nodiscard]] const cell* find_cell(std::uint64_t hash, Matches&& matches, time_point now,
                                       duration max_age, guard::record& reader,
                                       guard_slot& slot) const;
+  /// The same in a strong cache; `clock()` is the time of now.
+  template <class Matches, class Clock>
+  [[nodiscard]] const cell* find_leased_cell(std::uint64_t hash, Matches&& matches, Clock&& clock,
+                                             duration lease, guard::record& reader,
+                                             guard_slot& slot) const;
 
  private:
   struct same_key {
@@ -428,6 +433,35 @@ std::optional<cell_store::sight> cell_store::look_for(std::uint64_t hash, Matche
     if (matches(seen)) found = {seen.version, seen.place.expires, visible(seen)};
   });
   return found;
+}
+
+/// The clock is read last (gates.hpp).
+template <class Matches, class Clock>
+const cell* cell_store::find_leased_cell(std::uint64_t hash, Matches&& matches, Clock&& clock,
+                                         duration lease, guard::record& reader,
+                                         guard_slot& slot) const {
+  const partition_id p = partition_of(hash);
+  const lease_permit allowed = gates_.lease_for(p);
+  const cell* seen = index_.find(hash, slot, std::forward<Matches>(matches));
+  if (seen == nullptr) {
+    lookups_.absent.fetch_add(1, std::memory_order_relaxed);
+    return nullptr;
+  }
+  const bool alive = visible(*seen);
+  const time_point now = clock();
+  const bool leased = now < allowed.until(lease);
+  if (alive && leased && now < seen->place.expires) {
+    seen->mark_read();
+    lookups_.count_hit(reader.number, now - std::min(allowed.leased, now));
+    return seen;
+  }
+  guard::clear(slot);
+  std::atomic<std::uint64_t>& reason = !alive            ? lookups_.absent
+                                       : leased          ? lookups_.expired
+                                       : allowed.suspect ? lookups_.suspect
+                                                         : lookups_.not_fresh;
+  reason.fetch_add(1, std::memory_order_relaxed);
+  return nullptr;
 }
 
 template <class Matches>

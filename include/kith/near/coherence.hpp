@@ -16,9 +16,10 @@
 // owner may answer "not modified", and then what is decoded is the reader's own bytes. Nothing else
 // differs: until then it is in no near cache.
 //
-// A strong mode needs nothing else of this order: a lease is one more thing that the permit of a
-// reader and the tests of F4 look at, and an acknowledgement leaves only after its invalidations
-// were applied already.
+// Strong caches differ in three things. Readers look at a lease and at the member's fence instead
+// of freshness (gates.hpp); F4 asks for both too, because followers get what their leader brought,
+// which may be older than they; and acknowledgements, which leave after their invalidations were
+// applied, are waited for at the owner.
 #pragma once
 
 #include <kith/core/assert.hpp>
@@ -76,6 +77,8 @@ class coherence {
 
   /// Connects the near cache of one cache. It must stay until it was detached.
   void attach(cache_id cache, table& kept, duration max_staleness);
+  /// The same of a strong cache, with how long a lease lasts.
+  void attach_strong(cache_id cache, table& kept, duration lease);
   void detach(cache_id cache) { lane_.tables.erase(cache); }
 
   // Membership.
@@ -150,6 +153,8 @@ class coherence {
   }
 
   void on_timeout(time_point now, outbox& out) { freshness_.on_timeout(now, out); }
+  /// See good_until::take.
+  [[nodiscard]] time_point take_good_until() { return lane_.answers.take(); }
   [[nodiscard]] time_point next_timeout() const {
     return std::min(lane_.next_beat, lane_.next_sweep);
   }
@@ -174,7 +179,8 @@ class coherence {
                                    const wire::get_reply& reply, outbox& out);
   void follow_numbers(time_point now, const fill& answered, const wire::get_reply& reply,
                       outbox& out);
-  [[nodiscard]] bool may_install(const fill& answered);
+  [[nodiscard]] bool may_install(time_point now, const fill& answered);
+  [[nodiscard]] time_point leased_until(const fill& answered) const;
   reply_verdict on_failure(fill& failed, const wire::get_reply& reply, outbox& out);
   void serve_followers(fill& of, const counted_cell& value, outbox& out);
   void end(fill& ended, outbox& out);
@@ -205,6 +211,11 @@ inline void coherence::attach(cache_id cache, table& kept, duration max_stalenes
   kept.expect_dead();
 }
 
+inline void coherence::attach_strong(cache_id cache, table& kept, duration lease) {
+  attach(cache, kept, lease);
+  lane_.tables.at(cache).strong = true;
+}
+
 inline void coherence::on_ownership(time_point now, partition_id p, const member_id& owner,
                                     const epoch& began, outbox& out) {
   const std::size_t slot = lane_.slot_of(p);
@@ -218,8 +229,7 @@ inline void coherence::on_ownership(time_point now, partition_id p, const member
   // what the coordinator's gate says.
   const bool own = owner == lane_.self;
   if (own) s.trust();
-  const time_point fresh = own ? never : never_heard;
-  lane_.gate(slot).fresh.store(fresh.time_since_epoch().count(), std::memory_order_release);
+  lane_.set_heard(slot, own ? never : never_heard);
   lane_.publish_suspicion(slot);
 }
 
@@ -238,8 +248,7 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
   KITH_ASSERT(read.partition == partition_of(read.hash));
   const std::size_t slot = lane_.slot_of(read.partition);
   const std::uint32_t generation = lane_.gate_array.generation(read.partition);
-  fill* const under_way =
-      read.may_follow ? lane_.fills.find_joinable(read, generation) : nullptr;
+  fill* const under_way = read.may_follow ? lane_.fills.find_joinable(read, generation) : nullptr;
   if (under_way != nullptr && may_join(now, read, *under_way)) {
     under_way->followers.push_back(read.rid);
     ++lane_.counters.joins;
@@ -293,11 +302,19 @@ inline void coherence::follow_numbers(time_point now, const fill& answered,
   }
   if (s.suspected == suspicion::none && reply.n_last == s.contiguous) {
     lane_.renew(slot, answered.sent_at);
+    if (lane_.strong(answered.cache)) lane_.renew_lease(slot, answered.sent_at);
   }
 }
 
+/// What the fill brought may be read until then, as an entry of a strong cache.
+inline time_point coherence::leased_until(const fill& answered) const {
+  const auto table = lane_.tables.find(answered.cache);
+  if (table == lane_.tables.end() || !table->second.strong) return never;
+  return std::min(answered.sent_at + table->second.max_staleness, lane_.gate_array.fenced());
+}
+
 /// F4, apart from the answer's own `cacheable`. Counts the reason where it says no.
-inline bool coherence::may_install(const fill& answered) {
+inline bool coherence::may_install(time_point now, const fill& answered) {
   const reader_stream& s = lane_.streams[lane_.slot_of(answered.partition)];
   coherence_counters& counted = lane_.counters;
   if (s.suspected != suspicion::none) return ++counted.refused_suspect, false;
@@ -307,6 +324,7 @@ inline bool coherence::may_install(const fill& answered) {
   if (version{s.epoch, answered.as_of} < answered.poison) {
     return ++counted.refused_poisoned, false;
   }
+  if (now >= leased_until(answered)) return ++counted.refused_lapsed, false;
   KITH_ASSERT(answered.as_of >= answered.floor);
   return true;
 }
@@ -342,7 +360,7 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
     if (&other != f) other.poison = std::max(other.poison, f->answer);
   });
   if (!reply.cacheable) ++lane_.counters.refused_not_cacheable;
-  const bool keep = reply.cacheable && may_install(*f);
+  const bool keep = reply.cacheable && may_install(now, *f);
   if (keep && present) return reply_verdict::deliver_and_install;
   if (!keep) note(now, key_event::fill_refused, f->cache, f->hash, f->answer);
   if (keep) serve_followers(*f, {}, out);
@@ -398,7 +416,7 @@ inline bool coherence::install(time_point now, std::uint64_t rid, const counted_
   KITH_ASSERT(f->answered && draft && draft->place.hash == f->hash);
   table* const kept = lane_.table_of(f->cache);
   bool stored = false;
-  bool current = may_install(*f);
+  bool current = may_install(now, *f);
   if (current && kept != nullptr) {
     switch (kept->install(now, draft)) {
       case install_result::installed:
@@ -424,6 +442,7 @@ inline bool coherence::install(time_point now, std::uint64_t rid, const counted_
 }
 
 inline void coherence::serve_followers(fill& of, const counted_cell& value, outbox& out) {
+  if (!of.followers.empty()) lane_.answers.bound(leased_until(of));
   for (const std::uint64_t waiter : of.followers) out.push_back(serve{waiter, value, of.answer});
   lane_.counters.followers_served += of.followers.size();
   of.followers.clear();

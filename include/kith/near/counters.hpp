@@ -31,6 +31,8 @@ struct coherence_counters {
   std::uint64_t refused_suspect = 0;
   std::uint64_t refused_generation = 0;
   std::uint64_t refused_poisoned = 0;
+  /// Of a strong cache: the lease, or this member's fence, had lapsed by then.
+  std::uint64_t refused_lapsed = 0;
   std::uint64_t refused_newer_present = 0;
   std::uint64_t refused_no_room = 0;
   std::uint64_t installs = 0;
@@ -62,6 +64,8 @@ struct coherence_counters {
   // Peers.
   std::uint64_t beats_sent = 0;
   std::uint64_t echoes = 0;
+  /// Digests that brought a lease.
+  std::uint64_t leases = 0;
   /// Messages of another session or an older epoch.
   std::uint64_t outdated_messages = 0;
   std::uint64_t higher_epochs_seen = 0;

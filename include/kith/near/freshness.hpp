@@ -160,8 +160,11 @@ inline bool freshness::on_digest(time_point now, const member_id& from, std::uin
   }
   if (!message.has_echo) return true;
   ++lane_.counters.echoes;
+  if (message.leases) ++lane_.counters.leases;
   for (std::size_t slot = 0; slot < lane_.streams.size(); ++slot) {
-    if (lane_.streams[slot].owner == from) lane_.renew(slot, message.echo);
+    if (lane_.streams[slot].owner != from) continue;
+    lane_.renew(slot, message.echo);
+    if (message.leases) lane_.renew_lease(slot, message.echo);
   }
   return true;
 }

@@ -10,6 +10,10 @@
 // reader judges the old value by the new freshness. With the generation before the entry, a flush
 // between the two would go unseen. The lane writes in the opposite order: it applies, it flushes,
 // it marks suspicion, and only then publishes freshness or ends suspicion.
+//
+// A reader of a strong cache takes its lease and the member's fence for a permit, and reads the
+// clock last: at the instant at which it loaded the entry the lease was good, so no newer write had
+// completed. However long it stands still afterwards, its read was then.
 #pragma once
 
 #include <kith/core/assert.hpp>
@@ -41,6 +45,8 @@ struct alignas(32) partition_gate {
   std::atomic<bool> suspect{true};
   /// My send time of the newest thing that the owner answered behind its invalidations.
   std::atomic<duration::rep> fresh{never_heard.time_since_epoch().count()};
+  /// The same of what came with a lease.
+  std::atomic<duration::rep> leased{never_heard.time_since_epoch().count()};
 };
 
 /// What a reader must have read before it reads the entry.
@@ -55,8 +61,27 @@ struct permit {
   }
 };
 
+/// The same for an entry of a strong cache.
+struct lease_permit {
+  time_point leased = never_heard;
+  time_point fence = never_heard;
+  bool suspect = true;
+
+  /// Until when an entry read after this permit may be served; `lease` is how long one lasts.
+  [[nodiscard]] time_point until(duration lease) const {
+    if (suspect) return never_heard;
+    return std::min(leased >= never ? never : leased + lease, fence);
+  }
+};
+
 struct gates {
   std::array<partition_gate, partition_count> partitions;
+
+  /// Control's: how fresh the coordinator's echo is, and how long this member's fence.
+  void set_standing(time_point fresh, time_point fenced_until) {
+    fence.store(fenced_until.time_since_epoch().count(), std::memory_order_release);
+    coordinator_fresh.store(fresh.time_since_epoch().count(), std::memory_order_release);
+  }
 
   /// My send time of the newest heartbeat that the coordinator echoed under my view. Written by
   /// control (release).
@@ -68,6 +93,21 @@ struct gates {
     const duration::rep coordinator = coordinator_fresh.load(std::memory_order_acquire);
     const bool suspect = gate.suspect.load(std::memory_order_acquire);
     return {time_point{duration{std::min(fresh, coordinator)}}, suspect};
+  }
+
+  /// My fence: until then I am surely still a member, and own what my view says. Written by control
+  /// (release).
+  std::atomic<duration::rep> fence{never_heard.time_since_epoch().count()};
+
+  [[nodiscard]] lease_permit lease_for(partition_id p) const {
+    const partition_gate& gate = partitions[index_of(p)];
+    const duration::rep leased = gate.leased.load(std::memory_order_acquire);
+    const duration::rep fenced = fence.load(std::memory_order_acquire);
+    const bool suspect = gate.suspect.load(std::memory_order_acquire);
+    return {time_point{duration{leased}}, time_point{duration{fenced}}, suspect};
+  }
+  [[nodiscard]] time_point fenced() const {
+    return time_point{duration{fence.load(std::memory_order_acquire)}};
   }
 
   [[nodiscard]] std::uint32_t generation(partition_id p) const {

@@ -7,6 +7,7 @@
 #include <kith/core/assert.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/key_events.hpp>
+#include <kith/core/lease.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/near/counters.hpp>
@@ -74,7 +75,9 @@ class lane_state {
 
   struct attachment {
     near::table* table = nullptr;
+    /// Of a strong cache: its lease.
     duration max_staleness{};
+    bool strong = false;
   };
 
   [[nodiscard]] bool in_lane(partition_id p) const {
@@ -99,6 +102,12 @@ class lane_state {
     return at == tables.end() ? nullptr : at->second.table;
   }
 
+  /// What is kept of the cache is read under leases.
+  [[nodiscard]] bool strong(cache_id cache) const {
+    const auto at = tables.find(cache);
+    return at != tables.end() && at->second.strong;
+  }
+
   /// Something is kept, or may soon be: the owner has to go on telling.
   [[nodiscard]] bool holds(std::size_t slot) const {
     return gate_array.entries(partition_at(slot)) > 0 || !fills.empty(slot);
@@ -110,19 +119,20 @@ class lane_state {
   }
   /// Publishes that the owner answered, behind its invalidations, what left at `sent`. After those
   /// were applied, and after suspicion was published.
-  void renew(std::size_t slot, time_point sent) const {
-    std::atomic<duration::rep>& fresh = gate(slot).fresh;
-    const duration::rep newest = sent.time_since_epoch().count();
-    if (fresh.load(std::memory_order_relaxed) < newest) {
-      fresh.store(newest, std::memory_order_release);
-    }
-  }
+  void renew(std::size_t slot, time_point sent) const { raise(gate(slot).fresh, sent); }
+  /// The answer came with a lease too.
+  void renew_lease(std::size_t slot, time_point sent) const { raise(gate(slot).leased, sent); }
 
   /// Nothing is known of the partition: its entries die, and none is served.
   void close(std::size_t slot) const {
     gate_array.flush(partition_at(slot));
-    gate(slot).fresh.store(never_heard.time_since_epoch().count(), std::memory_order_release);
+    set_heard(slot, never_heard);
     publish_suspicion(slot);
+  }
+  /// What is known of the owner is of then.
+  void set_heard(std::size_t slot, time_point when) const {
+    gate(slot).fresh.store(when.time_since_epoch().count(), std::memory_order_release);
+    gate(slot).leased.store(when.time_since_epoch().count(), std::memory_order_release);
   }
   void flush(time_point now, std::size_t slot);
   void invalidate(cache_id cache, std::uint64_t hash, version at);
@@ -151,11 +161,19 @@ class lane_state {
   std::map<cache_id, attachment> tables;
   coherence_counters counters;
   key_events events;
+  /// Of what followers were given.
+  good_until answers;
   time_point next_beat = never;
   time_point next_sweep = never;
   time_point next_pull = never_heard;
 
  private:
+  static void raise(std::atomic<duration::rep>& known, time_point sent) {
+    const duration::rep newest = sent.time_since_epoch().count();
+    if (known.load(std::memory_order_relaxed) < newest) {
+      known.store(newest, std::memory_order_release);
+    }
+  }
   static void poison(fill& one, version at, coherence_counters& counted);
   void poison_cache(std::size_t slot, cache_id cache, version at);
   void expect_dead(time_point now);

@@ -53,9 +53,13 @@ class near_cache final : public cell_store {
   template <class Key>
   [[nodiscard]] ref<V> find(std::uint64_t hash, const Key& key, time_point now,
                             duration max_age) const {
-    return find_if(hash, now, max_age, [&](const cell& seen) {
-      return seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
-    });
+    return find_if(
+        [&](const cell& seen) {
+          return seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
+        },
+        [&](auto& matches, guard::record& reader, guard_slot& slot) {
+          return find_cell(hash, matches, now, max_age, reader, slot);
+        });
   }
 
   /// The same for a reader that must see what was written up to `after`: of that epoch, and not
@@ -63,10 +67,29 @@ class near_cache final : public cell_store {
   template <class Key>
   [[nodiscard]] ref<V> find_after(std::uint64_t hash, const Key& key, time_point now,
                                   duration max_age, const kith::version& after) const {
-    return find_if(hash, now, max_age, [&](const cell& seen) {
-      const bool covers = seen.version >= after && seen.version.epoch == after.epoch;
-      return covers && seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
-    });
+    return find_if(
+        [&](const cell& seen) {
+          const bool covers = seen.version >= after && seen.version.epoch == after.epoch;
+          return covers && seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
+        },
+        [&](auto& matches, guard::record& reader, guard_slot& slot) {
+          return find_cell(hash, matches, now, max_age, reader, slot);
+        });
+  }
+
+  /// The value of `key` in a strong cache, if this member's lease, of so long, and its fence allow
+  /// it to be served. What was written up to `after` has been seen by then, or is overwritten.
+  /// `clock()` is the time of now: it is read after the entry.
+  template <class Key, class Clock>
+  [[nodiscard]] ref<V> find_leased(std::uint64_t hash, const Key& key, Clock&& clock,
+                                   duration lease) const {
+    return find_if(
+        [&](const cell& seen) {
+          return seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
+        },
+        [&](auto& matches, guard::record& reader, guard_slot& slot) {
+          return find_leased_cell(hash, matches, clock, lease, reader, slot);
+        });
   }
 
   /// What is kept of the key, whether it may be served or not; not counted as a look-up.
@@ -101,13 +124,12 @@ class near_cache final : public cell_store {
  private:
   using entry = entry_cell<K, V>;
 
-  template <class Matches>
-  [[nodiscard]] ref<V> find_if(std::uint64_t hash, time_point now, duration max_age,
-                               Matches&& matches) const {
+  template <class Matches, class Find>
+  [[nodiscard]] ref<V> find_if(Matches&& matches, Find&& find) const {
     guard::record* const reader = guard::of_this_thread();
     if (reader == nullptr) return {};
     guard_slot& slot = reader->choose();
-    const cell* seen = find_cell(hash, matches, now, max_age, *reader, slot);
+    const cell* seen = find(matches, *reader, slot);
     if (seen == nullptr) return {};
     return ref_access::announced<V>(static_cast<const entry&>(*seen), slot,
                                     &slot != &reader->passing);

@@ -118,6 +118,11 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   [[nodiscard]] net::handler_executor handler_executor() const {
     return net::handler_executor{handlers_};
   }
+  /// How long a lease of a strong cache lasts.
+  [[nodiscard]] duration lease() const { return options_.lane.replica.lease; }
+  [[nodiscard]] bool needs_majority() const {
+    return membership_.quorum == cluster::quorum_mode::majority;
+  }
   [[nodiscard]] near::gates& gates() { return gates_; }
   /// Of the cluster's name.
   [[nodiscard]] std::uint64_t cluster_hash() const {
@@ -211,6 +216,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   bool drive(lane_slot& in, Input&& input, touched* later = nullptr, joining join = joining::no);
   template <class Input>
   void drive_all(Input&& input);
+  void check_answers(lane_slot& in, node::lane::outbox& effects) KITH_REQUIRES(in.mutex);
   void push_sends(lane_slot& in, std::vector<wire::send>&& sends, touched& written)
       KITH_REQUIRES(in.mutex);
   void run_rest(lane_slot& in, node::lane::outbox& effects);
@@ -268,6 +274,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(cluster::dial&& one) { links_.dial(one.where); }
   void carry(cluster::close&& one);
   void carry(node::install_view&& one);
+  void carry(cluster::view_stable&& one);
   void tell_view(const cluster::view& installed);
   void carry(node::open_in_lanes&& one);
   void carry(node::resize_in_lanes&& one);

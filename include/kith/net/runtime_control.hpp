@@ -20,8 +20,7 @@ void runtime::turn(Input&& input) {
   in_control_ = true;
   node::control::outbox effects;
   input(control_, now(), effects);
-  gates_.coordinator_fresh.store(control_.freshness(now()).time_since_epoch().count(),
-                                 std::memory_order_release);
+  gates_.set_standing(control_.freshness(now()), control_.fence(now()));
   for (node::control_effect& effect : effects) {
     std::visit([this](auto& one) { this->carry(std::move(one)); }, effect);
   }
@@ -139,6 +138,11 @@ inline void runtime::take_control(connection& from, const wire::message_frame& f
 inline void runtime::carry(cluster::close&& one) {
   control_written_.flush();
   links_.drop(one.peer, close_reason::local);
+}
+
+inline void runtime::carry(cluster::view_stable&& one) {
+  drive_all(
+      [&](node::lane& machine, time_point, node::lane::outbox&) { machine.on_stable(one.key); });
 }
 
 inline void runtime::carry(node::install_view&& one) {

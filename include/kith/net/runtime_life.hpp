@@ -16,10 +16,15 @@
 namespace kith::net {
 
 /// What two members must have alike before their first frame.
-[[nodiscard]] inline std::uint64_t config_hash(cluster::quorum_mode quorum) {
-  const std::uint64_t hash =
-      stable_hash_combine(stable_hash_word(partition_count), node::lane_count);
-  return stable_hash_combine(hash, static_cast<std::uint64_t>(quorum));
+[[nodiscard]] inline std::uint64_t config_hash(cluster::quorum_mode quorum,
+                                               const cluster::membership_timers& timers,
+                                               duration lease) {
+  std::uint64_t hash = stable_hash_combine(stable_hash_word(partition_count), node::lane_count);
+  hash = stable_hash_combine(hash, static_cast<std::uint64_t>(quorum));
+  for (const duration each : {timers.heartbeat, timers.fence, timers.ack_timeout, lease}) {
+    hash = stable_hash_combine(hash, static_cast<std::uint64_t>(each.count()));
+  }
+  return hash;
 }
 
 inline std::shared_ptr<runtime> runtime::make(runtime_options options) {
@@ -71,7 +76,7 @@ inline link_options runtime::make_link_options() const {
   link_options made = options_.links;
   made.self = membership_.self.id;
   made.cluster_hash = cluster_hash();
-  made.config_hash = config_hash(membership_.quorum);
+  made.config_hash = config_hash(membership_.quorum, membership_.timers, lease());
   return made;
 }
 

@@ -73,7 +73,9 @@ struct cache_binding {
   std::atomic<std::uint32_t> id{0};
   /// The cluster that this member went over to knows the cache with other options.
   std::atomic<bool> refused{false};
+  /// Of a strong cache: how long a lease lasts.
   duration max_staleness{};
+  bool strong = false;
   /// Near entries of what this member owns are kept too.
   bool near_local = false;
   bool has_loader = false;

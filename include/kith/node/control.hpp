@@ -55,9 +55,10 @@ struct open_answered {
   std::string field;
 };
 
-using control_effect = std::variant<cluster::send, cluster::dial, cluster::close, install_view,
-                                    open_in_lanes, resize_in_lanes, reset_lanes, open_answered,
-                                    cluster::drained, cluster::left, log_record>;
+using control_effect =
+    std::variant<cluster::send, cluster::dial, cluster::close, install_view, open_in_lanes,
+                 resize_in_lanes, reset_lanes, open_answered, cluster::view_stable,
+                 cluster::drained, cluster::left, log_record>;
 
 class control {
  public:
@@ -105,6 +106,8 @@ class control {
     const auto& view = membership_.current();
     return view != nullptr && view->size() == 1 ? never : membership_.freshness(now);
   }
+  /// Until when this member is surely one, and has what its view says (coherence: strong caches).
+  [[nodiscard]] time_point fence(time_point now) const { return membership_.fence(now); }
   [[nodiscard]] const member_id& self() const { return membership_.self(); }
   /// Caches that the cluster has not agreed on yet.
   [[nodiscard]] std::size_t opening() const {
@@ -127,8 +130,7 @@ class control {
   void carry(time_point now, cluster::identity_changed&& changed, outbox& out);
   void carry(time_point now, cluster::log&& line, outbox& out);
   void carry(time_point now, cluster::view_installed&& changed, outbox& out);
-  /// Nothing waits for a stable view yet: strong coherence will.
-  void carry(time_point, cluster::view_stable&&, outbox&) {}
+  void carry(time_point, cluster::view_stable&& one, outbox& out) { out.push_back(one); }
   void carry(time_point, cluster::send&& one, outbox& out) { out.push_back(std::move(one)); }
   void carry(time_point, cluster::dial&& one, outbox& out) { out.push_back(std::move(one)); }
   void carry(time_point, cluster::close&& one, outbox& out) { out.push_back(one); }
@@ -296,6 +298,7 @@ inline void control::bind(const opened_cache& cache, outbox& out) {
   settings.ttl = request.ttl;
   settings.life = request.life;
   settings.max_staleness = request.binding->max_staleness;
+  settings.strong = request.binding->strong;
   settings.near_local = request.binding->near_local;
   settings.has_loader = request.binding->has_loader;
   settings.watched = request.binding->watched;

@@ -86,6 +86,8 @@ class lane {
   /// `target` may be null: all is where it should be.
   void on_view(time_point now, const cluster::view& installed, const cluster::placement* target,
                outbox& out);
+  /// The view is stable: whoever is not in it is fenced, and whoever is has installed it.
+  void on_stable(const cluster::view_key& view) { replica_->on_stable(view.number); }
   /// Everything held under the old identity is dropped.
   void on_identity(time_point now, const member_id& self, outbox& out);
   /// `table` may be null. It must outlive the lane or the next on_identity.
@@ -105,7 +107,7 @@ class lane {
                       outbox& out);
   void on_processed_here(time_point now, std::uint64_t rid, replica::processor_result&& result,
                          outbox& out) {
-    replica_->set_coordinator_freshness(gates_.coordinator());
+    look_at_gates();
     router_.on_processed_here(now, rid, std::move(result), from_router_);
     run(now, out);
   }
@@ -114,6 +116,12 @@ class lane {
   [[nodiscard]] time_point next_timeout() const;
 
   void fail_all(time_point now, errc why, outbox& out);
+
+  /// Until when the answers of the last input are good. The driver looks at its clock before it
+  /// lets them go: after that time they are to be withdrawn (withdraw.hpp).
+  [[nodiscard]] time_point take_good_until() {
+    return std::min(replica_->take_good_until(), near_->take_good_until());
+  }
 
   [[nodiscard]] const replica::replica& owned() const { return *replica_; }
   [[nodiscard]] const near::coherence& near() const { return *near_; }
@@ -126,6 +134,8 @@ class lane {
   verdict on_coherence(time_point now, const member_id& from, std::uint32_t sid,
                        const wire::message_frame& frame);
   verdict on_copies(time_point now, const member_id& from, const wire::message_frame& frame);
+  /// What control last said of this member's standing in its view.
+  void look_at_gates() { replica_->set_standing(gates_.coordinator(), gates_.fenced()); }
   void run(time_point now, outbox& out);
   void scan(time_point now, cache_id cache, scan_turn& turn) const;
 
@@ -198,7 +208,7 @@ inline void lane::submit(time_point now, call&& what, outbox& out) {
     scan(now, what.cache->current_id(), *what.scan);
     return out.push_back(complete{what.done, {}});
   }
-  replica_->set_coordinator_freshness(gates_.coordinator());
+  look_at_gates();
   router_.submit(now, std::move(what), from_router_);
   run(now, out);
 }
@@ -217,7 +227,7 @@ inline void lane::scan(time_point now, cache_id cache, scan_turn& turn) const {
 
 inline void lane::on_session(time_point now, const member_id& peer, std::uint32_t sid,
                              outbox& out) {
-  replica_->set_coordinator_freshness(gates_.coordinator());
+  look_at_gates();
   // The reader first: its subscriptions are the first that the owner hears of in a session.
   near_->on_session(now, peer, sid, from_near_);
   replica_->on_session(now, peer, sid, from_replica_);
@@ -234,7 +244,7 @@ inline bool lane::on_room(time_point now, const member_id& peer, outbox& out) {
 
 inline void lane::on_view(time_point now, const cluster::view& installed,
                           const cluster::placement* target, outbox& out) {
-  replica_->set_coordinator_freshness(gates_.coordinator());
+  look_at_gates();
   view_ = installed.key;
   members_.clear();
   numbers_.clear();
@@ -278,6 +288,7 @@ inline void lane::open_cache(const replica::cache_settings& settings, near::tabl
   replica_->open_cache(settings);
   if (table == nullptr) return;
   near_->detach(settings.id);
+  if (settings.strong) return near_->attach_strong(settings.id, *table, settings.max_staleness);
   near_->attach(settings.id, *table, settings.max_staleness);
 }
 
@@ -294,7 +305,7 @@ inline void lane::settle(time_point now, std::uint64_t rid, const near::counted_
 inline void lane::on_load_done(time_point now, const replica::load_ticket& ticket,
                                replica::load_result&& result, outbox& out) {
   if (ticket.number >> life_shift != life_) return;
-  replica_->set_coordinator_freshness(gates_.coordinator());
+  look_at_gates();
   replica_->on_load_done(now, {ticket.partition, ticket.number & number_mask}, std::move(result),
                          from_replica_);
   run(now, out);
@@ -303,7 +314,7 @@ inline void lane::on_load_done(time_point now, const replica::load_ticket& ticke
 inline void lane::on_processor_done(time_point now, const replica::processor_ticket& ticket,
                                     replica::processor_result&& result, outbox& out) {
   if (ticket.number >> life_shift != life_) return;
-  replica_->set_coordinator_freshness(gates_.coordinator());
+  look_at_gates();
   replica_->on_processor_done(now, {ticket.partition, ticket.number & number_mask},
                               std::move(result), from_replica_);
   run(now, out);
@@ -316,7 +327,7 @@ inline void lane::on_loaded_here(time_point now, std::uint64_t rid, replica::loa
 }
 
 inline void lane::on_timeout(time_point now, outbox& out) {
-  replica_->set_coordinator_freshness(gates_.coordinator());
+  look_at_gates();
   replica_->on_timeout(now, from_replica_);
   near_->on_timeout(now, from_near_);
   router_.on_timeout(now, from_router_);

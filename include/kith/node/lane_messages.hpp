@@ -30,7 +30,7 @@ verdict lane::decoded(const wire::message_frame& frame, Handle&& handle) {
 inline verdict lane::on_message(time_point now, const member_id& from, std::uint32_t sid,
                                 const wire::message_frame& frame, outbox& out) {
   KITH_ASSERT(lane_of(frame.partition) == index_);
-  replica_->set_coordinator_freshness(gates_.coordinator());
+  look_at_gates();
   verdict result = verdict::violation;
   if (frame.code >= static_cast<std::uint8_t>(wire::opcode::feed)) {
     result = on_copies(now, from, frame);

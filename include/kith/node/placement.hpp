@@ -69,8 +69,8 @@ inline std::vector<replica::cache_copies> copies_in(const cluster::view& of) {
     for (const cluster::cache_field& field : cache.options) {
       if (field.name == "backups") sync = std::min(copies, cluster::parts::copies_in(field.value));
     }
-    all.push_back(
-        {cache.id, static_cast<std::uint8_t>(sync), static_cast<std::uint8_t>(copies - sync)});
+    all.push_back({cache.id, static_cast<std::uint8_t>(sync),
+                   static_cast<std::uint8_t>(copies - sync), cluster::is_strong(cache)});
   }
   return all;
 }

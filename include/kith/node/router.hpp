@@ -337,7 +337,7 @@ inline void router::complete_call(const call& over, outcome&& result, outbox& ou
   if (over.kind == call_kind::mutate && is_counted_write(over.mutation)) {
     over.cache->count_write(static_cast<bool>(result.error));
   }
-  out.push_back(complete{over.done, std::move(result)});
+  out.push_back(complete{over.done, std::move(result), over.kind == call_kind::get});
 }
 
 inline void router::finish(store::handle at, errc why, outbox& out, std::string detail) {

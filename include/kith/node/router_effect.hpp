@@ -59,6 +59,7 @@ struct ask_here {
 struct complete {
   completion* done = nullptr;
   outcome result;
+  bool read = false;
 };
 /// This member was asked to run its own loader for the call `rid` (the owner has none).
 struct load_here {

@@ -18,6 +18,7 @@
 #include <kith/core/assert.hpp>
 #include <kith/core/histogram.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/core/lease.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/counters.hpp>
@@ -88,6 +89,23 @@ class audience {
   [[nodiscard]] bool listens(const member_id& peer, std::size_t slot) const;
   /// Those who may keep near entries of the partition, sorted; also such as lost their connection.
   [[nodiscard]] std::vector<member_id> listeners(std::size_t slot) const;
+  [[nodiscard]] std::size_t listening_now(std::size_t slot) const {
+    return channels_[slot].counting;
+  }
+
+  // Leases (core/lease.hpp): what strong caches' writes wait for.
+
+  /// Whether there is a strong cache, so that digests bring leases.
+  void set_leasing(bool on) { leasing_ = on; }
+  /// The member may keep what it is about to read, until its lease lapses. False: it may not.
+  bool grant(time_point now, const member_id& to);
+  /// The newest mutation's place in the stream.
+  [[nodiscard]] std::uint64_t told(std::size_t slot) const { return channels_[slot].log.end(); }
+  /// When all who may keep near entries of the partition have applied everything up to `place`, or
+  /// cannot serve them any more, if nobody acknowledges anything: not after now when they have.
+  [[nodiscard]] time_point heard_at(time_point now, std::size_t slot, std::uint64_t place) const;
+  /// A write has waited from `since` on and is done: those whose leases lapsed first are on parole.
+  void judge(time_point now, time_point since, std::size_t slot, std::uint64_t place);
 
   /// What is held now, each where it is most.
   struct occupancy {
@@ -112,6 +130,12 @@ class audience {
     time_point echo;
     time_point digest_due = never;
     time_point digest_last = time_point::min();
+    /// On this owner's clock; it outlives the session.
+    time_point lease_until = time_point::min();
+    /// Gets no new lease until then.
+    time_point parole_until = time_point::min();
+    /// Acknowledgements in a row that came late.
+    std::uint32_t slow = 0;
   };
   struct channel {
     bool open = false;
@@ -148,11 +172,13 @@ class audience {
                outbox& out);
   bool violation() { return ++counters_->violations, false; }
 
+  void put_on_parole(time_point now, listener& who);
   /// Every change of a stream goes through here: it keeps the sums in step.
   template <class Change>
   void change(listener& who, channel& of, stream& changed, Change&& apply);
   void begin_timing(time_point now, channel& of) const;
-  void note_applied(time_point now, channel& of, const stream& by, std::uint64_t acked_before);
+  void note_applied(time_point now, channel& of, const stream& by, std::uint64_t acked_before,
+                    listener& who);
   void forget(std::size_t slot);
   void end(listener& who, channel& of, stream& ended);
 
@@ -185,6 +211,9 @@ class audience {
   std::deque<waiting_batch> queue_;
   /// Not later than any listener's digest_due.
   time_point digest_next_ = never;
+  bool leasing_ = false;
+  /// The last lease of those who listened and are no members any more.
+  time_point departed_until_ = time_point::min();
 };
 
 // --- implementation ---
@@ -241,7 +270,11 @@ inline void audience::on_members(std::span<const member_id> members) {
   };
   for (channel& c : channels_) {
     for (auto& [id, s] : c.streams) {
-      if (gone(id)) end(listeners_[id], c, s);
+      if (!gone(id)) continue;
+      if (s.state != listening::ended) {
+        departed_until_ = std::max(departed_until_, listeners_[id].lease_until);
+      }
+      end(listeners_[id], c, s);
     }
     std::erase_if(c.streams, [&](const auto& item) { return gone(item.first); });
   }
@@ -258,8 +291,11 @@ inline void audience::on_session(const member_id& peer, std::uint32_t sid) {
     if (at == c.streams.end() || at->second.state != listening::active) continue;
     change(who, c, at->second, [](stream& s) { s.state = listening::suspended; });
   }
-  who = {};
+  // What it was granted it has, whatever becomes of its connection.
+  const listener before = std::exchange(who, {});
   who.sid = sid;
+  who.lease_until = before.lease_until;
+  who.parole_until = before.parole_until;
 }
 
 inline stream* audience::find(const member_id& who, std::size_t slot) {
@@ -373,7 +409,9 @@ inline auto audience::bring_up_to_date(const member_id& from, std::size_t slot, 
 }
 
 inline void audience::send_digest(time_point now, const member_id& to, listener& who, outbox& out) {
-  wire::digest message{who.has_echo, who.echo, {}};
+  const bool leases = leasing_ && who.has_echo && now >= who.parole_until;
+  if (leases) who.lease_until = std::max(who.lease_until, now + as_granted(options_.lease));
+  wire::digest message{who.has_echo, who.echo, leases, {}};
   for (std::size_t slot = 0; slot < channels_.size(); ++slot) {
     stream* s = find(to, slot);
     if (s == nullptr || s->state != listening::active) continue;
@@ -385,6 +423,44 @@ inline void audience::send_digest(time_point now, const member_id& to, listener&
   send(to, who, 0, message, out);
   ++counters_->digests_sent;
   who.digest_last = now;
+}
+
+// Leases.
+
+inline bool audience::grant(time_point now, const member_id& to) {
+  const auto at = listeners_.find(to);
+  if (at == listeners_.end() || now < at->second.parole_until) return false;
+  // Never less than was granted already.
+  at->second.lease_until = std::max(at->second.lease_until, now + as_granted(options_.lease));
+  return true;
+}
+
+inline time_point audience::heard_at(time_point now, std::size_t slot, std::uint64_t place) const {
+  time_point last = departed_until_;
+  for (const auto& [id, s] : channels_[slot].streams) {
+    if (s.state == listening::ended || s.applied(place)) continue;
+    last = std::max(last, listeners_.at(id).lease_until);
+  }
+  return std::max(last, now);
+}
+
+inline void audience::judge(time_point now, time_point since, std::size_t slot,
+                            std::uint64_t place) {
+  for (auto& [id, s] : channels_[slot].streams) {
+    if (s.state == listening::ended || s.applied(place)) continue;
+    listener& who = listeners_[id];
+    // One that had none when the write began was not waited for.
+    if (who.lease_until <= since) continue;
+    ++counters_->leases_waited_for;
+    put_on_parole(now, who);
+  }
+}
+
+inline void audience::put_on_parole(time_point now, listener& who) {
+  if (now < who.parole_until) return;
+  ++counters_->paroles;
+  who.parole_until = now + options_.parole;
+  who.slow = 0;
 }
 
 inline void audience::on_timeout(time_point now, echo may, outbox& out) {

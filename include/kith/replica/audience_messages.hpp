@@ -58,7 +58,7 @@ inline bool audience::on_ack(time_point now, const member_id& from, std::uint32_
   const bool was_stalled = s->stalled();
   const std::uint64_t acked_before = s->acked;
   change(who, c, *s, [&](stream& a) { a.acked = std::max(a.acked, message.up_to.value()); });
-  note_applied(now, c, *s, acked_before);
+  note_applied(now, c, *s, acked_before, who);
   if (message.no_interest && s->state != listening::ended) {
     ++counters_->unsubscriptions;
     end(who, c, *s);
@@ -72,10 +72,13 @@ inline bool audience::on_ack(time_point now, const member_id& from, std::uint32_
 /// Nobody began or ceased to listen since the write was made, or it would not be timed any more: so
 /// each acknowledgement that passes it is one of those that are missing.
 inline void audience::note_applied(time_point now, channel& of, const stream& by,
-                                   std::uint64_t acked_before) {
+                                   std::uint64_t acked_before, listener& who) {
   if (of.timed_missing == 0 || by.state != listening::active) return;
   const std::uint64_t number = by.base + (of.timed_end - by.base_index);
-  if (acked_before >= number || by.acked < number || --of.timed_missing > 0) return;
+  if (acked_before >= number || by.acked < number) return;
+  who.slow = now - of.timed_since > options_.lease_patience ? who.slow + 1 : 0;
+  if (leasing_ && who.slow >= options_.slow_acknowledgements) put_on_parole(now, who);
+  if (--of.timed_missing > 0) return;
   applied_times_.record(static_cast<std::uint64_t>((now - of.timed_since).count()));
 }
 

@@ -93,6 +93,24 @@ struct counters {
   std::uint64_t resets = 0;
   std::uint64_t subscriptions = 0;
   std::uint64_t unsubscriptions = 0;
+
+  // Strong caches.
+
+  /// Requests refused because this member's fence had lapsed, or the past of the partition may not
+  /// be over yet: views that took it from somebody are not stable, or copies differ.
+  std::uint64_t fenced = 0;
+  std::uint64_t unsettled = 0;
+  /// Writes that were hidden until listeners and copies had them.
+  std::uint64_t writes_hidden = 0;
+  /// Reads answered with what was there before a write that is hidden.
+  std::uint64_t old_values_answered = 0;
+  /// Writes for which a listener's lease had to lapse.
+  std::uint64_t leases_waited_for = 0;
+  std::uint64_t paroles = 0;
+  /// Reads that got no lease: their member is on parole, or the key is written more than read.
+  std::uint64_t leases_refused = 0;
+  std::uint64_t leases_written_off = 0;
+
   // Copies on other members, at the owner.
 
   std::uint64_t feeds_begun = 0;

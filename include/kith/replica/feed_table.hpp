@@ -40,6 +40,9 @@ class feed_table {
   /// From now on these are the cluster's caches; a write of any other one has to wait.
   void on_caches(std::span<const cache_copies> all);
   [[nodiscard]] bool knows(cache_id id) const { return !told_ || copies_.contains(id); }
+  /// One of the caches is strong.
+  [[nodiscard]] bool any_strong() const { return any_strong_; }
+  [[nodiscard]] bool strong(cache_id id) const { return any_strong_ && copies_of(id).strong; }
   [[nodiscard]] cache_copies copies_of(cache_id id) const {
     const auto at = copies_.find(id);
     return at == copies_.end() ? cache_copies{id} : at->second;
@@ -90,6 +93,7 @@ class feed_table {
   counters* counters_;
   std::vector<fed_partition> fed_;
   bool told_ = false;
+  bool any_strong_ = false;
   std::uint8_t least_ = 0;
   hash_map<cache_id, cache_copies> copies_;
   /// Ordered: it is walked.
@@ -102,6 +106,7 @@ class feed_table {
 
 inline void feed_table::on_caches(std::span<const cache_copies> all) {
   told_ = true;
+  any_strong_ = std::ranges::any_of(all, &cache_copies::strong);
   copies_.clear();
   least_ = all.empty() ? std::uint8_t{0} : all.front().all();
   for (const cache_copies& one : all) {

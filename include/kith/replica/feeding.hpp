@@ -216,6 +216,7 @@ inline void feeding::open_round(time_point now, owned_partition& in, feed_out& t
   for (const unconfirmed_answer& one : in.unconfirmed) {
     tell(one.from, 0, one.operation, one.answer);
   }
+  for (const hidden_write& one : in.hidden.writes) tell(one.from, 0, one.operation, one.answer);
   for (const auto& cache : held_.caches()) {
     const cache_id id = cache->settings().id;
     if (!to.has(held_.feeds.copies_of(id).all())) continue;

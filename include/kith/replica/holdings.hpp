@@ -6,6 +6,7 @@
 #include <kith/core/hash_map.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/key_events.hpp>
+#include <kith/core/lease.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/random.hpp>
 #include <kith/core/stable_hash.hpp>
@@ -17,10 +18,12 @@
 #include <kith/replica/entries.hpp>
 #include <kith/replica/feed_item.hpp>
 #include <kith/replica/feed_table.hpp>
+#include <kith/replica/hidden_writes.hpp>
 #include <kith/replica/load.hpp>
 #include <kith/replica/operation.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/replica/processor.hpp>
+#include <kith/replica/written_keys.hpp>
 #include <kith/store/pressure.hpp>
 #include <kith/wire/limits.hpp>
 
@@ -57,6 +60,9 @@ struct owned_partition {
   std::map<member_id, operation_window> windows;
   /// In the order of their changes.
   std::deque<unconfirmed_answer> unconfirmed{};
+  hidden_queue hidden{};
+  /// All in the row have had what this owner began with: what its successor has is no less.
+  bool settled = false;
   /// The earlier owners whose entries it has, oldest first; at most wire::terms_max.
   std::vector<wire::term> terms{};
 
@@ -87,10 +93,19 @@ class holdings {
   /// Declared before what is charged to it.
   std::size_t pending_write_bytes = 0;
   busy_table busy;
+  hidden_table hidden;
+  replica::written_keys written;
   /// For listeners in this process, since the driver took them last.
   std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
   time_point coordinator_fresh = time_point::min();
+  /// Until then this member surely owns what its view says.
+  time_point fence = time_point::min();
+  /// The newest view of which the members that are not in it can do nothing more, and all that are
+  /// have installed it.
+  std::optional<view_number> stable;
+  /// Of what was read in strong caches since the driver asked last.
+  good_until answers;
   /// How full the member is, as the driver last said.
   store::memory_state memory;
   /// Of the lane, and from its secret: other members' lanes draw otherwise.
@@ -111,6 +126,12 @@ class holdings {
   /// back as a new member.
   [[nodiscard]] bool stranger(const member_id& who) const {
     return view && who != self && !std::binary_search(members.begin(), members.end(), who);
+  }
+  [[nodiscard]] bool strong(cache_id cache) const { return feeds.strong(cache); }
+  /// The past of the partition is over: whoever owned it before, or read from that one, is fenced
+  /// or has installed the view; and nobody who may be the next owner has less than this one.
+  [[nodiscard]] bool settled(const owned_partition& of) const {
+    return of.settled && stable && of.epoch.view <= *stable;
   }
   /// This owner may answer from its store: nobody can have replaced it unnoticed for long.
   [[nodiscard]] bool serves(time_point now, const owned_partition& of, cache_id cache) const;
@@ -195,6 +216,7 @@ inline owned_partition* holdings::partition(partition_id id) {
 }
 
 inline bool holdings::serves(time_point now, const owned_partition& of, cache_id cache) const {
+  if (strong(cache)) return of.owned && now < fence && settled(of);
   const entries* known = find_cache(cache);
   const duration staleness =
       known != nullptr ? known->settings().max_staleness : options.staleness_default;
@@ -220,7 +242,8 @@ inline admission holdings::admit(time_point now, const member_id& from, const ow
     return admission::retry;
   }
   if (!serves(now, of, cache)) {
-    ++counters.not_fresh;
+    const bool leased = strong(cache);
+    ++(!leased ? counters.not_fresh : now < fence ? counters.unsettled : counters.fenced);
     return admission::retry;
   }
   return admission::serve;

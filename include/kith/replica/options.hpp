@@ -42,6 +42,15 @@ struct replica_options {
   /// Keys under way to one member and not acknowledged; beyond it the streams collapse. With 16
   /// lanes 64 k keys a member, which is 1 MiB at 16 bytes a key on the wire.
   std::size_t backlog_keys = 4096;
+  /// How long a reader of a strong cache may trust what it was told (core/lease.hpp).
+  duration lease = std::chrono::seconds{3};
+  /// A listener whose lease had to lapse before a write was done gets no new one for so long, nor
+  /// one that took longer than `lease_patience` so many times in a row.
+  duration parole = std::chrono::seconds{30};
+  duration lease_patience = std::chrono::milliseconds{100};
+  std::uint32_t slow_acknowledgements = 8;
+  /// A strong write that waits for this owner's fence looks again after so long.
+  duration fence_retry = std::chrono::milliseconds{50};
   /// Digests to a member leave at least this often, and not closer than the gap.
   duration digest_interval = std::chrono::seconds{1};
   duration digest_gap = std::chrono::milliseconds{100};
@@ -140,6 +149,8 @@ struct cache_settings {
   /// How long an entry lives that was put without a time of its own; absent: until it is evicted.
   std::optional<duration> ttl;
   duration max_staleness = std::chrono::seconds{3};
+  /// Entries are read under leases (docs/coherence.md, "Strong caches").
+  bool strong = false;
   /// This process keeps near entries of what it owns: own_mutation tells of each change.
   bool near_local = false;
   /// This member can load absent keys itself.

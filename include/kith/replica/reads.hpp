@@ -54,6 +54,9 @@ class reads {
   /// Why this owner cannot answer a read that must have seen `after`; absent: it can.
   std::optional<wire::get_status> behind(const owned_partition& in, cache_id cache,
                                          const version& after);
+  [[nodiscard]] bool pays(time_point now, const key_view& key);
+  void serve_strong(time_point now, owned_partition& in, reader who, const key_view& key,
+                    const std::optional<wire::known_value>& known, outbox& out);
   void serve(time_point now, owned_partition& in, const reader& who, const key_view& key,
              bool load_absent, outbox& out);
   void serve_value(time_point now, owned_partition& in, const reader& who, const key_view& key,
@@ -123,9 +126,15 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   }
   if (const auto why = behind(*in, message.cache, message.after))
     return refuse(*in, who, *why, out), true;
+  const key_view key{message.cache, hash, message.key};
+  const bool strong = held_.strong(message.cache);
+  if (strong && in->hidden.hides(message.cache)) {
+    return refuse(*in, who, wire::get_status::retry, out), true;
+  }
+  if (strong) who.near = who.near && pays(now, key);
   // Before the read: what happens between the two must reach the reader.
   if (who.near && from != held_.self) who.sid = held_.audience.subscribe(now, from, in->slot);
-  const key_view key{message.cache, hash, message.key};
+  if (strong) return serve_strong(now, *in, who, key, message.known, out), true;
   if (message.known) {
     validate(now, *in, who, key, *message.known, message.load, out);
   } else {
@@ -179,6 +188,35 @@ inline void reads::serve(time_point now, owned_partition& in, const reader& who,
   if (found) return serve_value(now, in, who, key, found, load_absent, out);
   if (load_absent) return serve_absent(now, in, who, key, out);
   reply_absent(in, who, out);
+}
+
+/// A copy of the key is read often enough for what it costs its writes.
+inline bool reads::pays(time_point now, const key_view& key) {
+  if (held_.written.on_read(now, key.cache, key.hash)) return true;
+  return ++held_.counters.leases_written_off, false;
+}
+
+/// What was there before a write that is hidden is answered, and not kept by anybody.
+inline void reads::serve_strong(time_point now, owned_partition& in, reader who,
+                                const key_view& key, const std::optional<wire::known_value>& known,
+                                outbox& out) {
+  held_.answers.bound(held_.fence);
+  if (who.near && who.from != held_.self && !held_.audience.grant(now, who.from)) {
+    ++held_.counters.leases_refused;
+    who.near = false;
+  }
+  const hidden_key* hidden = held_.hidden.find(key.cache, key.key);
+  if (hidden == nullptr) {
+    if (known) return validate(now, in, who, key, *known, false, out);
+    return serve(now, in, who, key, false, out);
+  }
+  ++held_.counters.old_values_answered;
+  wire::get_reply answer;
+  answer.status = wire::get_status::absent;
+  if (!hidden->before || now >= hidden->before->ends) return reply(in, who, answer, {}, out);
+  answer.status = wire::get_status::hit;
+  answer.version = hidden->before->version;
+  reply(in, who, answer, hidden->before->value, out);
 }
 
 inline void reads::reply_absent(owned_partition& in, const reader& who, outbox& out) {

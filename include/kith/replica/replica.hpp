@@ -87,12 +87,26 @@ class replica {
     on_row(now, partition, {owner, began}, out);
   }
   /// The caches of the view, and how many copies they have. To be told before its rows.
-  void on_caches(std::span<const cache_copies> all) { held_.feeds.on_caches(all); }
+  void on_caches(std::span<const cache_copies> all) {
+    held_.feeds.on_caches(all);
+    held_.audience.set_leasing(held_.feeds.any_strong());
+  }
   /// `members` is sorted. To be told before the view's rows.
   void on_view(time_point now, view_number number, std::span<const member_id> members, outbox& out);
   /// A connection to `peer` opened, or was lost (`sid` 0).
   void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
+  /// The same, and this member's fence.
+  void set_standing(time_point fresh, time_point fence) {
+    held_.coordinator_fresh = fresh;
+    held_.fence = fence;
+  }
   void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
+  /// All members of this view have installed it, and those that are not in it are fenced.
+  void on_stable(view_number number) {
+    held_.stable = std::max(held_.stable, std::optional{number});
+  }
+  /// See good_until.
+  [[nodiscard]] time_point take_good_until() { return held_.answers.take(); }
   /// Before an input: how full the member is. Evicts a bounded part of `told.excess`.
   void set_memory(time_point now, const store::memory_state& told) {
     held_.memory = told;
@@ -199,6 +213,8 @@ class replica {
  private:
   void end_epoch(owned_partition& in, const kith::epoch& began, outbox& out);
   void adopt(time_point now, owned_partition& in);
+  void note_settled(owned_partition& in);
+  void show_hidden(time_point now, owned_partition& in, outbox& out);
   void drop_ended(const owned_partition& in);
   /// Nullptr, counted, for a partition of another lane.
   owned_partition* checked(partition_id partition);
@@ -237,8 +253,13 @@ inline void replica::on_row(time_point now, partition_id partition, const row& t
     held_.audience.open(in->slot, told.began, in->seq);
   }
   feeding_.on_row(now, *in, told, out);
-  writes_.confirm(*in, out);
+  note_settled(*in);
+  writes_.confirm(now, *in, out);
   feeding_.flush(now, out);
+}
+
+inline void replica::note_settled(owned_partition& in) {
+  if (in.owned && !in.settled) in.settled = held_.feeds.row_in_sync(in.slot);
 }
 
 /// What the copy has is this owner's from now on.
@@ -268,7 +289,7 @@ inline void replica::adopt(time_point now, owned_partition& in) {
 /// Who owned it does so no more: what it had is where the row says.
 inline void replica::end_epoch(owned_partition& in, const kith::epoch& began, outbox& out) {
   if (in.owned) ++held_.counters.epochs_ended;
-  in.owned = false;
+  in.owned = in.settled = false;
   in.epoch = began;
   in.seq = {};
   in.terms.clear();
@@ -306,7 +327,8 @@ inline bool replica::on_feed_ack(time_point now, const member_id& from, partitio
   owned_partition* in = checked(partition);
   if (in == nullptr) return false;
   if (!feeding_.on_ack(now, from, *in, message)) return true;
-  writes_.confirm(*in, out);
+  note_settled(*in);
+  writes_.confirm(now, *in, out);
   feeding_.flush(now, out);
   return true;
 }
@@ -368,9 +390,18 @@ inline bool replica::known(const member_id& from) {
 inline bool replica::on_invalidate_ack(time_point now, const member_id& from, std::uint32_t sid,
                                        partition_id partition, const wire::invalidate_ack& message,
                                        outbox& out) {
-  const owned_partition* in = checked(partition);
+  owned_partition* in = checked(partition);
   if (in == nullptr) return false;
-  return !known(from) || held_.audience.on_ack(now, from, sid, in->slot, message, out);
+  if (!known(from)) return true;
+  if (!held_.audience.on_ack(now, from, sid, in->slot, message, out)) return false;
+  show_hidden(now, *in, out);
+  return true;
+}
+
+inline void replica::show_hidden(time_point now, owned_partition& in, outbox& out) {
+  if (in.hidden.writes.empty()) return;
+  writes_.confirm(now, in, out);
+  feeding_.flush(now, out);
 }
 
 inline bool replica::on_replay_request(time_point, const member_id& from, std::uint32_t sid,
@@ -385,7 +416,10 @@ inline bool replica::on_subscribe(time_point now, const member_id& from, std::ui
                                   partition_id partition, const wire::subscribe& message,
                                   outbox& out) {
   if (!lane_message(partition)) return false;
-  return !known(from) || held_.audience.on_subscribe(now, from, sid, message, out);
+  if (!known(from)) return true;
+  if (!held_.audience.on_subscribe(now, from, sid, message, out)) return false;
+  for (owned_partition& in : held_.partitions()) show_hidden(now, in, out);
+  return true;
 }
 
 inline bool replica::on_beat(time_point now, const member_id& from, std::uint32_t sid,
@@ -410,15 +444,15 @@ inline void replica::on_timeout(time_point now, outbox& out) {
     held_.commit_idle_ends(now, *cache, out);
   }
   copies_.expire(now, held_.options.expiry_work);
-  for (owned_partition& in : held_.partitions()) writes_.confirm(in, out);
+  for (owned_partition& in : held_.partitions()) writes_.confirm(now, in, out);
   feeding_.on_timeout(now, out);
   feeding_.flush(now, out);
 }
 
 inline time_point replica::next_timeout() const {
-  time_point next =
-      std::min({held_.audience.next_timeout(), held_.loads.next_deadline(),
-                held_.busy.next_deadline(), feeding_.next_timeout(), copies_.next_timeout()});
+  time_point next = std::min({held_.audience.next_timeout(), held_.loads.next_deadline(),
+                              held_.busy.next_deadline(), writes_.next_timeout(),
+                              feeding_.next_timeout(), copies_.next_timeout()});
   for (const auto& cache : held_.caches()) next = std::min(next, cache->next_timeout());
   return next;
 }

@@ -43,6 +43,8 @@ struct cache_copies {
   cache_id cache{};
   std::uint8_t sync = 0;
   std::uint8_t async = 0;
+  /// A write is answered, and seen, when no reader can have an older value.
+  bool strong = false;
 
   [[nodiscard]] std::uint8_t all() const { return static_cast<std::uint8_t>(sync + async); }
 };

@@ -46,6 +46,11 @@ struct stream {
   [[nodiscard]] bool covered(std::uint64_t number, const invalidation_log& log) const {
     return number > base && index_of(number) >= log.begin();
   }
+  /// Its reader has applied the log up to index `end`; what is from before it began to listen is
+  /// nothing that it could have kept.
+  [[nodiscard]] bool applied(std::uint64_t end) const {
+    return end <= base_index || acked >= base + (end - base_index);
+  }
   [[nodiscard]] bool stalled() const { return overflowed && acked < all_last; }
 
   /// Keys under way; one for all that a "drop everything" stands for.

@@ -1,6 +1,7 @@
 // How an owner applies mutations: once each (operation.hpp), one after the other for a key, and for
 // all to see: each one that changes something takes the partition's next version and is told to its
-// listeners before its caller hears of it.
+// listeners before its caller hears of it. Those of strong caches are hidden until all have applied
+// them (hidden_writes.hpp, writes_hidden.hpp).
 #pragma once
 
 #include <kith/core/bytes.hpp>
@@ -8,6 +9,7 @@
 #include <kith/core/stable_hash.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/effect.hpp>
+#include <kith/replica/hidden_writes.hpp>
 #include <kith/replica/holdings.hpp>
 #include <kith/replica/mutations.hpp>
 #include <kith/replica/operation.hpp>
@@ -37,8 +39,11 @@ class writes {
   void on_processor_done(time_point now, const processor_ticket& ticket, processor_result result,
                          outbox& out);
 
-  /// Copies have more than before, or need not be waited for: answers that waited for them.
-  void confirm(owned_partition& in, outbox& out);
+  /// Copies or listeners have more than before, or need not be waited for: answers that waited for
+  /// them, and writes that were hidden until now.
+  void confirm(time_point now, owned_partition& in, outbox& out);
+  /// When a hidden write may have nothing more to wait for.
+  [[nodiscard]] time_point next_timeout() const { return next_; }
   /// The partition has another epoch. What waits was not applied: it is asked again elsewhere.
   void on_epoch_end(owned_partition& ended, outbox& out);
   /// Forgets the windows of strangers.
@@ -65,8 +70,9 @@ class writes {
                 std::uint64_t rid, const wire::mutate& message, outbox& out);
   void enqueue_or_run(time_point now, owned_partition& in, const member_id& from,
                       std::uint64_t hash, const wire::mutate& message, outbox& out);
-  void run(time_point now, owned_partition& in, const member_id& from, std::uint64_t hash,
-           const wire::mutate& message, outbox& out);
+  /// Not null: the write is hidden, and the key's others wait for it.
+  hidden_key* run(time_point now, owned_partition& in, const member_id& from, std::uint64_t hash,
+                  const wire::mutate& message, outbox& out);
   void clear(time_point now, owned_partition& in, const caller& who, cache_id cache, outbox& out);
   void end_tag(time_point now, owned_partition& in, const caller& who, const wire::mutate& message,
                outbox& out);
@@ -76,6 +82,21 @@ class writes {
                        outbox& out);
   mutation_answer apply_processed(time_point now, owned_partition& in, const pending_write& write,
                                   processed done, outbox& out);
+
+  // writes_hidden.hpp
+  [[nodiscard]] bool queue_behind(owned_partition& in, const caller& who, std::uint64_t hash,
+                                  const wire::mutate& message, outbox& out);
+  [[nodiscard]] std::optional<value_before> before(time_point now, const key_view& key) const;
+  hidden_key* hide_key(time_point now, owned_partition& in, const caller& who, const key_view& key,
+                       std::optional<value_before> had, mutation_answer answer, outbox& out);
+  void hide_cache(time_point now, owned_partition& in, const caller& who, cache_id cache,
+                  mutation_answer answer, outbox& out);
+  [[nodiscard]] hidden_write hidden_by(time_point now, owned_partition& in, const caller& who,
+                                       const mutation_answer& answer);
+  [[nodiscard]] bool done(time_point now, const owned_partition& in, const hidden_write& write);
+  void show(time_point now, owned_partition& in, outbox& out);
+  void drop_hidden(owned_partition& ended, outbox& out);
+
   void drain(time_point now, owned_partition& in, queue waiting, outbox& out);
 
   /// Keeps the answer and sends it, once the copies that it has to wait for are made.
@@ -93,6 +114,7 @@ class writes {
 
   holdings& held_;
   reads& reads_;
+  time_point next_ = never;
 };
 
 // --- implementation ---
@@ -157,6 +179,10 @@ inline bool writes::answered(owned_partition& in, operation_window& window, cons
     refuse(in, from, rid, wire::mutate_status::unknown_cache, out);
     return true;
   }
+  if (in.hidden.hides(message.cache)) {
+    refuse(in, from, rid, wire::mutate_status::retry, out);
+    return true;
+  }
   if (held_.feeds.full() && brings_bytes(message.kind)) {
     ++held_.counters.writes_held_back;
     refuse(in, from, rid, wire::mutate_status::retry, out);
@@ -182,19 +208,11 @@ inline bool writes::answered(owned_partition& in, operation_window& window, cons
 inline void writes::enqueue_or_run(time_point now, owned_partition& in, const member_id& from,
                                    std::uint64_t hash, const wire::mutate& message, outbox& out) {
   const caller who{from, message.operation};
-  if (busy_key* running = held_.busy.find(message.cache, message.key)) {
-    const std::size_t size = message.key.size() + message.value.size();
-    if (running->queue.size() >= held_.options.pending_writes ||
-        held_.pending_write_bytes + size > held_.options.pending_write_bytes) {
-      ++held_.counters.overloaded;
-      return retract(in, who, wire::mutate_status::overloaded, out);
-    }
-    ++held_.counters.writes_queued;
-    running->queue.emplace_back(from, hash, message);
-    running->queue.back().charge = {held_.pending_write_bytes, size};
+  if (queue_behind(in, who, hash, message, out)) return;
+  if (message.kind != wire::mutation::invoke) {
+    run(now, in, from, hash, message, out);
     return;
   }
-  if (message.kind != wire::mutation::invoke) return run(now, in, from, hash, message, out);
   if (held_.busy.size() >= held_.options.processors) {
     ++held_.counters.overloaded;
     return retract(in, who, wire::mutate_status::overloaded, out);
@@ -202,14 +220,22 @@ inline void writes::enqueue_or_run(time_point now, owned_partition& in, const me
   start_processor(now, in, {from, hash, message}, {}, out);
 }
 
-inline void writes::run(time_point now, owned_partition& in, const member_id& from,
-                        std::uint64_t hash, const wire::mutate& message, outbox& out) {
+inline hidden_key* writes::run(time_point now, owned_partition& in, const member_id& from,
+                               std::uint64_t hash, const wire::mutate& message, outbox& out) {
   entries& cache = *held_.use_cache(message.cache);
+  const key_view key{message.cache, hash, message.key};
+  const caller who{from, message.operation};
+  const bool strong = held_.strong(message.cache);
+  auto had = strong ? before(now, key) : std::nullopt;
   const key_write target{now, hash, message, in.next()};
   write_outcome done = apply_write(target, cache);
   note_write(target, done, cache);
-  if (done.changed) held_.commit(now, in, {message.cache, hash, message.key}, out);
-  settle(now, in, {from, message.operation}, std::move(done.answer), out);
+  if (done.changed) held_.commit(now, in, key, out);
+  if (strong && done.changed) {
+    return hide_key(now, in, who, key, std::move(had), std::move(done.answer), out);
+  }
+  settle(now, in, who, std::move(done.answer), out);
+  return nullptr;
 }
 
 inline void writes::clear(time_point now, owned_partition& in, const caller& who, cache_id cache,
@@ -218,7 +244,9 @@ inline void writes::clear(time_point now, owned_partition& in, const caller& who
   all.note_clear(in.slot, in.next());
   const bool existed = all.drop(in.slot) > 0;
   held_.commit_many(now, in, cache, wire::scope::cache, 0, out);
-  settle(now, in, who, {wire::mutate_status::applied, in.newest(), existed, {}}, out);
+  mutation_answer answer{wire::mutate_status::applied, in.newest(), existed, {}};
+  if (held_.strong(cache)) return hide_cache(now, in, who, cache, std::move(answer), out);
+  settle(now, in, who, std::move(answer), out);
 }
 
 inline void writes::end_tag(time_point now, owned_partition& in, const caller& who,
@@ -226,7 +254,11 @@ inline void writes::end_tag(time_point now, owned_partition& in, const caller& w
   const std::uint64_t tag = message.tags.front().hash;
   held_.use_cache(message.cache)->end_tag(in.slot, tag, in.next());
   held_.commit_many(now, in, message.cache, wire::scope::tag, tag, out);
-  settle(now, in, who, {wire::mutate_status::applied, in.newest(), false, {}}, out);
+  mutation_answer answer{wire::mutate_status::applied, in.newest(), false, {}};
+  if (held_.strong(message.cache)) {
+    return hide_cache(now, in, who, message.cache, std::move(answer), out);
+  }
+  settle(now, in, who, std::move(answer), out);
 }
 
 /// The result of a load that the caller ran under a ticket. An empty fill_absent: there is no such
@@ -311,7 +343,19 @@ inline void writes::on_processor_done(time_point now, const processor_ticket& ti
     ++held_.counters.processors_rerun;
     return start_processor(now, in, std::move(done->current), std::move(done->queue), out);
   } else if (brought != nullptr) {
-    settle(now, in, who, apply_processed(now, in, done->current, std::move(*brought), out), out);
+    const key_view key = view_of(done->at);
+    const sequence seq = in.seq;
+    auto had = held_.strong(key.cache) ? before(now, key) : std::nullopt;
+    mutation_answer answer = apply_processed(now, in, done->current, std::move(*brought), out);
+    if (held_.strong(key.cache) && in.seq != seq) {
+      hidden_key* hidden = hide_key(now, in, who, key, std::move(had), std::move(answer), out);
+      if (hidden != nullptr) {
+        hidden->queue = std::move(done->queue);
+        return;
+      }
+    } else {
+      settle(now, in, who, std::move(answer), out);
+    }
   } else if (const auto* failure = std::get_if<processor_failure>(&result)) {
     ++held_.counters.processors_failed;
     settle(now, in, who,
@@ -367,8 +411,9 @@ inline void writes::drain(time_point now, owned_partition& in, queue waiting, ou
       retract(in, who, wire::mutate_status::overloaded, out);
     } else if (next.message.kind == wire::mutation::invoke) {
       return start_processor(now, in, std::move(next), std::move(waiting), out);
-    } else {
-      run(now, in, next.from, next.hash, next.message, out);
+    } else if (hidden_key* hidden = run(now, in, next.from, next.hash, next.message, out)) {
+      hidden->queue = std::move(waiting);
+      return;
     }
   }
 }
@@ -383,6 +428,7 @@ inline void writes::on_epoch_end(owned_partition& ended, outbox& out) {
               out);
     }
   }
+  drop_hidden(ended, out);
   ended.windows.clear();
 }
 
@@ -395,6 +441,10 @@ inline void writes::on_members() {
 /// A turn is bounded: it frees no other key when so many writes have waited for those that it has
 /// freed. What else is due leaves the next deadline in the past.
 inline void writes::on_timeout(time_point now, outbox& out) {
+  if (now >= next_) {
+    next_ = never;
+    for (owned_partition& in : held_.partitions()) confirm(now, in, out);
+  }
   std::size_t work = 0;
   while (work < store::turn_limit) {
     std::optional<busy_key> due = held_.busy.take_due(now);
@@ -430,7 +480,8 @@ inline void writes::settle(time_point now, owned_partition& in, const caller& wh
 }
 
 /// In the order of the changes: one that waits holds up those behind it, of whatever cache.
-inline void writes::confirm(owned_partition& in, outbox& out) {
+inline void writes::confirm(time_point now, owned_partition& in, outbox& out) {
+  if (!in.hidden.writes.empty()) show(now, in, out);
   while (!in.unconfirmed.empty()) {
     const feed_table::must_wait& until = in.unconfirmed.front().until;
     if (!held_.feeds.confirmed(in.slot, until.change, until.sync)) return;
@@ -474,3 +525,5 @@ inline void writes::reply(const owned_partition& in, const member_id& to, std::u
 }
 
 }  // namespace kith::replica
+
+#include <kith/replica/writes_hidden.hpp>

@@ -85,6 +85,10 @@ class cluster::member_port final : public handle::port {
   boost::asio::any_io_executor executor() override { return cluster_->handlers_.get_executor(); }
   time_point now() const override { return host_->now(); }
   near::gates& gates() override { return host_->gates(); }
+  duration lease() const override { return host_->options().lane.replica.lease; }
+  bool needs_majority() const override {
+    return host_->options().membership.quorum == kith::cluster::quorum_mode::majority;
+  }
   std::uint64_t cluster_hash() const override { return cluster_->options_.name_hash; }
   bool closed() const override { return closed_; }
 

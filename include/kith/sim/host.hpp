@@ -203,6 +203,7 @@ class host final : public endpoint_events {
   void carry(cluster::dial&& one) { dial(one.where, {}); }
   void carry(cluster::close&& one);
   void carry(node::install_view&& one);
+  void carry(cluster::view_stable&& one);
   void carry(node::open_in_lanes&& one);
   void carry(node::resize_in_lanes&& one);
   void carry(node::reset_lanes&& one);

@@ -302,8 +302,7 @@ inline std::uint64_t host::near_bytes_over() const {
 // Effects.
 
 inline void host::run(node::control::outbox& effects) {
-  gates_.coordinator_fresh.store(control().freshness(now()).time_since_epoch().count(),
-                                 std::memory_order_release);
+  gates_.set_standing(control().freshness(now()), control().fence(now()));
   for (node::control_effect& effect : std::exchange(effects, {})) {
     std::visit([this](auto& one) { carry(std::move(one)); }, effect);
   }
@@ -314,6 +313,10 @@ inline void host::run(node::lane& in, node::lane::outbox& effects) {
   for (node::lane_effect& effect : std::exchange(effects, {})) {
     std::visit([&](auto& one) { carry(in, std::move(one)); }, effect);
   }
+}
+
+inline void host::carry(cluster::view_stable&& one) {
+  for (const auto& lane : node_->lanes) lane->on_stable(one.key);
 }
 
 inline void host::carry(node::install_view&& one) {

@@ -114,11 +114,14 @@ struct digest {
   /// False when the member has sent no beat in this session.
   bool has_echo = false;
   time_point echo;
+  /// From the echoed time on the member has a lease: the owner completes no write of a strong cache
+  /// that the member did not acknowledge until that has lapsed.
+  bool leases = false;
   std::vector<stream_position> behind;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
-    visit(self.has_echo, fixed(self.echo), capped(self.behind, limits::batch_items));
+    visit(self.has_echo, fixed(self.echo), self.leases, capped(self.behind, limits::batch_items));
   }
 };
 
