@@ -3,6 +3,9 @@
 //
 // They also read through their near caches, now and then. Nobody judges what that returns, but an
 // answer that should have come from an owner and came from there is seen.
+//
+// Where clusters go on by a majority there are such clients of a strong cache too: there what near
+// caches return is judged like the rest, and over changes of owners (linear_order.hpp).
 #pragma once
 
 #include <kith/cache.hpp>
@@ -14,6 +17,7 @@
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/history.hpp>
 #include <kith/sim/judged_histories.hpp>
+#include <kith/sim/linear_order.hpp>
 #include <kith/sim/records.hpp>
 
 #include <algorithm>
@@ -23,11 +27,16 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace kith::sim {
 
 struct judged_options {
+  std::string name = "judged";
+  bool strong = false;
+  /// Of a strong cache: near entries of what a member owns are kept too.
+  bool near_local = false;
   /// Whether there are such clients in this run.
   bool drawn = false;
   std::uint32_t copies = 0;
@@ -42,7 +51,10 @@ struct judged_options {
 class judged_clients {
  public:
   judged_clients(cluster& on, checker& judge, std::uint64_t seed, judged_options options)
-      : cluster_{on}, checker_{judge}, random_{seed ^ 0x6A75646700000001u}, options_{options} {}
+      : cluster_{on},
+        checker_{judge},
+        random_{seed ^ (options.strong ? 0x7374726F6E670001u : 0x6A75646700000001u)},
+        options_{std::move(options)} {}
 
   /// Opens the cache at members that run and have it not, and starts their clients.
   void start_missing();
@@ -52,8 +64,14 @@ class judged_clients {
   void finish() {
     histories_.judge(
         [this](std::uint32_t key, const epoch& in) { return checker_.inherits(key, in); });
+    if (options_.strong) order_.judge();
   }
   [[nodiscard]] const judged_histories& histories() const { return histories_; }
+  [[nodiscard]] std::vector<violation> violations() const {
+    std::vector<violation> all = histories_.violations();
+    all.insert(all.end(), order_.violations().begin(), order_.violations().end());
+    return all;
+  }
 
  private:
   using register_cache = cache<std::uint32_t, std::int64_t>;
@@ -83,7 +101,10 @@ class judged_clients {
   checker& checker_;
   random_source random_;
   const judged_options options_;
-  judged_histories histories_{"judged", history_part::whole};
+  judged_histories histories_{options_.name, history_part::whole};
+  linear_order order_{[this](std::uint32_t key, const epoch& from, const epoch& to) {
+    return checker_.kept(key, from, to, options_.copies);
+  }};
   std::map<std::size_t, shared_client> open_;
   /// What anybody read or wrote last, for others to start from.
   std::map<std::uint32_t, version> heard_of_;
@@ -100,11 +121,13 @@ inline void judged_clients::start_missing() {
   cache_options<std::uint32_t, std::int64_t> of;
   of.backups = static_cast<int>(options_.copies);
   of.async_backups = static_cast<int>(options_.async_copies);
+  of.near.local = options_.near_local;
+  if (options_.strong) of.coherence = kith::coherence::strong;
   for (std::size_t i = 0; i < std::min(cluster_.size(), options_.members_most); ++i) {
     if (!cluster_.host(i).running() || open_.contains(i)) continue;
     try {
       const auto opened = std::make_shared<client>(
-          client{{}, cluster_.cache<std::uint32_t, std::int64_t>(i, "judged", of)});
+          client{{}, cluster_.cache<std::uint32_t, std::int64_t>(i, options_.name, of)});
       opened->self = cluster_.host(i).control().self();
       open_[i] = opened;
       for (std::size_t c = 0; c < options_.clients_per_member; ++c) later(i, opened);
@@ -130,6 +153,8 @@ inline void judged_clients::next(std::size_t member, shared_client with) {
   if (cluster_.host(member).paused()) return later(member, with);
   const auto key = static_cast<std::uint32_t>(random_.below(options_.keys));
   const std::uint64_t draw = random_.below(100);
+  // Of a strong cache what is near counts.
+  if (options_.strong && draw < 30) return get_near(member, with, key);
   if (draw < 35) return get(member, with, key);
   if (draw < 45) return get_near(member, with, key);
   if (draw < 60) return put(member, with, key);
@@ -152,6 +177,7 @@ inline void judged_clients::end(judged_call call, const error_code& code, shared
   const std::size_t member = call.op.member;
   call.until = checker_.epoch_told(call.op);
   if (call.op.version != version{}) heard_of_[call.op.key] = call.op.version;
+  if (options_.strong) order_.told(call);
   histories_.told(std::move(call));
   later(member, with);
 }
@@ -168,11 +194,18 @@ inline void judged_clients::get(std::size_t member, shared_client with, std::uin
 }
 
 inline void judged_clients::get_near(std::size_t member, shared_client with, std::uint32_t key) {
-  ++started_;
-  with->registers.async_get(key, [this, member, with](error_code, ref<std::int64_t>) {
-    ++answered_;
-    later(member, with);
-  });
+  judged_call call = begin(operation_kind::read, member, *with, key);
+  with->registers.async_get(key,
+                            [this, with, call](error_code code, ref<std::int64_t> found) mutable {
+                              if (!options_.strong) {
+                                ++answered_;
+                                return later(call.op.member, with);
+                              }
+                              call.op.yes = static_cast<bool>(found);
+                              call.op.version = found.version();
+                              call.op.value = found ? *found : 0;
+                              end(std::move(call), code, with);
+                            });
 }
 
 inline void judged_clients::put(std::size_t member, shared_client with, std::uint32_t key) {

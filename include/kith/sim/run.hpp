@@ -58,6 +58,7 @@ struct run_report {
   network_counters network;
   branch_counts branches;
   judged_counters judged;
+  judged_counters strong;
   std::vector<violation> violations;
   /// Where a read broke a rule: what members knew of its key then. Where a history is none of a
   /// register: its first part that shows it.
@@ -126,6 +127,21 @@ void sum_of_copies(const Sum& sum) {
   sum("copies_adopted", [](const lane& l) { return l.owned().counters().copies_adopted; });
 }
 
+/// What strong caches did. Only clusters that go on by a majority have them.
+template <class Sum>
+void sum_of_leases(const Sum& sum) {
+  using node::lane;
+  sum("leases", [](const lane& l) { return l.near().counters().leases; });
+  sum("lease_lapsed_in_fill", [](const lane& l) { return l.near().counters().refused_lapsed; });
+  sum("strong_fenced", [](const lane& l) { return l.owned().counters().fenced; });
+  sum("strong_unsettled", [](const lane& l) { return l.owned().counters().unsettled; });
+  sum("strong_hidden", [](const lane& l) { return l.owned().counters().writes_hidden; });
+  sum("strong_old_values", [](const lane& l) { return l.owned().counters().old_values_answered; });
+  sum("leases_waited_for", [](const lane& l) { return l.owned().counters().leases_waited_for; });
+  sum("paroles", [](const lane& l) { return l.owned().counters().paroles; });
+  sum("leases_refused", [](const lane& l) { return l.owned().counters().leases_refused; });
+}
+
 /// How often memory was short.
 template <class Sum>
 void sum_of_memory(const Sum& sum) {
@@ -175,6 +191,10 @@ void sum_of_memory(const Sum& sum) {
   sum("wrong_epoch", [](const lane& l) { return l.owned().counters().wrong_epoch; });
   sum("tokens_lost", [](const lane& l) { return l.owned().counters().tokens_lost; });
   sum_of_copies(sum);
+  sum_of_leases([&](const char* name, auto&& of_lane) {
+    sum(name, of_lane);
+    counts.back().of_majority = true;
+  });
   sum("operations_deduplicated",
       [](const lane& l) { return l.owned().counters().retries_answered; });
   sum("tickets_returned", [](const lane& l) { return l.owned().counters().tickets_returned; });
@@ -216,6 +236,7 @@ struct run_parts {
   workload& clients;
   lifetime_clients& lifetimes;
   judged_clients& judged;
+  judged_clients& strong;
   checker& judge;
   member_rules& each;
   fault_injector& faults;
@@ -231,6 +252,7 @@ inline void work_under_faults(const run_parts& in, duration length) {
     in.clients.start_clients();
     in.lifetimes.start_missing();
     in.judged.start_missing();
+    in.strong.start_missing();
     in.clients.save_or_warm();
     in.members.run_for(std::chrono::milliseconds{200});
   }
@@ -241,12 +263,14 @@ inline void work_under_faults(const run_parts& in, duration length) {
   in.clients.stop();
   in.lifetimes.stop();
   in.judged.stop();
+  in.strong.stop();
   in.members.end_hangs();
   in.faults.stop();
   in.members.run_for(faults_over_after + std::chrono::seconds{5});
   in.members.run_until_stable();
   const auto pending = [&] {
-    return in.clients.pending() + in.lifetimes.pending() + in.judged.pending();
+    return in.clients.pending() + in.lifetimes.pending() + in.judged.pending() +
+           in.strong.pending();
   };
   if (!in.members.run_until([&] { return pending() == 0; }, std::chrono::seconds{30})) {
     wrong.push_back({"liveness: " + std::to_string(pending()) + " operations have no answer"});
@@ -267,9 +291,12 @@ inline void take_results(run_report& report, const run_parts& of) {
   report.events = of.members.time().events();
   of.clients.finish();
   of.judged.finish();
+  of.strong.finish();
   report.operations = of.clients.counters();
   report.judged = of.judged.histories().counters();
-  report.explained = of.clients.explained() + of.judged.histories().shown();
+  report.strong = of.strong.histories().counters();
+  report.explained =
+      of.clients.explained() + of.judged.histories().shown() + of.strong.histories().shown();
   report.oldest_near_hit = of.clients.oldest_near_hit();
   report.events_at_rest = of.each.events_at_rest();
   report.views = of.judge.views_seen();
@@ -277,7 +304,7 @@ inline void take_results(run_report& report, const run_parts& of) {
   report.fault_counts = of.faults.counts();
   report.network = of.members.network().counters();
   for (const auto& all : {of.clients.violations(), of.lifetimes.violations(), of.judge.violations(),
-                          of.each.violations(), of.judged.histories().violations()}) {
+                          of.each.violations(), of.judged.violations(), of.strong.violations()}) {
     report.violations.insert(report.violations.end(), all.begin(), all.end());
   }
 }
@@ -308,9 +335,10 @@ run_report run_swarm(const swarm& options, Source source, fault_log& log) {
   workload clients{members, judge, options.work_seed, work};
   lifetime_clients lifetimes{members, judge, options.seed, lives};
   judged_clients judged{members, judge, options.seed, options.judged};
+  judged_clients strong{members, judge, options.seed, options.strong};
   fault_injector faults{members, options.faults, of.quorum, std::move(source), log};
   member_rules each{members};
-  const run_parts parts{members, clients, lifetimes, judged, judge, each, faults};
+  const run_parts parts{members, clients, lifetimes, judged, strong, judge, each, faults};
   const auto life_ends = [&](host& over) {
     add_branches(report.branches, branches_of(over));
     each.end_of_life(over);

@@ -42,6 +42,7 @@ struct swarm {
   workload_options work{};
   lifetime_options lifetimes{};
   judged_options judged{};
+  judged_options strong{};
   /// What the clients and the faults draw from.
   std::uint64_t work_seed = 1;
   std::uint64_t fault_seed = 1;
@@ -96,6 +97,10 @@ void each_option(Swarm& of, Visit&& visit) {
   visit("judged", of.judged.drawn);
   visit("judged_copies", of.judged.copies);
   visit("judged_copies_async", of.judged.async_copies);
+  visit("strong", of.strong.drawn);
+  visit("strong_copies", of.strong.copies);
+  visit("strong_local", of.strong.near_local);
+  visit("strong_think_most", of.strong.think_most);
 }
 
 // --- implementation ---
@@ -173,6 +178,22 @@ inline void draw_copies(std::uint64_t seed, workload_options& work) {
   return drawn;
 }
 
+/// Clients of a strong cache, where a majority decides. A member whose clock stands still while the
+/// others' go on cannot know that its leases are over, and nothing promises anything of it.
+[[nodiscard]] inline judged_options draw_strong(std::uint64_t seed, kith::quorum quorum,
+                                                const fault_plan& plan) {
+  judged_options drawn;
+  random_source random{seed ^ 0x7374726F6E67000Du};
+  drawn.name = "strong";
+  drawn.strong = true;
+  drawn.drawn = quorum == kith::quorum::majority && !plan.has(fault::freeze) && !plan.evictions;
+  drawn.copies = 1 + static_cast<std::uint32_t>(random.below(2));
+  drawn.near_local = random.below(2) == 0;
+  constexpr std::array<std::int64_t, 3> pauses_ms{20, 60, 200};
+  drawn.think_most = std::chrono::milliseconds{pauses_ms[random.below(pauses_ms.size())]};
+  return drawn;
+}
+
 inline swarm draw_swarm(const run_options& chosen) {
   random_source random{chosen.seed};
   swarm drawn;
@@ -202,6 +223,7 @@ inline swarm draw_swarm(const run_options& chosen) {
   drawn.fault_seed = random.next();
   drawn.lifetimes = draw_lifetimes(chosen.seed, plan);
   drawn.judged = draw_judged(chosen.seed, plan);
+  drawn.strong = draw_strong(chosen.seed, of.quorum, plan);
   const bool large = of.members > workload_options{}.members_most;
   if (large) {
     plan.interval = std::chrono::seconds{1};
@@ -209,6 +231,7 @@ inline swarm draw_swarm(const run_options& chosen) {
     drawn.work.register_copies = drawn.work.counter_copies = {};
     drawn.work.row_copies = drawn.work.token_copies = {};
     drawn.judged = {};
+    drawn.strong.drawn = false;
   }
   return drawn;
 }
