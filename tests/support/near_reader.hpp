@@ -158,11 +158,11 @@ struct near_reader {
                           {term, true, stream_number{n}, sequence{seq}, {}}, out);
   }
   bool behind(std::uint64_t n) {
-    return lane.on_digest(now, owner, sid, {false, {}, {{key.partition, term, stream_number{n}}}},
+    return lane.on_digest(now, owner, sid, {false, {}, false, {{key.partition, term, stream_number{n}}}},
                           out);
   }
   bool echo(time_point sent, std::vector<wire::stream_position> positions = {}) {
-    return lane.on_digest(now, owner, sid, {true, sent, std::move(positions)}, out);
+    return lane.on_digest(now, owner, sid, {true, sent, false, std::move(positions)}, out);
   }
   void reconnect(std::uint32_t new_sid) {
     lane.on_session(now, owner, 0, out);

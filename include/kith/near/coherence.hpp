@@ -324,7 +324,8 @@ inline bool coherence::may_install(time_point now, const fill& answered) {
   if (version{s.epoch, answered.as_of} < answered.poison) {
     return ++counted.refused_poisoned, false;
   }
-  if (now >= leased_until(answered)) return ++counted.refused_lapsed, false;
+  const time_point end = leased_until(answered);
+  if (end < never && now >= end) return ++counted.refused_lapsed, false;
   KITH_ASSERT(answered.as_of >= answered.floor);
   return true;
 }

@@ -132,6 +132,8 @@ class audience {
     time_point digest_last = time_point::min();
     /// On this owner's clock; it outlives the session.
     time_point lease_until = time_point::min();
+    /// The newest echo that came with a lease.
+    time_point leased_echo = time_point::min();
     /// Gets no new lease until then.
     time_point parole_until = time_point::min();
     /// Acknowledgements in a row that came late.
@@ -409,9 +411,12 @@ inline auto audience::bring_up_to_date(const member_id& from, std::size_t slot, 
 }
 
 inline void audience::send_digest(time_point now, const member_id& to, listener& who, outbox& out) {
-  const bool leases = leasing_ && who.has_echo && now >= who.parole_until;
-  if (leases) who.lease_until = std::max(who.lease_until, now + as_granted(options_.lease));
-  wire::digest message{who.has_echo, who.echo, leases, {}};
+  // Once for each echo: one that shows no more life gets no more time.
+  if (leasing_ && who.has_echo && who.echo > who.leased_echo && now >= who.parole_until) {
+    who.lease_until = std::max(who.lease_until, now + as_granted(options_.lease));
+    who.leased_echo = who.echo;
+  }
+  wire::digest message{who.has_echo, who.echo, who.has_echo && who.echo == who.leased_echo, {}};
   for (std::size_t slot = 0; slot < channels_.size(); ++slot) {
     stream* s = find(to, slot);
     if (s == nullptr || s->state != listening::active) continue;

@@ -68,6 +68,7 @@ class feeding {
   void end_unwanted(time_point now, owned_partition& in, const std::vector<wish>& all, outbox& out);
   void begin(time_point now, owned_partition& in, const wish& to);
   void open_round(time_point now, owned_partition& in, feed_out& to);
+  void tell_answers(time_point now, const owned_partition& in, feed_out& to);
   void append(time_point now, feed_out& to, feed_item item);
   void admit_scans();
   void copy_on(time_point now, owned_partition& in, feed_out& to);
@@ -199,30 +200,38 @@ inline void feeding::open_round(time_point now, owned_partition& in, feed_out& t
   first.kind = wire::feed_kind::begin;
   first.value = wire::encoded(wire::feed_opening{to.scope, in.seq, in.terms});
   append(now, to, std::move(first));
-  const auto tell = [&](const member_id& from, std::uint64_t lowest, std::uint64_t operation,
-                        const mutation_answer& answer) {
-    feed_item item;
-    item.told = told_answer{from, operation, lowest, answer};
-    append(now, to, std::move(item));
-  };
-  for (const auto& [from, window] : in.windows) {
-    window.for_each([&](std::uint64_t operation, const operation_record& record) {
-      const bool applied = record.answer.status == wire::mutate_status::applied;
-      const bool doubted = record.answer.status == wire::mutate_status::stale_operation;
-      if (!record.settled || (!applied && !doubted) || record.answer.version == version{}) return;
-      tell(from, window.floor(), operation, record.answer);
-    });
-  }
-  for (const unconfirmed_answer& one : in.unconfirmed) {
-    tell(one.from, 0, one.operation, one.answer);
-  }
-  for (const hidden_write& one : in.hidden.writes) tell(one.from, 0, one.operation, one.answer);
+  tell_answers(now, in, to);
   for (const auto& cache : held_.caches()) {
     const cache_id id = cache->settings().id;
     if (!to.has(held_.feeds.copies_of(id).all())) continue;
     for (const store::handle at : cache->handles(in.slot)) to.to_copy.push_back({id, at});
   }
   scans_changed_ = scans_changed_ || !to.to_copy.empty();
+}
+
+/// Also how far each window has moved: what it has pushed out may be in the entries, and is not to
+/// be applied again.
+inline void feeding::tell_answers(time_point now, const owned_partition& in, feed_out& to) {
+  const auto tell = [&](const member_id& from, std::uint64_t operation,
+                        const mutation_answer& answer) {
+    const auto window = in.windows.find(from);
+    const std::uint64_t floor = window == in.windows.end() ? 0 : window->second.floor();
+    feed_item item;
+    item.told = told_answer{from, operation, floor, answer};
+    append(now, to, std::move(item));
+  };
+  for (const auto& [from, window] : in.windows) {
+    // Below the floor: it says nothing but the floor.
+    if (window.floor() > 0) tell(from, window.floor() - 1, {});
+    window.for_each([&](std::uint64_t operation, const operation_record& record) {
+      const bool applied = record.answer.status == wire::mutate_status::applied;
+      const bool doubted = record.answer.status == wire::mutate_status::stale_operation;
+      if (!record.settled || (!applied && !doubted) || record.answer.version == version{}) return;
+      tell(from, operation, record.answer);
+    });
+  }
+  for (const unconfirmed_answer& one : in.unconfirmed) tell(one.from, one.operation, one.answer);
+  for (const hidden_write& one : in.hidden.writes) tell(one.from, one.operation, one.answer);
 }
 
 inline void feeding::on_epoch_end(owned_partition& ended) {

@@ -29,6 +29,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace kith::sim {
 
@@ -47,6 +48,13 @@ struct judged_options {
   std::size_t clients_per_member = 2;
   duration think_most = std::chrono::milliseconds{400};
 };
+
+[[nodiscard]] inline judged_options of_strong_cache() {
+  judged_options made;
+  made.name = "strong";
+  made.strong = true;
+  return made;
+}
 
 class judged_clients {
  public:

@@ -129,8 +129,9 @@ void sum_of_copies(const Sum& sum) {
 
 /// What strong caches did. Only clusters that go on by a majority have them.
 template <class Sum>
-void sum_of_leases(const Sum& sum) {
+void sum_of_leases(const Sum& of_any) {
   using node::lane;
+  const auto sum = [&](const char* name, auto&& of_lane) { of_any(name, of_lane, true); };
   sum("leases", [](const lane& l) { return l.near().counters().leases; });
   sum("lease_lapsed_in_fill", [](const lane& l) { return l.near().counters().refused_lapsed; });
   sum("strong_fenced", [](const lane& l) { return l.owned().counters().fenced; });
@@ -157,10 +158,10 @@ void sum_of_memory(const Sum& sum) {
 /// What the machines of one host counted in this life.
 [[nodiscard]] inline branch_counts branches_of(host& of) {
   branch_counts counts;
-  const auto sum = [&](const char* name, auto&& of_lane) {
+  const auto sum = [&](const char* name, auto&& of_lane, bool of_majority = false) {
     std::uint64_t total = 0;
     for (const auto& lane : of.lanes()) total += of_lane(*lane);
-    counts.push_back({name, total});
+    counts.push_back({name, total, of_majority});
   };
   using node::lane;
   sum_of_memory(sum);
@@ -191,10 +192,7 @@ void sum_of_memory(const Sum& sum) {
   sum("wrong_epoch", [](const lane& l) { return l.owned().counters().wrong_epoch; });
   sum("tokens_lost", [](const lane& l) { return l.owned().counters().tokens_lost; });
   sum_of_copies(sum);
-  sum_of_leases([&](const char* name, auto&& of_lane) {
-    sum(name, of_lane);
-    counts.back().of_majority = true;
-  });
+  sum_of_leases(sum);
   sum("operations_deduplicated",
       [](const lane& l) { return l.owned().counters().retries_answered; });
   sum("tickets_returned", [](const lane& l) { return l.owned().counters().tickets_returned; });

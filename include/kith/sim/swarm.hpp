@@ -42,7 +42,7 @@ struct swarm {
   workload_options work{};
   lifetime_options lifetimes{};
   judged_options judged{};
-  judged_options strong{};
+  judged_options strong = of_strong_cache();
   /// What the clients and the faults draw from.
   std::uint64_t work_seed = 1;
   std::uint64_t fault_seed = 1;
@@ -182,10 +182,8 @@ inline void draw_copies(std::uint64_t seed, workload_options& work) {
 /// others' go on cannot know that its leases are over, and nothing promises anything of it.
 [[nodiscard]] inline judged_options draw_strong(std::uint64_t seed, kith::quorum quorum,
                                                 const fault_plan& plan) {
-  judged_options drawn;
+  judged_options drawn = of_strong_cache();
   random_source random{seed ^ 0x7374726F6E67000Du};
-  drawn.name = "strong";
-  drawn.strong = true;
   drawn.drawn = quorum == kith::quorum::majority && !plan.has(fault::freeze) && !plan.evictions;
   drawn.copies = 1 + static_cast<std::uint32_t>(random.below(2));
   drawn.near_local = random.below(2) == 0;

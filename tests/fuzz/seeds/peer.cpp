@@ -235,7 +235,7 @@ void add_views(corpus& to, knowledge& of) {
            .tell(heartbeat_ack{key, absurd, absurd, duration{INT64_MAX}, true})
            .tell(heartbeat{key, {}, past, absurd})
            .tell(nack{key, {}, {}, duration{INT64_MAX}})
-           .tell(digest{true, absurd, {}}, of_session)
+           .tell(digest{true, absurd, false, {}}, of_session)
            .tell(beat{past}, of_session));
   tell("goodbye",
        story{}.tell(leave{key}).tell(kick{kick_reason::removed, change.next, key, {}}).wait(100));

@@ -300,7 +300,7 @@ TEST_CASE("session: an echo of the old one counts no more in the new one") {
   const time_point sent = r.now;
   CHECK(r.echo(sent));
   r.reconnect(6);
-  CHECK_FALSE(r.lane.on_digest(r.now, r.owner, 6, {true, sent, {}}, r.out));
+  CHECK_FALSE(r.lane.on_digest(r.now, r.owner, 6, {true, sent, false, {}}, r.out));
 }
 
 TEST_CASE("session: partitions of which nothing is kept are left out and trusted") {

@@ -100,6 +100,23 @@ TEST_CASE("takeover: a copy that began later knows the answers that were given b
   CHECK(t.counted(anna).retries_answered == 1);
 }
 
+TEST_CASE("takeover: what a window has pushed out unanswered is not done again by the next owner") {
+  replica_options options = options_of_home();
+  options.operations_kept = 1;
+  copying t{options};
+  t.install(row_with({bert}));
+  t.deliver();
+  t.add(1);
+  t.add(2);
+  t.install(row_with({anna}));
+  t.deliver();
+  t.crash(self);
+  t.install(row_after(anna, second_epoch, {}));
+  CHECK(t.status(t.add(1)) == mutate_status::stale_operation);
+  CHECK(t.answered(t.add(2)));
+  CHECK(read_number(t.reply(t.add(3))->result) == 3);
+}
+
 TEST_CASE("takeover: the answer of an earlier owner is told when all in the row have it") {
   copied_team t;
   t.add(1);

@@ -150,6 +150,7 @@ TEST_CASE("decode: what was encoded comes back, and encodes to the same bytes") 
   twice(mutate_reply{mutate_status::refused, {}, {}, true, sample_key});
   twice(digest{true,
                time_point{duration{-5}},
+               true,
                {{partition_id{1023}, {view_number{2}, 1}, stream_number{9}}}});
   twice(batch{{{opcode::get, 3, partition_id{5}, sample_key}}});
 }
