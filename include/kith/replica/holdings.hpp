@@ -21,6 +21,7 @@
 #include <kith/replica/operation.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/replica/processor.hpp>
+#include <kith/replica/uncertain_keys.hpp>
 #include <kith/store/pressure.hpp>
 #include <kith/wire/limits.hpp>
 
@@ -59,12 +60,19 @@ struct owned_partition {
   std::deque<unconfirmed_answer> unconfirmed{};
   /// The earlier owners whose entries it has, oldest first; at most wire::terms_max.
   std::vector<wire::term> terms{};
+  /// Of the newest write of a store, in this epoch.
+  sequence fenced{};
 
   /// A write of an earlier owner came to this one: it was passed on whenever the owner changed.
   /// `copies`: of its cache.
   [[nodiscard]] bool inherited(const version& write, std::uint8_t copies) const;
   [[nodiscard]] version newest() const { return {epoch, seq}; }
   [[nodiscard]] version next() const { return {epoch, seq.next()}; }
+  /// Each is higher than all before, of earlier owners too.
+  [[nodiscard]] write_fence next_fence() {
+    fenced = std::max(fenced, seq).next();
+    return {epoch.view, epoch.branch, fenced};
+  }
 };
 
 enum class admission : std::uint8_t { serve, wrong_epoch, retry };
@@ -87,6 +95,7 @@ class holdings {
   /// Declared before what is charged to it.
   std::size_t pending_write_bytes = 0;
   busy_table busy;
+  uncertain_keys uncertain;
   /// For listeners in this process, since the driver took them last.
   std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
