@@ -86,7 +86,8 @@ TOP = {
     "boost_archive.hpp": "boost_archive",
     **{
         name + ".hpp": "vocabulary"
-        for name in "error options stats events codec loader discovery version causal_token".split()
+        for name in ("error options stats events codec loader writer discovery version "
+                     "causal_token").split()
     },
 }
 

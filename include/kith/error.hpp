@@ -53,6 +53,12 @@ enum class errc {
   /// The snapshot of a near cache could not be written; or it is damaged, or of another cluster,
   /// cache or schema. The message says which; nothing of it was used.
   snapshot_failed,
+  /// The store behind the cache refused the write, or the owner of the key has none; the message
+  /// says why. Nothing was written or applied.
+  write_failed,
+  /// The writer threw, or did not answer in time: the store may have the write, now or later. The
+  /// owner has dropped the entry.
+  write_uncertain,
 };
 
 enum class condition {
@@ -82,6 +88,8 @@ enum class condition {
     case errc::lost_write: return "all who had the write that the token names are gone";
     case errc::out_of_memory: return "the owner of the key is at its memory limit";
     case errc::snapshot_failed: return "the snapshot cannot be used";
+    case errc::write_failed: return "the store refused the write, nothing was done";
+    case errc::write_uncertain: return "the store may have the write, or may have it later";
   }
   return "unknown kith error";
 }
@@ -126,7 +134,7 @@ inline boost::system::error_condition make_error_condition(condition which) {
 }
 
 [[nodiscard]] constexpr bool is_maybe_applied(errc code) {
-  return code == errc::timed_out || code == errc::closed;
+  return code == errc::timed_out || code == errc::closed || code == errc::write_uncertain;
 }
 
 /// Of a call that its caller cancelled: boost::asio::error::operation_aborted. It is maybe_applied.

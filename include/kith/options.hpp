@@ -9,6 +9,7 @@
 #include <kith/core/log.hpp>
 #include <kith/core/time.hpp>
 #include <kith/loader.hpp>
+#include <kith/writer.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -149,6 +150,17 @@ struct cache_options {
   /// single keys too where there is no `load`.
   bulk_loader<Key, Value> load_many = {};
   loading_options loading = {};
+  /// Writes the row of an entry that is put or erased, at the owner. All members that open the
+  /// cache have one, or none. See docs/writing.md.
+  writer<Key, Value> write = {};
+  /// `through`: the store has a write before the cache has it and before its caller is answered.
+  kith::write_mode write_mode = kith::write_mode::through;
+  /// A `write` that has not returned by then may have written, or may yet: errc::write_uncertain.
+  /// Positive.
+  duration write_timeout = std::chrono::seconds{10};
+  /// For so long after that, what is loaded of the key is answered and not kept. As long as the
+  /// store may take to do what it was told, or more. Absent: `write_timeout`. Positive.
+  std::optional<duration> uncertain_for = std::nullopt;
   /// A number that grows whenever the stored form of Key or Value changes.
   std::uint32_t schema = 0;
   /// How long a call may take, retries included.

@@ -133,6 +133,9 @@ class victim {
   void carry(replica::run_processor& one, node::lane::outbox& out) {
     lane_->on_processor_done(now_, one.ticket, replica::processor_unknown{}, out);
   }
+  void carry(replica::run_write& one, node::lane::outbox& out) {
+    lane_->on_write_done(now_, one.ticket, replica::written{}, out);
+  }
   void carry(node::process_here& one, node::lane::outbox& out) {
     lane_->on_processed_here(
         now_, one.rid, replica::processed{replica::processor_action::set, to_bytes("a value"), {}},

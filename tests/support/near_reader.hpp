@@ -158,8 +158,8 @@ struct near_reader {
                           {term, true, stream_number{n}, sequence{seq}, {}}, out);
   }
   bool behind(std::uint64_t n) {
-    return lane.on_digest(now, owner, sid, {false, {}, false, {{key.partition, term, stream_number{n}}}},
-                          out);
+    const wire::digest told{false, {}, false, {{key.partition, term, stream_number{n}}}};
+    return lane.on_digest(now, owner, sid, told, out);
   }
   bool echo(time_point sent, std::vector<wire::stream_position> positions = {}) {
     return lane.on_digest(now, owner, sid, {true, sent, false, std::move(positions)}, out);

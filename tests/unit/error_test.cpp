@@ -8,12 +8,12 @@ namespace kith {
 
 namespace {
 
-constexpr errc all[] = {errc::timed_out,         errc::closed,          errc::no_owner,
-                        errc::not_connected,     errc::overloaded,      errc::too_large,
-                        errc::decode_failed,     errc::config_mismatch, errc::invalid_option,
-                        errc::invalid_argument,  errc::load_failed,     errc::processor_failed,
-                        errc::unknown_processor, errc::would_deadlock,  errc::visitor_failed,
-                        errc::lost_write,        errc::out_of_memory,   errc::snapshot_failed};
+constexpr errc all[] = {
+    errc::timed_out,         errc::closed,           errc::no_owner,       errc::not_connected,
+    errc::overloaded,        errc::too_large,        errc::decode_failed,  errc::config_mismatch,
+    errc::invalid_option,    errc::invalid_argument, errc::load_failed,    errc::processor_failed,
+    errc::unknown_processor, errc::would_deadlock,   errc::visitor_failed, errc::lost_write,
+    errc::out_of_memory,     errc::snapshot_failed,  errc::write_failed,   errc::write_uncertain};
 
 }  // namespace
 
@@ -40,7 +40,7 @@ TEST_CASE("error: what may succeed a little later is retryable") {
 }
 
 TEST_CASE("error: what may have reached the owner is maybe applied") {
-  const std::set<errc> maybe = {errc::timed_out, errc::closed};
+  const std::set<errc> maybe = {errc::timed_out, errc::closed, errc::write_uncertain};
   for (const errc code : all) {
     CAPTURE(describe(code));
     CHECK((error_code{code} == condition::maybe_applied) == maybe.contains(code));

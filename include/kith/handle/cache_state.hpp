@@ -170,6 +170,7 @@ class cache_state final : public node::cache_hooks {
     return options_.load_many ? options_.loading.load_many_max : 0;
   }
   inline replica::processor_result process(const replica::run_processor& job) noexcept override;
+  inline replica::write_result write(const replica::run_write& job) noexcept override;
   /// See cache::listen_local. `self` is this.
   [[nodiscard]] subscription listen(entry_listener<Key, Value> listener,
                                     const std::shared_ptr<cache_state>& self);
@@ -492,3 +493,4 @@ replica::processor_result cache_state<Key, Value>::run_processor(
 }  // namespace kith::handle
 
 #include <kith/handle/cache_loads.hpp>
+#include <kith/handle/cache_stores.hpp>

@@ -80,9 +80,25 @@ template <class Key, class Value>
 }
 
 template <class Key, class Value>
+void check_writing(const cache_options<Key, Value>& options) {
+  require_option(options.write_timeout > duration{}, "write_timeout: must be positive");
+  require_option(!options.uncertain_for || *options.uncertain_for > duration{},
+                 "uncertain_for: must be positive; absent is write_timeout");
+  require_option(options.write || options.write_mode == write_mode::through,
+                 "write_mode: needs write");
+}
+
+template <class Key, class Value>
+[[nodiscard]] const char* store_of(const cache_options<Key, Value>& options) {
+  if (!options.write) return "none";
+  return options.write_mode == write_mode::through ? "through" : "behind";
+}
+
+template <class Key, class Value>
 void check_options(const std::string& name, const cache_options<Key, Value>& options) {
   const auto require = require_option;
   check_lifetimes(options);
+  check_writing(options);
   require(!name.empty() && name.size() <= wire::limits::name_bytes, "name: 1 to 128 bytes");
   require(options.max_bytes.value() > 0,
           "max_bytes: must be above 0 (4096 << 20 is 0 in an int; write 4_GiB)");
@@ -125,7 +141,8 @@ template <class Key, class Value>
            {"backups", std::to_string(options.backups)},
            {"async_backups", std::to_string(options.async_backups)},
            {"ttl_ns", text(options.ttl)},
-           {"idle_ns", text(options.idle)}}};
+           {"idle_ns", text(options.idle)},
+           {"write", store_of(options)}}};
 }
 
 template <class Key, class Value>
@@ -140,11 +157,13 @@ template <class Key, class Value>
   const std::uint64_t bytes = options.max_bytes.value();
   const std::optional<duration> ttl = options.ttl;
   const replica::lifetime_settings life = lifetimes_of(options);
+  const replica::store_settings store{options.write_timeout,
+                                      options.uncertain_for.value_or(options.write_timeout)};
   const auto shared = std::static_pointer_cast<state>(to->begin_opening(name, typeid(state), [&] {
     return std::make_shared<state>(to, name, std::move(options), salt);
   }));
   try {
-    to->open({agreed, shared->binding(), shared, bytes, ttl, life});
+    to->open({agreed, shared->binding(), shared, bytes, ttl, life, store});
   } catch (...) {
     to->end_opening(name, false);
     throw;

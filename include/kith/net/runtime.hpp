@@ -237,6 +237,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(lane_slot&, replica::change_notice&& one);
   void carry(lane_slot& in, replica::run_load&& one);
   void carry(lane_slot& in, replica::run_processor&& one);
+  void carry(lane_slot& in, replica::run_write&& one);
   [[nodiscard]] std::shared_ptr<node::cache_hooks> hooks_of(cache_id id)
       KITH_EXCLUDES(hooks_mutex_);
   static void refuse(node::call&& what, errc why);

@@ -343,6 +343,24 @@ inline void runtime::carry(lane_slot& in, replica::run_processor&& one) {
   post_processor(std::move(one), done);
 }
 
+inline void runtime::carry(lane_slot& in, replica::run_write&& one) {
+  const std::uint32_t depth = one.depth;
+  const auto done = [self = shared_from_this(), &in,
+                     ticket = one.ticket](replica::write_result&& result) {
+    self->drive(in, [&](node::lane& machine, time_point now, node::lane::outbox& out) {
+      machine.on_write_done(now, ticket, std::move(result), out);
+    });
+  };
+  auto write = [hooks = hooks_of(one.cache), job = std::move(one), done] {
+    done(hooks != nullptr
+             ? hooks->write(job)
+             : replica::write_refusal{"the owner of the key has not opened the cache"});
+  };
+  if (workers_.post(std::move(write), depth)) return;
+  counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
+  done(replica::write_refusal{"too many writes wait"});
+}
+
 inline void runtime::carry(lane_slot& in, node::process_here&& one) {
   const auto done = [self = shared_from_this(), &in,
                      rid = one.rid](replica::processor_result&& result) {

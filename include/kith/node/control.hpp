@@ -297,6 +297,7 @@ inline void control::bind(const opened_cache& cache, outbox& out) {
   settings.max_bytes = lane_share(request.max_bytes);
   settings.ttl = request.ttl;
   settings.life = request.life;
+  settings.store = request.store;
   settings.max_staleness = request.binding->max_staleness;
   settings.strong = request.binding->strong;
   settings.near_local = request.binding->near_local;

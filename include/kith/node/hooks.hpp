@@ -10,6 +10,7 @@
 #include <kith/replica/change_notice.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/replica/options.hpp>
+#include <kith/replica/store_write.hpp>
 #include <kith/stats.hpp>
 
 #include <cstddef>
@@ -22,7 +23,7 @@
 namespace kith::node {
 
 /// The typed side of one cache, for the machines. Called by the driver with no lock held; `load`,
-/// `load_many` and `process` may run the user's code and block.
+/// `load_many`, `process` and `write` may run the user's code and block.
 class cache_hooks {
  public:
   virtual ~cache_hooks() = default;
@@ -36,6 +37,9 @@ class cache_hooks {
   /// How many keys load_many takes at a time; 0: it is not to be called.
   [[nodiscard]] virtual std::size_t load_many_max() const { return 0; }
   virtual replica::processor_result process(const replica::run_processor& job) noexcept = 0;
+  virtual replica::write_result write(const replica::run_write&) noexcept {
+    return replica::write_refusal{"the owner of the key has no writer"};
+  }
   /// Queues the change for its listeners. With the lane's lock held, so that they hear of a key's
   /// changes in their order: it calls nobody.
   virtual void note_change(const replica::change_notice&) {}
@@ -53,6 +57,7 @@ struct open_request {
   std::uint64_t max_bytes = 0;
   std::optional<duration> ttl;
   replica::lifetime_settings life = {};
+  replica::store_settings store = {};
 };
 
 }  // namespace kith::node

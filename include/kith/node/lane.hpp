@@ -43,9 +43,9 @@ struct claim_rows {
   std::vector<wire::row_claim> claims;
 };
 
-using lane_effect =
-    std::variant<wire::send, complete, load_here, process_here, replica::run_load,
-                 replica::run_processor, replica::change_notice, claim_rows, pull_view>;
+using lane_effect = std::variant<wire::send, complete, load_here, process_here, replica::run_load,
+                                 replica::run_processor, replica::run_write, replica::change_notice,
+                                 claim_rows, pull_view>;
 
 /// What the lane thinks of a message.
 enum class verdict : std::uint8_t {
@@ -103,6 +103,8 @@ class lane {
                     replica::load_result&& result, outbox& out);
   void on_processor_done(time_point now, const replica::processor_ticket& ticket,
                          replica::processor_result&& result, outbox& out);
+  void on_write_done(time_point now, const replica::write_ticket& ticket,
+                     replica::write_result&& result, outbox& out);
   void on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
                       outbox& out);
   void on_processed_here(time_point now, std::uint64_t rid, replica::processor_result&& result,
@@ -151,6 +153,7 @@ class lane {
   void carry(time_point now, replica::answer_count&& one, outbox& out);
   void carry(time_point now, replica::run_load&& one, outbox& out);
   void carry(time_point now, replica::run_processor&& one, outbox& out);
+  void carry(time_point now, replica::run_write&& one, outbox& out);
   void carry(time_point now, replica::own_mutation&& one, outbox& out);
   void carry(time_point now, replica::pull_view&& one, outbox& out);
   void carry(time_point, replica::claim_row&& one, outbox&) { note_claim(one); }
@@ -320,6 +323,15 @@ inline void lane::on_processor_done(time_point now, const replica::processor_tic
   run(now, out);
 }
 
+inline void lane::on_write_done(time_point now, const replica::write_ticket& ticket,
+                                replica::write_result&& result, outbox& out) {
+  if (ticket.number >> life_shift != life_) return;
+  replica_->set_coordinator_freshness(gates_.coordinator());
+  replica_->on_write_done(now, {ticket.partition, ticket.number & number_mask}, std::move(result),
+                          from_replica_);
+  run(now, out);
+}
+
 inline void lane::on_loaded_here(time_point now, std::uint64_t rid, replica::load_result&& loaded,
                                  outbox& out) {
   router_.on_loaded_here(now, rid, std::move(loaded), from_router_);
@@ -381,6 +393,10 @@ inline void lane::carry(time_point, replica::run_load&& one, outbox& out) {
   out.push_back(std::move(one));
 }
 inline void lane::carry(time_point, replica::run_processor&& one, outbox& out) {
+  one.ticket.number |= life_ << life_shift;
+  out.push_back(std::move(one));
+}
+inline void lane::carry(time_point, replica::run_write&& one, outbox& out) {
   one.ticket.number |= life_ << life_shift;
   out.push_back(std::move(one));
 }

@@ -66,11 +66,13 @@ inline std::vector<replica::cache_copies> copies_in(const cluster::view& of) {
   for (const cluster::cache_record& cache : of.caches) {
     const std::size_t copies = cluster::copies_of(cache);
     std::size_t sync = 0;
+    auto store = replica::store_kind::none;
     for (const cluster::cache_field& field : cache.options) {
       if (field.name == "backups") sync = std::min(copies, cluster::parts::copies_in(field.value));
+      if (field.name == "write" && field.value == "through") store = replica::store_kind::through;
     }
     all.push_back({cache.id, static_cast<std::uint8_t>(sync),
-                   static_cast<std::uint8_t>(copies - sync), cluster::is_strong(cache)});
+                   static_cast<std::uint8_t>(copies - sync), store, cluster::is_strong(cache)});
   }
   return all;
 }

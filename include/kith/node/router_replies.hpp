@@ -137,6 +137,11 @@ inline void router::on_mutate_reply(time_point now, member_id from, std::uint64_
       return refused(now, at, errc::unknown_processor, std::move(detail), out);
     case wire::mutate_status::processor_failed:
       return finish(at, errc::processor_failed, out, std::move(detail));
+    case wire::mutate_status::write_failed:
+      return refused(now, at, errc::write_failed, std::move(detail), out);
+    case wire::mutate_status::write_uncertain:
+      distrust(now, what);
+      return finish(at, errc::write_uncertain, out, std::move(detail));
     case wire::mutate_status::wrong_type: return finish(at, errc::decode_failed, out);
     case wire::mutate_status::applied:
     case wire::mutate_status::refused: break;

@@ -36,6 +36,8 @@ struct counters {
   std::uint64_t loads_stored = 0;
   /// A mutation came while the loader ran: the result was not stored.
   std::uint64_t loads_outrun = 0;
+  /// The key's last write was uncertain: the result was not kept.
+  std::uint64_t loads_doubted = 0;
   std::uint64_t loads_absent = 0;
   std::uint64_t loads_failed = 0;
   std::uint64_t loads_timed_out = 0;
@@ -71,6 +73,16 @@ struct counters {
   std::uint64_t processors_failed = 0;
   std::uint64_t processors_orphaned = 0;
   std::uint64_t writes_queued = 0;
+
+  // Writes of stores.
+
+  std::uint64_t store_writes = 0;
+  std::uint64_t store_writes_refused = 0;
+  /// The writer threw, or did not answer in time.
+  std::uint64_t store_writes_uncertain = 0;
+  /// Results that nobody waits for: of an ended epoch, or too late.
+  std::uint64_t store_writes_orphaned = 0;
+
   std::uint64_t overloaded = 0;
 
   // Under pressure (store/pressure.hpp).

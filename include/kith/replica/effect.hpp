@@ -6,6 +6,7 @@
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/row.hpp>
+#include <kith/replica/store_write.hpp>
 #include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/membership_messages.hpp>
@@ -99,7 +100,7 @@ struct claim_row {
 };
 
 using effect = std::variant<wire::send, answer_get, answer_mutate, answer_count, run_load,
-                            run_processor, own_mutation, pull_view, claim_row>;
+                            run_processor, run_write, own_mutation, pull_view, claim_row>;
 using outbox = std::vector<effect>;
 
 /// What a loader brought.

@@ -23,6 +23,7 @@
 #include <kith/replica/operation.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/replica/processor.hpp>
+#include <kith/replica/uncertain_keys.hpp>
 #include <kith/replica/written_keys.hpp>
 #include <kith/store/pressure.hpp>
 #include <kith/wire/limits.hpp>
@@ -65,12 +66,19 @@ struct owned_partition {
   bool settled = false;
   /// The earlier owners whose entries it has, oldest first; at most wire::terms_max.
   std::vector<wire::term> terms{};
+  /// Of the newest write of a store, in this epoch.
+  sequence fenced{};
 
   /// A write of an earlier owner came to this one: it was passed on whenever the owner changed.
   /// `copies`: of its cache.
   [[nodiscard]] bool inherited(const version& write, std::uint8_t copies) const;
   [[nodiscard]] version newest() const { return {epoch, seq}; }
   [[nodiscard]] version next() const { return {epoch, seq.next()}; }
+  /// Each is higher than all before, of earlier owners too.
+  [[nodiscard]] write_fence next_fence() {
+    fenced = std::max(fenced, seq).next();
+    return {epoch.view, epoch.branch, fenced};
+  }
 };
 
 enum class admission : std::uint8_t { serve, wrong_epoch, retry };
@@ -95,6 +103,7 @@ class holdings {
   busy_table busy;
   hidden_table hidden;
   replica::written_keys written;
+  uncertain_keys uncertain;
   /// For listeners in this process, since the driver took them last.
   std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.

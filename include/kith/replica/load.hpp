@@ -58,6 +58,8 @@ struct load {
   /// The partition's version when the load began.
   version fence;
   bool outrun = false;
+  /// It began while the last write of the key was uncertain: what it brings is not kept.
+  bool doubted = false;
   /// The version of the entry whose value is to be replaced; the oldest where there was none.
   version base;
   /// Its tags, which stay when the loader names none.

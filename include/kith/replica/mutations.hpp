@@ -126,19 +126,24 @@ enum class tag_rule : std::uint8_t { given, keep };
   return {{wire::mutate_status::applied, write.next, true, {}}, true};
 }
 
+/// Nothing where one of the two is no number.
+[[nodiscard]] inline std::optional<bytes> sum_of(const wire::mutate& message,
+                                                 const entries::found& old) {
+  const auto before = old ? read_number(old->value().value) : std::optional<std::int64_t>{0};
+  const auto delta = read_number(message.value);
+  if (!before || !delta) return std::nullopt;
+  // Unsigned: beyond the largest number it goes on at the smallest, on every machine.
+  return write_number(static_cast<std::int64_t>(static_cast<std::uint64_t>(*before) +
+                                                static_cast<std::uint64_t>(*delta)));
+}
+
 [[nodiscard]] inline write_outcome add_number(const key_write& write, entries& in) {
   const entries::found old = in.peek(write.now, write.hash, write.message.key);
-  const auto before = old ? read_number(old->value().value) : std::optional<std::int64_t>{0};
-  const auto delta = read_number(write.message.value);
-  if (!before || !delta) {
-    return {{wire::mutate_status::wrong_type, {}, bool{old}, {}}, false};
-  }
-  // Unsigned: beyond the largest number it goes on at the smallest, on every machine.
-  const auto sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(*before) +
-                                             static_cast<std::uint64_t>(*delta));
+  const std::optional<bytes> sum = sum_of(write.message, old);
+  if (!sum) return {{wire::mutate_status::wrong_type, {}, bool{old}, {}}, false};
   write_outcome done =
-      store_value(write, in, write_number(sum), rule_of_update(write.message.rule), tag_rule::keep);
-  if (done.changed) done.answer.result = write_number(sum);
+      store_value(write, in, *sum, rule_of_update(write.message.rule), tag_rule::keep);
+  if (done.changed) done.answer.result = *sum;
   return done;
 }
 
@@ -155,24 +160,26 @@ inline void note_write(const key_write& write, const write_outcome& done, entrie
   }
 }
 
+/// The condition of the write holds for the entry.
+[[nodiscard]] inline bool holds(const wire::mutate& message, const entries::found& old) {
+  switch (message.kind) {
+    case wire::mutation::put_if_absent: return !old;
+    case wire::mutation::compare_and_put:
+      // The version of an absent key is zero.
+      return (old ? old->value().version : kith::version{}) == message.expected;
+    case wire::mutation::erase_if_version: return old && old->value().version == message.expected;
+    default: return true;
+  }
+}
+
 /// Applies put, put_if_absent, compare_and_put, erase, erase_if_version, add or touch.
 [[nodiscard]] inline write_outcome apply_write(const key_write& write, entries& in) {
   const wire::mutate& message = write.message;
   const entries::found old = in.peek(write.now, write.hash, message.key);
+  if (!holds(message, old)) return refused_by(old);
   switch (message.kind) {
-    case wire::mutation::put_if_absent:
-      if (old) return refused_by(old);
-      break;
-    case wire::mutation::compare_and_put:
-      // The version of an absent key is zero.
-      if ((old ? old->value().version : kith::version{}) != message.expected) {
-        return refused_by(old);
-      }
-      break;
-    case wire::mutation::erase: return erase_value(write, in);
-    case wire::mutation::erase_if_version:
-      if (!old || old->value().version != message.expected) return refused_by(old);
-      return erase_value(write, in);
+    case wire::mutation::erase:
+    case wire::mutation::erase_if_version: return erase_value(write, in);
     case wire::mutation::touch: return touch_entry(write, in);
     case wire::mutation::add: return add_number(write, in);
     default: break;

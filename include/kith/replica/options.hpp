@@ -6,6 +6,7 @@
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/change_notice.hpp>
+#include <kith/replica/store_write.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -97,6 +98,9 @@ struct replica_options {
   std::size_t pending_write_bytes = std::size_t{16} << 20;
   duration processor_time = std::chrono::seconds{30};
 
+  /// Keys with a write under way to a store, or whose last one has an uncertain end.
+  std::size_t store_writes = 2048;
+
   /// Ended tags that a cache of the lane remembers; see store/tag_ends.hpp.
   std::size_t tags_kept = 16384;
 
@@ -156,6 +160,7 @@ struct cache_settings {
   /// This member can load absent keys itself.
   bool has_loader = false;
   lifetime_settings life;
+  store_settings store;
   /// What this member's listeners want to hear; null: there are none.
   std::shared_ptr<const watch_level> watched;
 };

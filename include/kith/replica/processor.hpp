@@ -1,4 +1,5 @@
-// Processors: a user's function of an entry runs outside the lane, so its key is busy meanwhile.
+// Processors: a user's function of an entry runs outside the lane, so its key is busy meanwhile, as
+// it is while a write of it is under way to a store (write_through.hpp).
 // Reads see the old value; other writes of the key wait in the order in which they came. What
 // cannot wait (a clear, the end of a tag of the entry, the result of a load) makes the processor
 // run again on the new value.
@@ -6,12 +7,14 @@
 
 #include <kith/core/bytes.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/replica/mutations.hpp>
 #include <kith/replica/work.hpp>
 #include <kith/wire/data_messages.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -55,6 +58,16 @@ struct pending_write {
   pending_write& operator=(pending_write&&) = default;
 };
 
+/// A write that its store is asked for before the entry is changed.
+struct store_write {
+  /// Absent: the entry is erased.
+  std::optional<bytes> value;
+  wire::ttl_rule rule = wire::ttl_rule::cache_default;
+  tag_rule tags = tag_rule::given;
+  /// The answer's.
+  bytes result = {};
+};
+
 struct busy_key {
   work_key at;
   pending_write current;
@@ -64,6 +77,8 @@ struct busy_key {
   /// Of the entry that it was given, and the cache's count of ends of tags then.
   std::vector<std::uint64_t> tags = {};
   std::uint64_t tags_count = 0;
+  /// Set while the store is written; no processor runs then.
+  std::optional<store_write> store = std::nullopt;
 };
 
 using busy_table = work_table<busy_key>;

@@ -42,8 +42,7 @@ inline void reads::serve_absent(time_point now, owned_partition& in, const reade
     const bool quiet = now < life.quiet_until;
     if (now - life.ends < cache->settings().life.stale_while_revalidate ||
         (quiet && stale_after_failure(now, who, key))) {
-      const std::uint64_t ticket =
-          quiet ? 0 : refresh(now, in, who, key, refresh_cause::due, out);
+      const std::uint64_t ticket = quiet ? 0 : refresh(now, in, who, key, refresh_cause::due, out);
       ++held_.counters.stale_answered;
       return reply_stale(in, who, old, ticket, out);
     }
@@ -144,6 +143,7 @@ inline load& reads::start_load(time_point now, owned_partition& in, const reader
   begun.number = held_.next_number();
   begun.fence = in.newest();
   begun.began = now;
+  begun.doubted = held_.uncertain.contains(now, key.cache, key.key);
   begun.ticket = cache == nullptr || !cache->settings().has_loader;
   duration patience = begun.ticket ? held_.options.ticket_time : held_.options.load_time;
   if (cache != nullptr) {
@@ -161,8 +161,7 @@ inline load& reads::start_load(time_point now, owned_partition& in, const reader
     ++held_.counters.tickets_given;
     begun.holder = who.from;
   } else {
-    out.push_back(run_load{{in.id, begun.number}, key.cache, begun.at.key, begun.fence,
-                           who.depth});
+    out.push_back(run_load{{in.id, begun.number}, key.cache, begun.at.key, begun.fence, who.depth});
   }
   const std::uint64_t number = begun.number;
   const time_point wakes = begun.wakes;
@@ -220,8 +219,8 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
   if (const auto* brought = std::get_if<loaded>(&result)) {
     taken = store(now, in, done, *brought, out);
     entries* cache = held_.find_cache(done.at.cache);
-    const auto stored = cache != nullptr ? cache->peek(now, done.at.hash, done.at.key)
-                                         : entries::found{};
+    const auto stored =
+        cache != nullptr ? cache->peek(now, done.at.hash, done.at.key) : entries::found{};
     // What was evicted at once has no end and no tags here that a copy could know.
     answer.cacheable = taken && stored;
     answer.version = taken.value_or(done.fence);
@@ -232,7 +231,7 @@ inline std::optional<version> reads::finish(time_point now, load done, load_resu
     }
   } else {
     answer.status = wire::get_status::absent;
-    answer.cacheable = !done.outrun && !done.tag_ended;
+    answer.cacheable = !done.outrun && !done.tag_ended && !done.doubted;
     answer.version = done.fence;
     note_absent(now, in, done, std::get<not_found>(result), out);
   }
@@ -271,8 +270,8 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
                                            const loaded& brought, outbox& out) {
   entries* cache = held_.use_cache(done.at.cache);
   if (cache == nullptr || in.seq >= sequence_max) return std::nullopt;
-  if (done.tag_ended || overwritten(now, done)) {
-    ++held_.counters.loads_outrun;
+  if (done.tag_ended || done.doubted || overwritten(now, done)) {
+    ++(done.doubted ? held_.counters.loads_doubted : held_.counters.loads_outrun);
     return std::nullopt;
   }
   if (brought.ttl && *brought.ttl <= duration::zero()) {
@@ -285,8 +284,8 @@ inline std::optional<version> reads::store(time_point now, owned_partition& in, 
     return std::nullopt;
   }
   const version taken = in.next();
-  const time_point ends = brought.ttl ? expiry_after(now, brought.ttl)
-                                      : cache->default_end(now, done.at.hash, taken);
+  const time_point ends =
+      brought.ttl ? expiry_after(now, brought.ttl) : cache->default_end(now, done.at.hash, taken);
   if (brought.value.size() > wire::limits::value_bytes ||
       !cache->put(now, done.at.hash, done.at.key, {brought.value, taken}, ends,
                   brought.tags.empty() ? done.tags : hashes_of(brought.tags), now - done.began)) {
@@ -320,7 +319,7 @@ inline void reads::note_absent(time_point now, owned_partition& in, const load& 
                                const not_found& found, outbox& out) {
   ++held_.counters.loads_absent;
   entries* cache = held_.find_cache(done.at.cache);
-  if (cache == nullptr || overwritten(now, done)) return;
+  if (cache == nullptr || done.doubted || overwritten(now, done)) return;
   drop_old(now, in, done, out);
   if (done.tag_ended) return;
   const auto ttl = found.ttl ? found.ttl : cache->settings().life.negative_ttl;

@@ -161,6 +161,11 @@ class replica {
     feeding_.flush(now, out);
   }
 
+  void on_write_done(time_point now, const write_ticket& ticket, write_result result, outbox& out) {
+    writes_.on_write_done(now, ticket, std::move(result), out);
+    feeding_.flush(now, out);
+  }
+
   /// Work is bounded; what is left over keeps next_timeout() in the past.
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const;
@@ -293,6 +298,7 @@ inline void replica::end_epoch(owned_partition& in, const kith::epoch& began, ou
   in.epoch = began;
   in.seq = {};
   in.terms.clear();
+  in.fenced = {};
   feeding_.on_epoch_end(in);
   reads_.on_epoch_end(in, out);
   writes_.on_epoch_end(in, out);
@@ -387,6 +393,7 @@ inline void replica::on_timeout(time_point now, outbox& out) {
                             out);
   reads_.on_timeout(now, out);
   writes_.on_timeout(now, out);
+  held_.uncertain.expire(now, held_.options.expiry_work);
   for (const auto& cache : held_.caches()) {
     cache->expire(now, held_.options.expiry_work);
     held_.commit_idle_ends(now, *cache, out);
@@ -399,7 +406,8 @@ inline void replica::on_timeout(time_point now, outbox& out) {
 
 inline time_point replica::next_timeout() const {
   time_point next = std::min({held_.audience.next_timeout(), held_.loads.next_deadline(),
-                              held_.busy.next_deadline(), writes_.next_timeout(),
+                              held_.busy.next_deadline(), held_.uncertain.next_deadline(),
+                              writes_.next_timeout(),
                               feeding_.next_timeout(), copies_.next_timeout()});
   for (const auto& cache : held_.caches()) next = std::min(next, cache->next_timeout());
   return next;
@@ -454,7 +462,7 @@ inline std::uint64_t replica::directory_bytes() const {
       sum += window.size() * store::operation_bytes + window.bytes();
     }
   }
-  sum += (held_.loads.size() + held_.busy.size()) * store::job_bytes;
+  sum += (held_.loads.size() + held_.busy.size() + held_.uncertain.size()) * store::job_bytes;
   held_.loads.for_each([&](const load& one) { sum += one.waiters.size() * store::waiter_bytes; });
   return sum;
 }

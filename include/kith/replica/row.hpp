@@ -4,6 +4,7 @@
 
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
+#include <kith/replica/store_write.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -38,11 +39,12 @@ struct row {
 };
 
 /// How many copies of a cache there are beside its owner's. A write is answered when the first
-/// `sync` of them have it; `async` more are told and not waited for.
+/// `sync` of them have it; `async` more are told and not waited for. And whether it has a store.
 struct cache_copies {
   cache_id cache{};
   std::uint8_t sync = 0;
   std::uint8_t async = 0;
+  store_kind store = store_kind::none;
   /// A write is answered, and seen, when no reader can have an older value.
   bool strong = false;
 

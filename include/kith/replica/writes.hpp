@@ -24,6 +24,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -38,6 +39,7 @@ class writes {
                  const wire::mutate& message, outbox& out);
   void on_processor_done(time_point now, const processor_ticket& ticket, processor_result result,
                          outbox& out);
+  void on_write_done(time_point now, const write_ticket& ticket, write_result result, outbox& out);
 
   /// Copies or listeners have more than before, or need not be waited for: answers that waited for
   /// them, and writes that were hidden until now.
@@ -52,6 +54,12 @@ class writes {
 
  private:
   using queue = std::deque<pending_write>;
+  /// A key of which a write is applied now: what it had before, and the partition's newest then.
+  struct begun_write {
+    key_view key;
+    std::optional<value_before> had;
+    sequence seq;
+  };
   /// One operation of one member: where its answer goes.
   struct caller {
     const member_id& from;
@@ -78,6 +86,8 @@ class writes {
                outbox& out);
   void fill(time_point now, owned_partition& in, const caller& who, std::uint64_t hash,
             const wire::mutate& message, outbox& out);
+
+  // write_processors.hpp
   void start_processor(time_point now, owned_partition& in, pending_write write, queue waiting,
                        outbox& out);
   mutation_answer apply_processed(time_point now, owned_partition& in, const pending_write& write,
@@ -87,6 +97,10 @@ class writes {
   [[nodiscard]] bool queue_behind(owned_partition& in, const caller& who, std::uint64_t hash,
                                   const wire::mutate& message, outbox& out);
   [[nodiscard]] std::optional<value_before> before(time_point now, const key_view& key) const;
+  [[nodiscard]] begun_write begin_write(time_point now, const owned_partition& in,
+                                        const key_view& key) const;
+  void end_write(time_point now, owned_partition& in, const caller& who, begun_write of,
+                 mutation_answer answer, queue waiting, outbox& out);
   hidden_key* hide_key(time_point now, owned_partition& in, const caller& who, const key_view& key,
                        std::optional<value_before> had, mutation_answer answer, outbox& out);
   void hide_cache(time_point now, owned_partition& in, const caller& who, cache_id cache,
@@ -96,6 +110,19 @@ class writes {
   [[nodiscard]] bool done(time_point now, const owned_partition& in, const hidden_write& write);
   void show(time_point now, owned_partition& in, outbox& out);
   void drop_hidden(owned_partition& ended, outbox& out);
+
+  // write_through.hpp
+  [[nodiscard]] bool goes_through(const wire::mutate& message) const;
+  std::variant<store_write, mutation_answer> plan(time_point now, const pending_write& write);
+  bool write_through(time_point now, owned_partition& in, pending_write write, queue& waiting,
+                     outbox& out);
+  void start_write(time_point now, owned_partition& in, pending_write write, store_write planned,
+                   queue waiting, outbox& out);
+  mutation_answer apply_written(time_point now, owned_partition& in, busy_key& done, outbox& out);
+  mutation_answer leave_uncertain(time_point now, owned_partition& in, const busy_key& doubted,
+                                  std::string_view why, outbox& out);
+  [[nodiscard]] bool goes_through(const busy_key& ran, const processed& brought) const;
+  static wire::mutate_status answer_at_epoch_end(const busy_key& dropped);
 
   void drain(time_point now, owned_partition& in, queue waiting, outbox& out);
 
@@ -210,7 +237,12 @@ inline void writes::enqueue_or_run(time_point now, owned_partition& in, const me
   const caller who{from, message.operation};
   if (queue_behind(in, who, hash, message, out)) return;
   if (message.kind != wire::mutation::invoke) {
-    run(now, in, from, hash, message, out);
+    queue nobody;
+    if (goes_through(message)) {
+      write_through(now, in, {from, hash, message}, nobody, out);
+    } else {
+      run(now, in, from, hash, message, out);
+    }
     return;
   }
   if (held_.busy.size() >= held_.options.processors) {
@@ -296,106 +328,6 @@ inline void writes::fill(time_point now, owned_partition& in, const caller& who,
   settle(now, in, who, std::move(answer), out);
 }
 
-// Processors.
-
-inline void writes::start_processor(time_point now, owned_partition& in, pending_write write,
-                                    queue waiting, outbox& out) {
-  const wire::mutate& message = write.message;
-  entries& cache = *held_.use_cache(message.cache);
-  const auto old = cache.peek(now, write.hash, message.key);
-  const std::uint64_t number = held_.next_number();
-  run_processor request{
-      {in.id, number},         message.cache, std::string{as_text(message.processor)},
-      to_bytes(message.key),   std::nullopt,  {},
-      to_bytes(message.value), message.depth};
-  if (old) {
-    request.current = old->value().value;
-    request.current_version = old->value().version;
-  }
-  ++held_.counters.processors_run;
-  work_key at{in.id, message.cache, write.hash, request.key};
-  out.push_back(std::move(request));
-  busy_key begun{std::move(at), std::move(write), false, std::move(waiting)};
-  if (old && old->value().tags) begun.tags = old->value().tags->tags;
-  begun.tags_count = cache.tags_count();
-  held_.busy.start(number, now + held_.options.processor_time, std::move(begun));
-}
-
-inline void writes::on_processor_done(time_point now, const processor_ticket& ticket,
-                                      processor_result result, outbox& out) {
-  std::optional<busy_key> done = held_.busy.take(ticket.number);
-  if (!done) {
-    ++held_.counters.processors_orphaned;
-    return;
-  }
-  owned_partition& in = *held_.partition(done->at.partition);
-  const caller who{done->current.from, done->current.message.operation};
-  auto* brought = std::get_if<processed>(&result);
-  const entries& cache = *held_.use_cache(done->at.cache);
-  const bool outrun = done->outrun || cache.tag_ended_since(done->tags, done->tags_count);
-  if (!held_.serves(now, in, done->at.cache)) {
-    ++held_.counters.not_fresh;
-    retract(in, who, wire::mutate_status::retry, out);
-  } else if (brought != nullptr && in.seq >= sequence_max) {
-    ++held_.counters.sequence_exhausted;
-    retract(in, who, wire::mutate_status::overloaded, out);
-  } else if (brought != nullptr && outrun) {
-    ++held_.counters.processors_rerun;
-    return start_processor(now, in, std::move(done->current), std::move(done->queue), out);
-  } else if (brought != nullptr) {
-    const key_view key = view_of(done->at);
-    const sequence seq = in.seq;
-    auto had = held_.strong(key.cache) ? before(now, key) : std::nullopt;
-    mutation_answer answer = apply_processed(now, in, done->current, std::move(*brought), out);
-    if (held_.strong(key.cache) && in.seq != seq) {
-      hidden_key* hidden = hide_key(now, in, who, key, std::move(had), std::move(answer), out);
-      if (hidden != nullptr) {
-        hidden->queue = std::move(done->queue);
-        return;
-      }
-    } else {
-      settle(now, in, who, std::move(answer), out);
-    }
-  } else if (const auto* failure = std::get_if<processor_failure>(&result)) {
-    ++held_.counters.processors_failed;
-    settle(now, in, who,
-           {wire::mutate_status::processor_failed, {}, false, to_bytes(printable(failure->text))},
-           out);
-  } else {
-    settle(now, in, who, {wire::mutate_status::unknown_processor, {}, false, {}}, out);
-  }
-  drain(now, in, std::move(done->queue), out);
-}
-
-inline mutation_answer writes::apply_processed(time_point now, owned_partition& in,
-                                               const pending_write& write, processed done,
-                                               outbox& out) {
-  const wire::mutate& message = write.message;
-  entries& cache = *held_.use_cache(message.cache);
-  const key_write target{now, write.hash, message, in.next()};
-  if (done.result.size() > wire::limits::value_bytes) {
-    return {wire::mutate_status::too_large, {}, false, {}};
-  }
-  write_outcome outcome;
-  switch (done.action) {
-    case processor_action::set:
-      outcome = store_value(target, cache, std::move(done.value), rule_of_update(message.rule),
-                            tag_rule::keep);
-      break;
-    case processor_action::erase: outcome = erase_value(target, cache); break;
-    case processor_action::keep:
-      outcome = refused_by(cache.peek(now, write.hash, message.key));
-      outcome.answer.status = wire::mutate_status::applied;
-      break;
-  }
-  note_write(target, outcome, cache);
-  if (outcome.changed) held_.commit(now, in, {message.cache, write.hash, message.key}, out);
-  if (outcome.answer.status == wire::mutate_status::applied) {
-    outcome.answer.result = std::move(done.result);
-  }
-  return std::move(outcome.answer);
-}
-
 /// The key is free: those who waited have their turn, until one of them makes it busy again.
 inline void writes::drain(time_point now, owned_partition& in, queue waiting, outbox& out) {
   while (!waiting.empty()) {
@@ -411,6 +343,8 @@ inline void writes::drain(time_point now, owned_partition& in, queue waiting, ou
       retract(in, who, wire::mutate_status::overloaded, out);
     } else if (next.message.kind == wire::mutation::invoke) {
       return start_processor(now, in, std::move(next), std::move(waiting), out);
+    } else if (goes_through(next.message)) {
+      if (write_through(now, in, std::move(next), waiting, out)) return;
     } else if (hidden_key* hidden = run(now, in, next.from, next.hash, next.message, out)) {
       hidden->queue = std::move(waiting);
       return;
@@ -422,13 +356,14 @@ inline void writes::on_epoch_end(owned_partition& ended, outbox& out) {
   for (const busy_key& dropped :
        held_.busy.take_if([&](const busy_key& b) { return b.at.partition == ended.id; })) {
     retract(ended, {dropped.current.from, dropped.current.message.operation},
-            wire::mutate_status::wrong_epoch, out);
+            answer_at_epoch_end(dropped), out);
     for (const pending_write& waiting : dropped.queue) {
       retract(ended, {waiting.from, waiting.message.operation}, wire::mutate_status::wrong_epoch,
               out);
     }
   }
   drop_hidden(ended, out);
+  held_.uncertain.drop(ended.id);
   ended.windows.clear();
 }
 
@@ -451,14 +386,19 @@ inline void writes::on_timeout(time_point now, outbox& out) {
     if (!due) return;
     work += 1 + due->queue.size();
     owned_partition& in = *held_.partition(due->at.partition);
-    ++held_.counters.processors_failed;
-    settle(now, in, {due->current.from, due->current.message.operation},
-           {wire::mutate_status::processor_failed,
-            {},
-            false,
-            to_bytes("the processor did not answer in time")},
-           out);
-    drain(now, in, std::move(due->queue), out);
+    begun_write of = begin_write(now, in, view_of(due->at));
+    mutation_answer answer;
+    if (due->store) {
+      answer = leave_uncertain(now, in, *due, "the writer did not answer in time", out);
+    } else {
+      ++held_.counters.processors_failed;
+      answer = {wire::mutate_status::processor_failed,
+                {},
+                false,
+                to_bytes("the processor did not answer in time")};
+    }
+    end_write(now, in, {due->current.from, due->current.message.operation}, std::move(of),
+              std::move(answer), std::move(due->queue), out);
   }
 }
 
@@ -468,7 +408,9 @@ inline void writes::settle(time_point now, owned_partition& in, const caller& wh
                            mutation_answer answer, outbox& out) {
   const auto window = in.windows.find(who.from);
   if (window == in.windows.end()) return;
-  if (answer.status == wire::mutate_status::applied) {
+  // To copies an uncertain write is a change as any, and its answer one to doubt.
+  if (answer.status == wire::mutate_status::applied ||
+      answer.status == wire::mutate_status::write_uncertain) {
     const auto wait =
         held_.feeds.attach(now, in.slot, {who.from, who.operation, window->second.floor(), answer});
     if (wait) {
@@ -526,4 +468,6 @@ inline void writes::reply(const owned_partition& in, const member_id& to, std::u
 
 }  // namespace kith::replica
 
+#include <kith/replica/write_processors.hpp>
+#include <kith/replica/write_through.hpp>
 #include <kith/replica/writes_hidden.hpp>

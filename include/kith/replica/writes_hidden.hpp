@@ -42,6 +42,28 @@ inline std::optional<value_before> writes::before(time_point now, const key_view
   return value_before{seen->value().version, seen->value().value, cache->life_of(seen).ends};
 }
 
+/// Of a strong cache what the key has is remembered; it costs a copy of the value.
+inline auto writes::begin_write(time_point now, const owned_partition& in,
+                                const key_view& key) const -> begun_write {
+  if (!held_.strong(key.cache)) return {key, std::nullopt, in.seq};
+  return {key, before(now, key), in.seq};
+}
+
+/// What became of it is answered, and seen; or it is hidden, with those that wait for it.
+inline void writes::end_write(time_point now, owned_partition& in, const caller& who,
+                              begun_write of, mutation_answer answer, queue waiting, outbox& out) {
+  if (held_.strong(of.key.cache) && in.seq != of.seq) {
+    hidden_key* hidden = hide_key(now, in, who, of.key, std::move(of.had), std::move(answer), out);
+    if (hidden != nullptr) {
+      hidden->queue = std::move(waiting);
+      return;
+    }
+  } else {
+    settle(now, in, who, std::move(answer), out);
+  }
+  drain(now, in, std::move(waiting), out);
+}
+
 /// The newest mutation of the partition, with what its answer has to wait for.
 inline hidden_write writes::hidden_by(time_point now, owned_partition& in, const caller& who,
                                       const mutation_answer& answer) {

@@ -226,6 +226,7 @@ class host final : public endpoint_events {
   void carry(node::lane& in, replica::change_notice&& one);
   void carry(node::lane& in, replica::run_load&& one);
   void carry(node::lane& in, replica::run_processor&& one);
+  void carry(node::lane& in, replica::run_write&& one);
   void carry(node::lane&, node::claim_rows&& one);
   void carry(node::lane&, node::pull_view&& one);
   [[nodiscard]] std::shared_ptr<node::cache_hooks> hooks_of(cache_id id) const;

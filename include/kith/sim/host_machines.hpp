@@ -458,6 +458,22 @@ inline void host::carry(node::lane& in, replica::run_processor&& one) {
   });
 }
 
+/// The store has it at the start, and the owner hears of it later, if it lives.
+inline void host::carry(node::lane& in, replica::run_write&& one) {
+  const auto hooks = hooks_of(one.cache);
+  auto result = std::make_shared<replica::write_result>(
+      hooks != nullptr ? hooks->write(one)
+                       : replica::write_refusal{"the owner of the key has not opened the cache"});
+  time_.after(options_.load_time(), [this, &in, life = life_, ticket = one.ticket, result] {
+    if (life != life_) return;
+    when_awake([this, &in, ticket, result] {
+      node::lane::outbox out;
+      in.on_write_done(now(), ticket, std::move(*result), out);
+      run(in, out);
+    });
+  });
+}
+
 inline void host::carry(node::lane& in, node::process_here&& one) {
   process_later(in, std::move(one.run),
                 [this, rid = one.rid](auto& lane, auto&& result, auto& out) {

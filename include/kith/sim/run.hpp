@@ -143,6 +143,13 @@ void sum_of_leases(const Sum& of_any) {
   sum("leases_refused", [](const lane& l) { return l.owned().counters().leases_refused; });
 }
 
+template <class Sum>
+void sum_of_processors(const Sum& sum) {
+  using node::lane;
+  sum("processors_run", [](const lane& l) { return l.owned().counters().processors_run; });
+  sum("processors_failed", [](const lane& l) { return l.owned().counters().processors_failed; });
+}
+
 /// How often memory was short.
 template <class Sum>
 void sum_of_memory(const Sum& sum) {
@@ -197,8 +204,7 @@ void sum_of_memory(const Sum& sum) {
       [](const lane& l) { return l.owned().counters().retries_answered; });
   sum("tickets_returned", [](const lane& l) { return l.owned().counters().tickets_returned; });
   sum("stale_operations", [](const lane& l) { return l.owned().counters().stale_operations; });
-  sum("processors_run", [](const lane& l) { return l.owned().counters().processors_run; });
-  sum("processors_failed", [](const lane& l) { return l.owned().counters().processors_failed; });
+  sum_of_processors(sum);
   sum("loads_failed", [](const lane& l) { return l.owned().counters().loads_failed; });
   sum("loads_timed_out", [](const lane& l) { return l.owned().counters().loads_timed_out; });
   sum("loads_absent", [](const lane& l) { return l.owned().counters().loads_absent; });

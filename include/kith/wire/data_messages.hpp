@@ -224,9 +224,13 @@ enum class mutate_status : std::uint8_t {
   wrong_type,
   /// The owner is at its memory limit: nothing was done.
   out_of_memory,
+  /// The cache's store did not take the write: nothing was done.
+  write_failed,
+  /// The store may have it, or may have it later: the entry is gone.
+  write_uncertain,
 };
 template <>
-inline constexpr mutate_status last_enumerator<mutate_status> = mutate_status::out_of_memory;
+inline constexpr mutate_status last_enumerator<mutate_status> = mutate_status::write_uncertain;
 
 struct mutate_reply {
   static constexpr opcode code = opcode::mutate_reply;
@@ -236,7 +240,7 @@ struct mutate_reply {
   kith::version version;
   /// There was an entry before.
   bool existed = false;
-  /// The new number (add), the processor's result (invoke), or why it failed.
+  /// The new number (add), the processor's result (invoke), or why it or the store failed.
   byte_view result;
 
   template <class Self, class Visitor>

@@ -138,3 +138,13 @@ TEST_CASE("placement: copies are synchronous or not, and never more than there m
   const int most = static_cast<int>(wire::backups_max);
   CHECK(counts_of({{"async_backups", "250"}, {"backups", "250"}}) == std::pair{most, 0});
 }
+
+TEST_CASE("placement: a view says which caches have a store") {
+  const auto store_of = [](std::vector<wire::cache_field> options) {
+    const cluster::view installed = view_with(body_with({cache_with(1, std::move(options))}));
+    return node::copies_in(installed).at(0).store;
+  };
+  CHECK(store_of({}) == replica::store_kind::none);
+  CHECK(store_of({{"write", "none"}}) == replica::store_kind::none);
+  CHECK(store_of({{"write", "through"}}) == replica::store_kind::through);
+}

@@ -83,7 +83,7 @@ TEST_CASE("router: a write that found no owner was not applied") {
 TEST_CASE("router: a write that an owner refuses at once was not applied") {
   for (const auto status :
        {wire::mutate_status::overloaded, wire::mutate_status::out_of_memory,
-        wire::mutate_status::unknown_processor}) {
+        wire::mutate_status::unknown_processor, wire::mutate_status::write_failed}) {
     waiting_caller caller;
     caller.own(other, 1);
     caller.submit(node::call_kind::mutate);
@@ -101,10 +101,25 @@ TEST_CASE("router: a write for which the owner has no memory ends with an error 
   CHECK(caller.end() == errc::out_of_memory);
 }
 
+TEST_CASE("router: what became of a write of the store ends it with an error of its own") {
+  waiting_caller caller;
+  caller.own(other, 1);
+  caller.submit(node::call_kind::mutate);
+  caller.answer(wire::mutate_status::write_failed);
+  CHECK(caller.end() == errc::write_failed);
+  waiting_caller second;
+  second.own(other, 1);
+  second.submit(node::call_kind::mutate);
+  second.answer(wire::mutate_status::write_uncertain);
+  const error_code told = second.end();
+  CHECK(told == errc::write_uncertain);
+  CHECK(told == condition::maybe_applied);
+}
+
 TEST_CASE("router: a write that is refused after it was sent on was not applied") {
   for (const auto status :
        {wire::mutate_status::overloaded, wire::mutate_status::out_of_memory,
-        wire::mutate_status::unknown_processor}) {
+        wire::mutate_status::unknown_processor, wire::mutate_status::write_failed}) {
     waiting_caller caller;
     caller.own(other, 1);
     caller.submit(node::call_kind::mutate);
@@ -119,7 +134,7 @@ TEST_CASE("router: a write that is refused after it was sent on was not applied"
 TEST_CASE("router: a write that is refused after it was lost once may have been applied") {
   for (const auto status :
        {wire::mutate_status::overloaded, wire::mutate_status::out_of_memory,
-        wire::mutate_status::unknown_processor}) {
+        wire::mutate_status::unknown_processor, wire::mutate_status::write_failed}) {
     waiting_caller caller;
     caller.own(other, 1);
     caller.submit(node::call_kind::mutate);

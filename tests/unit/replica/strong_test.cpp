@@ -20,7 +20,7 @@ constexpr duration granted = as_granted(3s);
 /// An owner of a strong cache without copies, of which anna keeps near entries.
 struct strong_owner : owner {
   explicit strong_owner(const replica_options& options = options_of_home()) : owner{options} {
-    machine.on_caches(std::vector<cache_copies>{{books, 0, 0, true}});
+    machine.on_caches(std::vector<cache_copies>{{books, 0, 0, store_kind::none, true}});
     machine.on_stable(first_epoch.view);
     hold_fence();
   }
@@ -50,7 +50,7 @@ struct strong_owner : owner {
 
 /// Members of which one owns a strong cache with one copy.
 struct strong_team : copying {
-  strong_team() : copying{options_of_home(), books_settings(), {{books, 1, 0, true}}} {
+  strong_team() : copying{options_of_home(), books_settings(), {{books, 1, 0, store_kind::none, true}}} {
     install(row_with({anna}));
     stable();
     deliver();
