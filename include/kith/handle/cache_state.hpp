@@ -49,8 +49,8 @@ namespace kith::handle {
 
 /// Under which a value that a get brought may be kept.
 [[nodiscard]] inline near::entry_terms terms_of(const node::outcome& of, std::size_t value_bytes) {
-  const std::uint64_t charge = store::near_charge_of({of.key.size(), value_bytes}) +
-                               replica::charge_of_tags(of.tags.size());
+  const std::uint64_t charge =
+      store::near_charge_of({of.key.size(), value_bytes}) + replica::charge_of_tags(of.tags.size());
   return {of.key_hash, of.version, charge, of.expires, replica::hashes_of(of.tags)};
 }
 
@@ -96,6 +96,9 @@ class cache_state final : public node::cache_hooks {
     binding_->has_loader = options_.load || options_.load_many;
     binding_->hard_timeout = options_.loading.hard_timeout;
     binding_->ttl = options_.ttl;
+    const bool stops = options_.minority_policy == minority_policy::stop;
+    binding_->writes_cut_off = options_.minority_policy == minority_policy::go_on;
+    binding_->reads_cut_off = binding_->writes_cut_off || (options_.serve_stale && !stops);
     // The gates are the member's: the near cache keeps the port alive through this state.
     near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());
   }
@@ -224,16 +227,24 @@ ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& 
   if (!options_.near.enabled || how.read == kith::read::owner) return {};
   const time_point now = port_->now();
   const duration max_age = how.max_age.value_or(options_.near.max_staleness);
-  const auto look = [&](const auto& as) {
-    return after != version{} ? near_->find_after(hash, as, now, max_age, after)
-                              : near_->find(hash, as, now, max_age);
+  const auto look = [&](const auto& as, duration age) {
+    return after != version{} ? near_->find_after(hash, as, now, age, after)
+                              : near_->find(hash, as, now, age);
   };
-  if constexpr (std::is_arithmetic_v<Key>) {
-    // A literal is an int: it must not be compared with a key of another sign.
-    return look(static_cast<Key>(lookup));
-  } else {
-    return look(lookup);
-  }
+  const auto find = [&](duration age) {
+    if constexpr (std::is_arithmetic_v<Key>) {
+      // A literal is an int: it must not be compared with a key of another sign.
+      return look(static_cast<Key>(lookup), age);
+    } else {
+      return look(lookup, age);
+    }
+  };
+  const near::gates& gates = port_->gates();
+  const bool stops = options_.minority_policy == minority_policy::stop;
+  if (stops && gates.is_cut_off()) return {};
+  ref<Value> found = find(max_age);
+  if (found || how.max_age || stops || !options_.serve_stale || !gates.is_cut_off()) return found;
+  return find(near::any_age);
 }
 
 template <class Key, class Value>
@@ -417,9 +428,8 @@ subscription cache_state<Key, Value>::listen(entry_listener<Key, Value> listener
   };
   made.failed = [self](const std::string& why) {
     self->counters_.listener_failures.fetch_add(1, std::memory_order_relaxed);
-    self->port_->report({log_level::error,
-                         "listener threw",
-                         {{"cache", self->binding_->name}, {"what", why}}});
+    self->port_->report(
+        {log_level::error, "listener threw", {{"cache", self->binding_->name}, {"what", why}}});
   };
   const auto added = std::make_shared<change_listeners::queue>(std::move(made));
   listeners_.add(added, listener.values ? replica::watching::values : replica::watching::keys);

@@ -86,6 +86,8 @@ class lane {
   /// `target` may be null: all is where it should be.
   void on_view(time_point now, const cluster::view& installed, const cluster::placement* target,
                outbox& out);
+  /// Whether this member is cut off from the majority.
+  void on_quorum(time_point now, bool lost, outbox& out);
   /// Everything held under the old identity is dropped.
   void on_identity(time_point now, const member_id& self, outbox& out);
   /// `table` may be null. It must outlive the lane or the next on_identity.
@@ -270,7 +272,14 @@ inline void lane::on_identity(time_point now, const member_id& self, outbox& out
   for (std::uint32_t i = index_; i < partition_count; i += lane_count) {
     gates_.flush(static_cast<partition_id>(i));
   }
+  replica_->on_quorum(gates_.is_cut_off());
   router_.on_identity(now, self, *near_, from_router_);
+  run(now, out);
+}
+
+inline void lane::on_quorum(time_point now, bool lost, outbox& out) {
+  replica_->on_quorum(lost);
+  router_.on_quorum(now, lost, from_router_);
   run(now, out);
 }
 

@@ -91,6 +91,8 @@ class holdings {
   std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
   time_point coordinator_fresh = time_point::min();
+  /// From the majority: some caches go on for this member's own callers.
+  bool cut_off = false;
   /// How full the member is, as the driver last said.
   store::memory_state memory;
   /// Of the lane, and from its secret: other members' lanes draw otherwise.
@@ -113,7 +115,14 @@ class holdings {
     return view && who != self && !std::binary_search(members.begin(), members.end(), who);
   }
   /// This owner may answer from its store: nobody can have replaced it unnoticed for long.
-  [[nodiscard]] bool serves(time_point now, const owned_partition& of, cache_id cache) const;
+  [[nodiscard]] bool serves(time_point now, const owned_partition& of, cache_id cache) const {
+    return of.owned && (fresh_enough(now, cache) || goes_on(cache, &cache_settings::reads_cut_off));
+  }
+  /// The same of what changes it.
+  [[nodiscard]] bool takes_writes(time_point now, const owned_partition& of, cache_id cache) const {
+    return of.owned &&
+           (fresh_enough(now, cache) || goes_on(cache, &cache_settings::writes_cut_off));
+  }
   /// The same for all caches: it may vouch for its store to those who keep near entries.
   [[nodiscard]] bool vouches(time_point now) const;
   [[nodiscard]] admission admit(time_point now, const member_id& from, const owned_partition& of,
@@ -147,6 +156,8 @@ class holdings {
   [[nodiscard]] std::uint64_t next_number() { return ++numbers_; }
 
  private:
+  [[nodiscard]] bool fresh_enough(time_point now, cache_id cache) const;
+  [[nodiscard]] bool goes_on(cache_id cache, bool cache_settings::* allowed) const;
   entries* add_cache(const cache_settings& settings);
   void number(time_point now, owned_partition& of, wire::invalidation entry, outbox& out);
   void feed_key(time_point now, owned_partition& of, const key_view& key);
@@ -194,11 +205,16 @@ inline owned_partition* holdings::partition(partition_id id) {
   return const_cast<owned_partition*>(std::as_const(*this).partition(id));
 }
 
-inline bool holdings::serves(time_point now, const owned_partition& of, cache_id cache) const {
+inline bool holdings::fresh_enough(time_point now, cache_id cache) const {
   const entries* known = find_cache(cache);
   const duration staleness =
       known != nullptr ? known->settings().max_staleness : options.staleness_default;
-  return of.owned && now <= coordinator_fresh + std::min(options.serve_window, staleness);
+  return now <= coordinator_fresh + std::min(options.serve_window, staleness);
+}
+
+inline bool holdings::goes_on(cache_id cache, bool cache_settings::* allowed) const {
+  const entries* known = cut_off ? find_cache(cache) : nullptr;
+  return known != nullptr && known->settings().*allowed;
 }
 
 inline bool holdings::vouches(time_point now) const {
@@ -219,7 +235,8 @@ inline admission holdings::admit(time_point now, const member_id& from, const ow
     ++counters.strangers;
     return admission::retry;
   }
-  if (!serves(now, of, cache)) {
+  // Who asks from elsewhere may be of the majority, and is promised more.
+  if (from == self ? !serves(now, of, cache) : !fresh_enough(now, cache)) {
     ++counters.not_fresh;
     return admission::retry;
   }

@@ -92,6 +92,8 @@ class replica {
   void on_view(time_point now, view_number number, std::span<const member_id> members, outbox& out);
   /// A connection to `peer` opened, or was lost (`sid` 0).
   void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
+  /// Whether this member is cut off from the majority.
+  void on_quorum(bool lost) { held_.cut_off = lost; }
   void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
   /// Before an input: how full the member is. Evicts a bounded part of `told.excess`.
   void set_memory(time_point now, const store::memory_state& told) {
