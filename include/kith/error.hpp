@@ -50,6 +50,9 @@ enum class errc {
   lost_write,
   /// The owner of the key is at its memory limit and may not store; nothing was done.
   out_of_memory,
+  /// This member is cut off from the majority of its cluster, and the cache's minority_policy lets
+  /// it not do this by itself; nothing was done.
+  no_quorum,
   /// The snapshot of a near cache could not be written; or it is damaged, or of another cluster,
   /// cache or schema. The message says which; nothing of it was used.
   snapshot_failed,
@@ -87,6 +90,7 @@ enum class condition {
     case errc::visitor_failed: return "the function that was to see the value threw";
     case errc::lost_write: return "all who had the write that the token names are gone";
     case errc::out_of_memory: return "the owner of the key is at its memory limit";
+    case errc::no_quorum: return "this member is cut off from the majority of its cluster";
     case errc::snapshot_failed: return "the snapshot cannot be used";
     case errc::write_failed: return "the store refused the write, nothing was done";
     case errc::write_uncertain: return "the store may have the write, or may have it later";
@@ -130,7 +134,7 @@ inline boost::system::error_condition make_error_condition(condition which) {
 
 [[nodiscard]] constexpr bool is_retryable(errc code) {
   return code == errc::timed_out || code == errc::no_owner || code == errc::not_connected ||
-         code == errc::overloaded || code == errc::out_of_memory;
+         code == errc::overloaded || code == errc::out_of_memory || code == errc::no_quorum;
 }
 
 [[nodiscard]] constexpr bool is_maybe_applied(errc code) {

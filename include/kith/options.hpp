@@ -61,6 +61,15 @@ enum class coherence : std::uint8_t { eventual, strong };
 /// up its entries when they meet again. `majority`: only the side with most members goes on.
 enum class quorum : std::uint8_t { none, majority };
 
+/// What a member does, cache by cache, that is cut off from the majority of its cluster (`quorum =
+/// majority`; with `none` nobody ever is). It knows after twice as long as a fence lasts, 8 s: a
+/// coordinator that dies is replaced sooner, and calls wait for that. From then on what is not
+/// allowed here ends at once with errc::no_quorum. `read_only`: near entries are read as long as
+/// they are fresh enough, and beyond that with `serve_stale`; nothing is written. `stop`: nothing
+/// is answered. `go_on`: what this member owns is read and written, by its own callers; if others
+/// took over meanwhile, what was written is given up when it comes back.
+enum class minority_policy : std::uint8_t { read_only, stop, go_on };
+
 /// Where a read may be answered. `near`: from this member's near cache if it is fresh enough.
 /// `owner`: by the owner of the key, always.
 enum class read : std::uint8_t { near, owner };
@@ -76,8 +85,9 @@ struct near_options {
   /// changed at run time (cache::set_near_max_bytes).
   byte_count max_bytes = byte_count{std::uint64_t{64} << 20};
   /// No near hit is older than this, even while invalidations cannot arrive; and no owner that was
-  /// cut off serves longer. At least `least_staleness`: a member shows once a heartbeat (1 s) that
-  /// it still belongs to its cluster. One heartbeat more keeps hits going through a lost packet.
+  /// cut off serves longer, unless the cache asks for it (`serve_stale`, `minority_policy`). At
+  /// least `least_staleness`: a member shows once a heartbeat (1 s) that it still belongs to its
+  /// cluster. One heartbeat more keeps hits going through a lost packet.
   ///
   /// Counted on members' own monotonic clocks, which go on while a machine sleeps. A virtual
   /// machine that is suspended from outside has none that does: what is read in the moment in which
@@ -161,6 +171,12 @@ struct cache_options {
   /// For so long after that, what is loaded of the key is answered and not kept. As long as the
   /// store may take to do what it was told, or more. Absent: `write_timeout`. Positive.
   std::optional<duration> uncertain_for = std::nullopt;
+  /// Each member's own choice.
+  kith::minority_policy minority_policy = kith::minority_policy::read_only;
+  /// With `read_only` and `go_on`: while this member is cut off from the majority, near entries,
+  /// and what it owns, are read however old they are, except by a get that names its `max_age`.
+  /// Off, as it is what `near.max_staleness` rules out.
+  bool serve_stale = false;
   /// A number that grows whenever the stored form of Key or Value changes.
   std::uint32_t schema = 0;
   /// How long a call may take, retries included.

@@ -13,7 +13,8 @@ constexpr errc all[] = {
     errc::overloaded,        errc::too_large,        errc::decode_failed,  errc::config_mismatch,
     errc::invalid_option,    errc::invalid_argument, errc::load_failed,    errc::processor_failed,
     errc::unknown_processor, errc::would_deadlock,   errc::visitor_failed, errc::lost_write,
-    errc::out_of_memory,     errc::snapshot_failed,  errc::write_failed,   errc::write_uncertain};
+    errc::out_of_memory,     errc::snapshot_failed,  errc::write_failed,   errc::write_uncertain,
+    errc::no_quorum};
 
 }  // namespace
 
@@ -31,8 +32,8 @@ TEST_CASE("error: each has a text of its own and none is success") {
 }
 
 TEST_CASE("error: what may succeed a little later is retryable") {
-  const std::set<errc> retryable = {errc::timed_out, errc::no_owner, errc::not_connected,
-                                    errc::overloaded, errc::out_of_memory};
+  const std::set<errc> retryable = {errc::timed_out,  errc::no_owner,      errc::not_connected,
+                                    errc::overloaded, errc::out_of_memory, errc::no_quorum};
   for (const errc code : all) {
     CAPTURE(describe(code));
     CHECK((error_code{code} == condition::retryable) == retryable.contains(code));

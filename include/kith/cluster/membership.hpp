@@ -107,6 +107,7 @@ class membership {
     return view_ ? view_->oldest().id : member_id{};
   }
   [[nodiscard]] member_role role() const { return role_; }
+  [[nodiscard]] bool needs_majority() const { return majority(); }
   [[nodiscard]] bool stable() const { return view_ != nullptr && stable_; }
   /// Until when this member may act as the view says. `never` with quorum = none.
   [[nodiscard]] time_point fence(time_point now) const;

@@ -97,6 +97,9 @@ class cache_state final : public node::cache_hooks {
     binding_->has_loader = options_.load || options_.load_many;
     binding_->hard_timeout = options_.loading.hard_timeout;
     binding_->ttl = options_.ttl;
+    const bool stops = options_.minority_policy == minority_policy::stop;
+    binding_->writes_cut_off = options_.minority_policy == minority_policy::go_on;
+    binding_->reads_cut_off = binding_->writes_cut_off || (options_.serve_stale && !stops);
     // The gates are the member's: the near cache keeps the port alive through this state.
     near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());
   }
@@ -229,17 +232,26 @@ ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& 
   const time_point now = strong ? time_point{} : clock();
   duration max_age = how.max_age.value_or(binding_->max_staleness);
   if (strong) max_age = std::min(max_age, binding_->max_staleness);
-  const auto look = [&](const auto& as) {
-    if (strong) return near_->find_leased(hash, as, clock, max_age);
-    return after != version{} ? near_->find_after(hash, as, now, max_age, after)
-                              : near_->find(hash, as, now, max_age);
+  const auto look = [&](const auto& as, duration age) {
+    if (strong) return near_->find_leased(hash, as, clock, age);
+    return after != version{} ? near_->find_after(hash, as, now, age, after)
+                              : near_->find(hash, as, now, age);
   };
-  if constexpr (std::is_arithmetic_v<Key>) {
-    // A literal is an int: it must not be compared with a key of another sign.
-    return look(static_cast<Key>(lookup));
-  } else {
-    return look(lookup);
-  }
+  const auto find = [&](duration age) {
+    if constexpr (std::is_arithmetic_v<Key>) {
+      // A literal is an int: it must not be compared with a key of another sign.
+      return look(static_cast<Key>(lookup), age);
+    } else {
+      return look(lookup, age);
+    }
+  };
+  const near::gates& gates = port_->gates();
+  const bool stops = options_.minority_policy == minority_policy::stop;
+  if (stops && gates.is_cut_off()) return {};
+  ref<Value> found = find(max_age);
+  const bool stale = options_.serve_stale && !strong && !stops && !how.max_age;
+  if (found || !stale || !gates.is_cut_off()) return found;
+  return find(near::any_age);
 }
 
 template <class Key, class Value>

@@ -32,7 +32,7 @@ namespace kith::near {
 inline constexpr time_point never_heard{duration{INT64_MIN / 4}};
 
 /// A bound on age that every entry meets, also one whose stream has a gap or no connection
-/// (`serve_stale`).
+/// (`serve_stale`, while this member is cut off).
 inline constexpr duration any_age = duration::max();
 
 /// One partition, as readers see it. Written under the lane's lock. Stores release, loads acquire:
@@ -86,6 +86,11 @@ struct gates {
   /// My send time of the newest heartbeat that the coordinator echoed under my view. Written by
   /// control (release).
   alignas(64) std::atomic<duration::rep> coordinator_fresh{never_heard.time_since_epoch().count()};
+
+  /// This member is cut off from the majority (quorum = majority). Written by control's driver.
+  std::atomic<bool> cut_off{false};
+
+  [[nodiscard]] bool is_cut_off() const { return cut_off.load(std::memory_order_acquire); }
 
   [[nodiscard]] permit permit_for(partition_id p) const {
     const partition_gate& gate = partitions[index_of(p)];

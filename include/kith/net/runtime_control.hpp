@@ -204,6 +204,13 @@ inline void runtime::carry(node::reset_lanes&& one) {
   hooks.swap(hooks_);
 }
 
+inline void runtime::carry(node::tell_quorum&& one) {
+  gates_.cut_off.store(one.lost, std::memory_order_release);
+  drive_all([&](node::lane& machine, time_point now, node::lane::outbox& out) {
+    machine.on_quorum(now, one.lost, out);
+  });
+}
+
 inline void runtime::carry(cluster::drained&&) {
   if (!std::exchange(has_drained_, true)) drained_.set_value();
 }

@@ -79,6 +79,10 @@ struct cache_binding {
   /// Near entries of what this member owns are kept too.
   bool near_local = false;
   bool has_loader = false;
+  /// What this member owns goes on being read, and being written, for its own callers while it is
+  /// cut off from the majority.
+  bool reads_cut_off = false;
+  bool writes_cut_off = false;
   /// This member's writes of single keys that ended: well, and with an error. Counted by calls,
   /// which change nothing else here.
   mutable std::atomic<std::uint64_t> writes{0};

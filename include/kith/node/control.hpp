@@ -5,6 +5,7 @@
 #pragma once
 
 #include <kith/cluster/membership.hpp>
+#include <kith/cluster/quorum_watch.hpp>
 #include <kith/core/endpoint.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/random.hpp>
@@ -48,6 +49,11 @@ struct resize_in_lanes {
 struct reset_lanes {
   member_id self;
 };
+/// Tell every lane, and those who read near entries, whether this member is cut off from the
+/// majority of its cluster (quorum = majority).
+struct tell_quorum {
+  bool lost = false;
+};
 /// A waiting open() has its answer.
 struct open_answered {
   std::string name;
@@ -57,7 +63,7 @@ struct open_answered {
 
 using control_effect =
     std::variant<cluster::send, cluster::dial, cluster::close, install_view, open_in_lanes,
-                 resize_in_lanes, reset_lanes, open_answered, cluster::view_stable,
+                 resize_in_lanes, reset_lanes, tell_quorum, open_answered, cluster::view_stable,
                  cluster::drained, cluster::left, log_record>;
 
 class control {
@@ -65,7 +71,7 @@ class control {
   using outbox = std::vector<control_effect>;
 
   control(const cluster::membership_options& options, random_source random)
-      : membership_{options, random} {}
+      : membership_{options, random}, quorum_{options.timers.fence, 2 * options.timers.heartbeat} {}
 
   void start(time_point now, outbox& out);
   /// Answered by drained{}, when the others have what this member had.
@@ -125,6 +131,7 @@ class control {
   };
 
   void translate(time_point now, outbox& out);
+  void look_at_quorum(time_point now, outbox& out);
   void carry(time_point now, cluster::cache_opened&& answer, outbox& out);
   static void bind(const opened_cache& cache, outbox& out);
   void carry(time_point now, cluster::identity_changed&& changed, outbox& out);
@@ -139,6 +146,7 @@ class control {
   void carry(time_point, cluster::left&& one, outbox& out) { out.push_back(one); }
 
   cluster::membership membership_;
+  cluster::quorum_watch quorum_;
   placements placements_;
   /// By name.
   std::vector<opened_cache> caches_;
@@ -260,6 +268,17 @@ inline void control::translate(time_point now, outbox& out) {
       std::visit([&](auto& one) { carry(now, std::move(one), out); }, effect);
     }
   }
+  if (membership_.needs_majority()) look_at_quorum(now, out);
+}
+
+inline void control::look_at_quorum(time_point now, outbox& out) {
+  std::optional<time_point> fresh;
+  if (membership_.current() != nullptr) fresh = freshness(now);
+  if (!quorum_.look(now, fresh)) return;
+  out.push_back(tell_quorum{quorum_.lost()});
+  const char* const what =
+      quorum_.lost() ? "cut off from the majority" : "no longer cut off from the majority";
+  out.push_back(log_record{log_level::warning, what, {{"member", to_string(self())}}});
 }
 
 inline void control::carry(time_point, cluster::cache_opened&& answer, outbox& out) {
@@ -303,6 +322,8 @@ inline void control::bind(const opened_cache& cache, outbox& out) {
   settings.near_local = request.binding->near_local;
   settings.has_loader = request.binding->has_loader;
   settings.watched = request.binding->watched;
+  settings.reads_cut_off = request.binding->reads_cut_off;
+  settings.writes_cut_off = request.binding->writes_cut_off;
   out.push_back(open_in_lanes{std::move(settings), request.hooks});
 }
 

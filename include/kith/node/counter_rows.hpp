@@ -308,6 +308,7 @@ inline constexpr counter_row<router_counters> call_rows[] = {
     {&router_counters::timed_out, "calls_failed", "Calls that failed here.", "reason", "timed_out"},
     {&router_counters::cancelled, {}, {}, {}, "cancelled"},
     {&router_counters::overloaded, {}, {}, {}, "overloaded"},
+    {&router_counters::no_quorum, {}, {}, {}, "no_quorum"},
     {&router_counters::held_back,
      "calls_held_back",
      "Requests that waited for room on a link.",

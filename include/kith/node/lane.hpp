@@ -88,6 +88,8 @@ class lane {
                outbox& out);
   /// The view is stable: whoever is not in it is fenced, and whoever is has installed it.
   void on_stable(const cluster::view_key& view) { replica_->on_stable(view.number); }
+  /// Whether this member is cut off from the majority.
+  void on_quorum(time_point now, bool lost, outbox& out);
   /// Everything held under the old identity is dropped.
   void on_identity(time_point now, const member_id& self, outbox& out);
   /// `table` may be null. It must outlive the lane or the next on_identity.
@@ -283,7 +285,14 @@ inline void lane::on_identity(time_point now, const member_id& self, outbox& out
   for (std::uint32_t i = index_; i < partition_count; i += lane_count) {
     gates_.flush(static_cast<partition_id>(i));
   }
+  replica_->on_quorum(gates_.is_cut_off());
   router_.on_identity(now, self, *near_, from_router_);
+  run(now, out);
+}
+
+inline void lane::on_quorum(time_point now, bool lost, outbox& out) {
+  replica_->on_quorum(lost);
+  router_.on_quorum(now, lost, from_router_);
   run(now, out);
 }
 

@@ -58,6 +58,9 @@ class router {
   /// Asks anew what waits in partitions that have got another owner or epoch. Once a view: it looks
   /// at every call that waits.
   void retry_moved(time_point now, outbox& out);
+  /// Whether this member is cut off from the majority. While it is, what it may not answer itself
+  /// fails at once (router_quorum.hpp).
+  void on_quorum(time_point now, bool lost, outbox& out);
   /// The connection to `peer` opened or was lost: what was asked there is asked again.
   void on_session(time_point now, member_id peer, outbox& out);
 
@@ -125,6 +128,8 @@ class router {
   void ask(time_point now, store::handle at, const route& to, outbox& out);
   void send_request(time_point now, store::handle at, outbox& out);
   void try_later(time_point now, store::handle at);
+  [[nodiscard]] bool goes_on_cut_off(const call& what);
+  void refuse_without_quorum(time_point now, store::handle at, outbox& out);
   void finish(store::handle at, outcome&& result, outbox& out);
   static void complete_call(const call& over, outcome&& result, outbox& out);
   void finish(store::handle at, errc why, outbox& out, std::string detail = {});
@@ -161,6 +166,7 @@ class router {
   pending_calls calls_;
   std::vector<route> routes_ = std::vector<route>(partition_count);
   bool moved_ = false;
+  bool cut_off_ = false;
   /// The request numbers that wait for room, in their order. Those of calls that went on are stale.
   /// A peer has a queue as long as its driver owes it on_room or on_session.
   std::map<member_id, std::deque<std::uint64_t>> held_;
@@ -207,6 +213,7 @@ inline void router::submit(time_point now, call&& what, outbox& out) {
 }
 
 inline void router::try_call(time_point now, store::handle at, outbox& out) {
+  if (cut_off_ && !goes_on_cut_off(calls_[at].what)) return refuse_without_quorum(now, at, out);
   drop_fill(at);
   pending_call& waiting = calls_[at];
   const route& to = route_of(waiting.what.partition);
@@ -471,5 +478,6 @@ inline void router::fail_all(errc why, outbox& out) {
 }  // namespace kith::node
 
 #include <kith/node/router_fallback.hpp>
+#include <kith/node/router_quorum.hpp>
 #include <kith/node/router_replies.hpp>
 #include <kith/node/router_tickets.hpp>

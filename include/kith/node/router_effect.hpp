@@ -41,6 +41,8 @@ struct router_counters {
   std::uint64_t timed_out = 0;
   std::uint64_t cancelled = 0;
   std::uint64_t overloaded = 0;
+  /// This member was cut off from the majority.
+  std::uint64_t no_quorum = 0;
   /// Requests that waited because the way to the owner was full.
   std::uint64_t held_back = 0;
   std::uint64_t late_replies = 0;

@@ -115,6 +115,8 @@ class holdings {
   std::optional<view_number> stable;
   /// Of what was read in strong caches since the driver asked last.
   good_until answers;
+  /// From the majority: some caches go on for this member's own callers.
+  bool cut_off = false;
   /// How full the member is, as the driver last said.
   store::memory_state memory;
   /// Of the lane, and from its secret: other members' lanes draw otherwise.
@@ -142,8 +144,19 @@ class holdings {
   [[nodiscard]] bool settled(const owned_partition& of) const {
     return of.settled && stable && of.epoch.view <= *stable;
   }
+  /// Nobody else can serve the cache in the partition.
+  [[nodiscard]] bool in_force(time_point now, const owned_partition& of, cache_id cache) const {
+    return strong(cache) ? now < fence && settled(of) : fresh_enough(now, cache);
+  }
   /// This owner may answer from its store: nobody can have replaced it unnoticed for long.
-  [[nodiscard]] bool serves(time_point now, const owned_partition& of, cache_id cache) const;
+  [[nodiscard]] bool serves(time_point now, const owned_partition& of, cache_id cache) const {
+    return of.owned && (in_force(now, of, cache) || goes_on(cache, &cache_settings::reads_cut_off));
+  }
+  /// The same of what changes it.
+  [[nodiscard]] bool takes_writes(time_point now, const owned_partition& of, cache_id cache) const {
+    return of.owned &&
+           (in_force(now, of, cache) || goes_on(cache, &cache_settings::writes_cut_off));
+  }
   /// The same for all caches: it may vouch for its store to those who keep near entries.
   [[nodiscard]] bool vouches(time_point now) const;
   [[nodiscard]] admission admit(time_point now, const member_id& from, const owned_partition& of,
@@ -177,6 +190,8 @@ class holdings {
   [[nodiscard]] std::uint64_t next_number() { return ++numbers_; }
 
  private:
+  [[nodiscard]] bool fresh_enough(time_point now, cache_id cache) const;
+  [[nodiscard]] bool goes_on(cache_id cache, bool cache_settings::* allowed) const;
   entries* add_cache(const cache_settings& settings);
   void number(time_point now, owned_partition& of, wire::invalidation entry, outbox& out);
   void feed_key(time_point now, owned_partition& of, const key_view& key);
@@ -224,12 +239,16 @@ inline owned_partition* holdings::partition(partition_id id) {
   return const_cast<owned_partition*>(std::as_const(*this).partition(id));
 }
 
-inline bool holdings::serves(time_point now, const owned_partition& of, cache_id cache) const {
-  if (strong(cache)) return of.owned && now < fence && settled(of);
+inline bool holdings::fresh_enough(time_point now, cache_id cache) const {
   const entries* known = find_cache(cache);
   const duration staleness =
       known != nullptr ? known->settings().max_staleness : options.staleness_default;
-  return of.owned && now <= coordinator_fresh + std::min(options.serve_window, staleness);
+  return now <= coordinator_fresh + std::min(options.serve_window, staleness);
+}
+
+inline bool holdings::goes_on(cache_id cache, bool cache_settings::* allowed) const {
+  const entries* known = cut_off ? find_cache(cache) : nullptr;
+  return known != nullptr && !known->settings().strong && known->settings().*allowed;
 }
 
 inline bool holdings::vouches(time_point now) const {
@@ -250,7 +269,8 @@ inline admission holdings::admit(time_point now, const member_id& from, const ow
     ++counters.strangers;
     return admission::retry;
   }
-  if (!serves(now, of, cache)) {
+  // Who asks from elsewhere may be of the majority, and is promised more.
+  if (from == self ? !serves(now, of, cache) : !in_force(now, of, cache)) {
     const bool leased = strong(cache);
     ++(!leased ? counters.not_fresh : now < fence ? counters.unsettled : counters.fenced);
     return admission::retry;

@@ -159,6 +159,10 @@ struct cache_settings {
   bool near_local = false;
   /// This member can load absent keys itself.
   bool has_loader = false;
+  /// While it is cut off from the majority it goes on answering reads, and writes, of its own
+  /// callers.
+  bool reads_cut_off = false;
+  bool writes_cut_off = false;
   lifetime_settings life;
   store_settings store;
   /// What this member's listeners want to hear; null: there are none.

@@ -100,6 +100,8 @@ class replica {
     held_.coordinator_fresh = fresh;
     held_.fence = fence;
   }
+  /// Whether this member is cut off from the majority.
+  void on_quorum(bool lost) { held_.cut_off = lost; }
   void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
   /// All members of this view have installed it, and those that are not in it are fenced.
   void on_stable(view_number number) {

@@ -68,7 +68,7 @@ inline void writes::on_processor_done(time_point now, const processor_ticket& ti
   auto* brought = std::get_if<processed>(&result);
   const entries& cache = *held_.use_cache(done->at.cache);
   const bool outrun = done->outrun || cache.tag_ended_since(done->tags, done->tags_count);
-  if (!held_.serves(now, in, done->at.cache)) {
+  if (!held_.takes_writes(now, in, done->at.cache)) {
     ++held_.counters.not_fresh;
     retract(in, who, wire::mutate_status::retry, out);
   } else if (brought != nullptr && in.seq >= sequence_max) {

@@ -100,7 +100,7 @@ inline void writes::on_write_done(time_point now, const write_ticket& ticket, wr
     answer = {wire::mutate_status::write_failed, {}, false, to_bytes(printable(refusal->text))};
   } else if (const auto* failure = std::get_if<write_failure>(&result)) {
     answer = leave_uncertain(now, in, *done, failure->text, out);
-  } else if (!held_.serves(now, in, done->at.cache) || in.seq >= sequence_max) {
+  } else if (!held_.takes_writes(now, in, done->at.cache) || in.seq >= sequence_max) {
     // Another one may own the key by now, and have read the row from before.
     answer =
         leave_uncertain(now, in, *done, "the owner lost contact with the cluster meanwhile", out);

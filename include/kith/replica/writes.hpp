@@ -335,7 +335,7 @@ inline void writes::drain(time_point now, owned_partition& in, queue waiting, ou
     waiting.pop_front();
     next.charge = {};
     const caller who{next.from, next.message.operation};
-    if (!held_.serves(now, in, next.message.cache)) {
+    if (!held_.takes_writes(now, in, next.message.cache)) {
       ++held_.counters.not_fresh;
       retract(in, who, wire::mutate_status::retry, out);
     } else if (in.seq >= sequence_max) {
@@ -413,7 +413,8 @@ inline void writes::settle(time_point now, owned_partition& in, const caller& wh
       answer.status == wire::mutate_status::write_uncertain) {
     const auto wait =
         held_.feeds.attach(now, in.slot, {who.from, who.operation, window->second.floor(), answer});
-    if (wait) {
+    // Cut off, only what may be lost is written: nobody is there to have copies.
+    if (wait && !(held_.cut_off && who.from == held_.self)) {
       in.unconfirmed.push_back({*wait, who.from, who.operation, std::move(answer)});
       return;
     }

@@ -41,6 +41,7 @@ inline void host::start(const member_id& id, std::uint64_t seed) {
   }
   lanes_due_.assign(node::lane_count, never);
   left_ = drained_ = paused_ = false;
+  gates_.cut_off.store(false, std::memory_order_release);
   armed_for_ = never;
   network_.up(index_);
   when_awake([this] {
@@ -358,6 +359,15 @@ inline void host::carry(node::reset_lanes&& one) {
   for (const auto& lane : node_->lanes) {
     node::lane::outbox out;
     lane->on_identity(now(), one.self, out);
+    run(*lane, out);
+  }
+}
+
+inline void host::carry(node::tell_quorum&& one) {
+  gates_.cut_off.store(one.lost, std::memory_order_release);
+  for (const auto& lane : node_->lanes) {
+    node::lane::outbox out;
+    lane->on_quorum(now(), one.lost, out);
     run(*lane, out);
   }
 }

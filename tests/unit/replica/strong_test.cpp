@@ -50,7 +50,8 @@ struct strong_owner : owner {
 
 /// Members of which one owns a strong cache with one copy.
 struct strong_team : copying {
-  strong_team() : copying{options_of_home(), books_settings(), {{books, 1, 0, store_kind::none, true}}} {
+  strong_team()
+      : copying{options_of_home(), books_settings(), {{books, 1, 0, store_kind::none, true}}} {
     install(row_with({anna}));
     stable();
     deliver();
