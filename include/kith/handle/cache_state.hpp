@@ -220,55 +220,6 @@ class cache_state final : public node::cache_hooks {
 // --- implementation ---
 
 template <class Key, class Value>
-template <class Lookup>
-ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& lookup,
-                                              const get_options& how) {
-  // Wrong is wrong, also where a hit takes no time.
-  static_cast<void>(timeout_of(how.timeout));
-  const version after = how.after ? version_after(how.after, hash) : version{};
-  if (!options_.near.enabled || how.read == kith::read::owner) return {};
-  const auto clock = [&] { return port_->now(); };
-  const bool strong = binding_->strong;
-  const time_point now = strong ? time_point{} : clock();
-  duration max_age = how.max_age.value_or(binding_->max_staleness);
-  if (strong) max_age = std::min(max_age, binding_->max_staleness);
-  const auto look = [&](const auto& as, duration age) {
-    if (strong) return near_->find_leased(hash, as, clock, age);
-    return after != version{} ? near_->find_after(hash, as, now, age, after)
-                              : near_->find(hash, as, now, age);
-  };
-  const auto find = [&](duration age) {
-    if constexpr (std::is_arithmetic_v<Key>) {
-      // A literal is an int: it must not be compared with a key of another sign.
-      return look(static_cast<Key>(lookup), age);
-    } else {
-      return look(lookup, age);
-    }
-  };
-  const near::gates& gates = port_->gates();
-  const bool stops = options_.minority_policy == minority_policy::stop;
-  if (stops && gates.is_cut_off()) return {};
-  ref<Value> found = find(max_age);
-  const bool stale = options_.serve_stale && !strong && !stops && !how.max_age;
-  if (found || !stale || !gates.is_cut_off()) return found;
-  return find(near::any_age);
-}
-
-template <class Key, class Value>
-template <class Lookup>
-explanation cache_state<Key, Value>::explain(const encoded_key<Key>& key,
-                                             const Lookup& lookup) const {
-  std::optional<near::cell_store::sight> seen;
-  if constexpr (std::is_arithmetic_v<Key>) {
-    seen = near_->look(key.hash(), static_cast<Key>(lookup));
-  } else {
-    seen = near_->look(key.hash(), lookup);
-  }
-  return explain_key(*port_, {binding_->current_id(), key.hash(), key.view()}, seen,
-                     binding_->max_staleness);
-}
-
-template <class Key, class Value>
 cache_stats cache_state<Key, Value>::stats() const {
   const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
   cache_stats now;
@@ -505,4 +456,5 @@ replica::processor_result cache_state<Key, Value>::run_processor(
 }  // namespace kith::handle
 
 #include <kith/handle/cache_loads.hpp>
+#include <kith/handle/cache_state_near.hpp>
 #include <kith/handle/cache_stores.hpp>

@@ -38,6 +38,8 @@ struct judged_options {
   bool strong = false;
   /// Of a strong cache: near entries of what a member owns are kept too.
   bool near_local = false;
+  /// Of a hundred operations so many are reads through near caches, beside a tenth of the others.
+  std::uint64_t near_percent = 0;
   /// Whether there are such clients in this run.
   bool drawn = false;
   std::uint32_t copies = 0;
@@ -161,8 +163,8 @@ inline void judged_clients::next(std::size_t member, shared_client with) {
   if (cluster_.host(member).paused()) return later(member, with);
   const auto key = static_cast<std::uint32_t>(random_.below(options_.keys));
   const std::uint64_t draw = random_.below(100);
-  // Of a strong cache what is near counts.
-  if (options_.strong && draw < 30) return get_near(member, with, key);
+  const bool reads_near = options_.near_percent > 0 && random_.below(100) < options_.near_percent;
+  if (reads_near) return get_near(member, with, key);
   if (draw < 35) return get(member, with, key);
   if (draw < 45) return get_near(member, with, key);
   if (draw < 60) return put(member, with, key);

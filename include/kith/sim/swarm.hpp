@@ -101,6 +101,7 @@ void each_option(Swarm& of, Visit&& visit) {
   visit("strong_copies", of.strong.copies);
   visit("strong_local", of.strong.near_local);
   visit("strong_think_most", of.strong.think_most);
+  visit("strong_near_percent", of.strong.near_percent);
 }
 
 // --- implementation ---
@@ -187,6 +188,9 @@ inline void draw_copies(std::uint64_t seed, workload_options& work) {
   drawn.drawn = quorum == kith::quorum::majority && !plan.has(fault::freeze) && !plan.evictions;
   drawn.copies = 1 + static_cast<std::uint32_t>(random.below(2));
   drawn.near_local = random.below(2) == 0;
+  // Where writes are rare, near entries live; where they are not, one waits for the other.
+  constexpr std::array<std::uint64_t, 4> near_percents{90, 90, 75, 20};
+  drawn.near_percent = near_percents[random.below(near_percents.size())];
   constexpr std::array<std::int64_t, 3> pauses_ms{20, 60, 200};
   drawn.think_most = std::chrono::milliseconds{pauses_ms[random.below(pauses_ms.size())]};
   return drawn;
