@@ -94,6 +94,10 @@ class coherence {
     freshness_.on_session(now, peer, sid, out);
   }
 
+  /// The member is about to leave: nothing is kept any more, and owners are told so, that no write
+  /// of theirs waits for a lease.
+  void retire(time_point now, outbox& out);
+
   // Reads and writes of this member.
 
   begin_result begin(time_point now, const fill_request& read);
@@ -197,6 +201,7 @@ class coherence {
                                           : version{reply.epoch, reply.as_of.next()};
   }
 
+  bool retired_ = false;
   lane_state lane_;
   listener listener_{lane_};
   freshness freshness_{lane_, listener_};
@@ -233,6 +238,18 @@ inline void coherence::on_ownership(time_point now, partition_id p, const member
   lane_.publish_suspicion(slot);
 }
 
+inline void coherence::retire(time_point now, outbox& out) {
+  retired_ = true;
+  for (std::size_t slot = 0; slot < lane_.streams.size(); ++slot) {
+    lane_.flush(now, slot);
+    lane_.drop_fills(slot, out);
+    lane_.streams[slot].subscribed = lane_.streams[slot].confirmed = false;
+  }
+  for (const auto& [owner, known] : lane_.peers) {
+    if (known.sid != 0) lane_.send(owner, lane_.partition_at(0), wire::subscribe{}, out);
+  }
+}
+
 // Reads.
 
 inline bool coherence::may_join(time_point now, const fill_request& read, const fill& under_way) {
@@ -255,7 +272,7 @@ inline begin_result coherence::begin(time_point now, const fill_request& read) {
     note(now, key_event::fill_joined, read.cache, read.hash, {});
     return begin_result::joined;
   }
-  if (lane_.fills.size() >= lane_.options.fills_max) {
+  if (retired_ || lane_.fills.size() >= lane_.options.fills_max) {
     ++lane_.counters.bypasses;
     return begin_result::bypass;
   }
@@ -462,38 +479,6 @@ inline void coherence::abandon(std::uint64_t rid, outbox& out) {
   end(*f, out);
 }
 
-// Writes.
-
-inline void coherence::on_mutation_reply(partition_id p, cache_id cache, std::uint64_t hash,
-                                         version applied) {
-  reader_stream& s = lane_.streams[lane_.slot_of(p)];
-  lane_.invalidate(cache, hash, applied);
-  if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
-}
-
-inline void coherence::on_own_mutation(time_point now, partition_id p, const epoch& in,
-                                       const wire::invalidation& entry) {
-  const std::size_t slot = lane_.slot_of(p);
-  const reader_stream& s = lane_.streams[slot];
-  if (s.owner != lane_.self || s.epoch != in) return;
-  listener_.apply_one(now, slot, entry);
-  ++lane_.counters.own_mutations_applied;
-}
-
-inline void coherence::on_clear_reply(time_point now, partition_id p, cache_id cache,
-                                      version applied) {
-  const std::size_t slot = lane_.slot_of(p);
-  lane_.clear(now, slot, cache, applied);
-  reader_stream& s = lane_.streams[slot];
-  if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
-}
-
-inline void coherence::on_end_tag_reply(time_point now, partition_id p, cache_id cache,
-                                        std::uint64_t tag, version applied) {
-  const std::size_t slot = lane_.slot_of(p);
-  lane_.end_tag(now, slot, cache, tag, applied);
-  reader_stream& s = lane_.streams[slot];
-  if (applied.epoch == s.epoch) s.raise_floor(applied.seq);
-}
-
 }  // namespace kith::near
+
+#include <kith/near/coherence_writes.hpp>

@@ -164,6 +164,9 @@ inline bool runtime::drain(duration most) {
 }
 
 inline void runtime::leave() {
+  drive_all([](node::lane& machine, time_point now, node::lane::outbox& out) {
+    machine.retire(now, out);
+  });
   std::future<void> left = left_.get_future();
   boost::asio::post(threads_.home(), [this] {
     fail_opens();

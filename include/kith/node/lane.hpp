@@ -119,6 +119,11 @@ class lane {
   void on_timeout(time_point now, outbox& out);
   [[nodiscard]] time_point next_timeout() const;
 
+  /// The member is about to leave: from now on nothing is kept near.
+  void retire(time_point now, outbox& out) {
+    near_->retire(now, from_near_);
+    run(now, out);
+  }
   void fail_all(time_point now, errc why, outbox& out);
 
   /// Until when the answers of the last input are good. The driver looks at its clock before it

@@ -103,6 +103,11 @@ inline void host::stand(duration length, clock_meanwhile clock) {
 
 inline void host::leave() {
   when_awake([this] {
+    for (const auto& lane : node_->lanes) {
+      node::lane::outbox out;
+      lane->retire(now(), out);
+      run(*lane, out);
+    }
     node::control::outbox out;
     control().leave(now(), out);
     run(out);

@@ -119,6 +119,20 @@ TEST_CASE("lease: what followers were given is good until the lease ends") {
   CHECK(r.lane.take_good_until() == sent + lease);
 }
 
+TEST_CASE("lease: who is about to leave keeps nothing and tells its owners") {
+  leased_reader r;
+  r.fill(r.key, 1);
+  const auto asked = r.lead(r.neighbour);
+  r.lane.retire(r.now, r.out);
+  CHECK_FALSE(r.served(r.key));
+  CHECK(r.effects<retry>().size() == 1);
+  const auto told = r.sent<wire::subscribe>();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].positions.empty());
+  CHECK(r.reply(asked, r.value(1, 1)) == reply_verdict::ignore);
+  CHECK(r.begin(r.key, 900) == begin_result::bypass);
+}
+
 TEST_CASE("lease: what this member owns is served as long as its fence lasts") {
   leased_reader r;
   r.lane.on_ownership(r.now, r.key.partition, near_reader::self, r.term, r.out);

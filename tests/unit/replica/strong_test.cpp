@@ -138,6 +138,17 @@ TEST_CASE("strong: who was removed is waited for as long as its lease lasts (S4)
   CHECK(o.written());
 }
 
+TEST_CASE("strong: who says before it leaves that it keeps nothing is not waited for") {
+  strong_owner o;
+  o.keep_near("one");
+  CHECK(o.subscribe(anna, anna_sid, {}));
+  const std::vector<member_id> left{self, bert};
+  o.machine.on_view(o.now, view_number{6}, left, o.out);
+  o.machine.on_stable(view_number{6});
+  o.put(bert, "two");
+  CHECK(o.written());
+}
+
 TEST_CASE("strong: a member whose lease had to lapse gets none for a while (S7)") {
   strong_owner o;
   o.keep_near("one");
