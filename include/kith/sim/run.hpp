@@ -124,6 +124,8 @@ void sum_of_copies(const Sum& sum) {
   sum("answers_confirmed", [](const lane& l) { return l.owned().counters().answers_confirmed; });
   sum("answers_held", [](const lane& l) { return l.owned().counters().answers_held; });
   sum("copies_adopted", [](const lane& l) { return l.owned().counters().copies_adopted; });
+  sum("copies_adopted_early",
+      [](const lane& l) { return l.owned().counters().copies_adopted_early; });
 }
 
 /// How often memory was short.
@@ -277,7 +279,8 @@ inline void take_results(run_report& report, const run_parts& of) {
   report.fault_counts = of.faults.counts();
   report.network = of.members.network().counters();
   for (const auto& all : {of.clients.violations(), of.lifetimes.violations(), of.judge.violations(),
-                          of.each.violations(), of.judged.histories().violations()}) {
+                          of.each.violations(), of.judged.histories().violations(),
+                          of.faults.violations()}) {
     report.violations.insert(report.violations.end(), all.begin(), all.end());
   }
 }
@@ -320,6 +323,7 @@ run_report run_swarm(const swarm& options, Source source, fault_log& log) {
   members.after_each_event([&] {
     judge.look();
     each.look();
+    faults.look();
   });
 
   try {
