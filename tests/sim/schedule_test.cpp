@@ -57,7 +57,9 @@ std::string every_entry() {
          "flip_flop at=13s from=0 to=1 rounds=3 cut=1s,2s open=0.5s,0.7s\n"
          "flip_flop at=14s from=0 to=0 rounds=2 cut=none open=none\n"
          "stall at=15s member=1 for=15s\n"
-         "memory at=16s member=2 rung=4 excess=2000 for=0.1s\n";
+         "memory at=16s member=2 rung=4 excess=2000 for=0.1s\n"
+         "changeover at=17s skip=2 members=1,0 after=0s,2.5s silently=yes for=3s\n"
+         "leave at=18s members=0,2 by=4s for=0.5s\n";
 }
 
 }  // namespace
@@ -133,6 +135,8 @@ TEST_CASE("schedule: what is wrong with an entry is told by line and field") {
         "line 6: for: goes on for more than 20 s behind the end of the faults");
   CHECK(why_entry_refused("memory at=1s member=1 rung=5 excess=0 for=2s\n") ==
         "line 6: rung: is above 4");
+  CHECK(why_entry_refused("changeover at=1s skip=0 members=0,1 after=0s silently=no for=2s\n") ==
+        "line 6: after: has not one time for each member");
   const std::string calm = "kith schedule 1\nseed: 7\nmembers: 3\nfaults: none\nlength: 30s\n";
   CHECK(why_refused(calm + "crash at=1s member=1 for=2s\n") ==
         "line 6: crash: is not among the faults of the run");

@@ -1,31 +1,17 @@
-// The target of backups: which members should hold the copies of each partition. Pure, like the
-// target of ownership (assignment.hpp), and computed after it.
+// Who may hold the copies of each partition, and how places that are left are filled. Pure, like
+// the target of ownership (assignment.hpp), and computed after it; the choice itself is
+// copy_ranking.hpp's.
 //
 // Rules. A backup is never its partition's owner, nor twice in a row, and has weight. Where at
 // least `count` such members are outside the owner's zone, none is in it; otherwise all of those
 // outside are backups and the rest are taken inside, and the plan says how many.
 //
-// Balance. Let l be a member's number of backups and w its weight. No chain of allowed moves leads
-// from a member u to a member v with (2 l_u - 1) / w_u > (2 l_v + 1) / w_v, which is to say that no
-// table within the rules has a smaller sum of l^2 / w. Where the rules leave room, members of equal
-// weight are therefore at most one apart, and in general l is w times a common factor, rounded to
-// the nearest. Where they do not (a small zone must back up a large one), nothing fairer exists.
+// Algorithm. (1) Keep, of those that were chosen, what is within the rules, in its order. (2) Fill
+// each gap with the least loaded member that the rules allow: with l backups and weight w, that of
+// the least (2 l + 1) / w. Rows are taken in the order of a hash: in any regular order the
+// partitions of one owner meet the same few members, who would take over all of it at its death.
 //
-// Movement. A backup that is within the rules stays, unless it is the surplus at the start of such
-// a chain. Old backups keep their order and come first in the row, for they have the data and the
-// first is promoted when the owner dies. A plan that is fed back is returned as it is.
-//
-// Algorithm. (1) Keep what is within the rules. (2) Fill each gap with the member of the least
-// (2 l + 1) / w that the rules allow. Rows are taken in the order of a hash: in any regular order
-// the partitions of one owner meet the same few members, who would take over all of it at its
-// death. (3) Move from the most to the least loaded while that is fairer: directly where one row
-// allows it, else by a breadth-first search for a chain, backwards from the receiver. A receiver
-// without a chain is settled together with all from which a chain led to it: what reaches them
-// would reach it.
-//
-// Cost for P partitions, n members, B = P * count: (1), (2) O(B log n), plus what the rules make it
-// skip; (3) O(B / n + log n) for a direct move, O(B) for a chain. All in all some milliseconds for
-// 1000 members, a hundred when two zones share them nine to one.
+// Cost for P partitions and n members: O(P * count * log n), plus what the rules make it skip.
 #pragma once
 
 #include <kith/cluster/assignment.hpp>
@@ -63,25 +49,20 @@ struct backup_plan {
   std::size_t missing = 0;
 };
 
-/// Requires: `previous` has a whole number of entries (0 to backup_count_max) for each owner, all
-/// of them indices into `weights` or `unowned`; so may an owner be.
-[[nodiscard]] backup_plan assign_backups(std::span<const std::uint16_t> owners,
-                                         std::span<const std::uint16_t> previous,
-                                         const backup_rules& rules);
-
-/// The work of assign_backups: a table half done.
+/// A table half done.
 class backup_assignment {
  public:
   backup_assignment(std::span<const std::uint16_t> owners, const backup_rules& rules);
 
-  void keep(std::span<const std::uint16_t> previous);
+  /// Requires: `chosen` has a whole number of entries (0 to backup_count_max) for each owner, all
+  /// of them indices into the weights or `unowned`; so may an owner be.
+  void keep(std::span<const std::uint16_t> chosen);
   void fill();
-  void level();
   [[nodiscard]] backup_plan plan() const;
 
  private:
-  /// What a member holds for its weight: (2 l + 1) / w if it is to take one, (2 l - 1) / w if it is
-  /// to give one away. Ordered without division, and by member where equal.
+  /// What a member would hold for its weight with one more: (2 l + 1) / w. Ordered without
+  /// division, and by member where equal.
   struct load {
     std::int64_t halves;
     std::int64_t weight;
@@ -95,55 +76,26 @@ class backup_assignment {
       return !b.below(a) && a.member < b.member;
     }
   };
-  /// In a search for a chain: the member may give `partition` to `taker`.
-  struct step {
-    std::uint16_t partition = 0;
-    std::uint16_t taker = unowned;
-  };
-  using numbers = std::vector<std::uint16_t>;
-
   [[nodiscard]] load taking(std::uint16_t m) const {
     return {2 * held_[m] + 1, rules_.weights[m], m};
-  }
-  [[nodiscard]] load giving(std::uint16_t m) const {
-    return {2 * held_[m] - 1, rules_.weights[m], m};
   }
   [[nodiscard]] bool inside(std::size_t partition, std::uint16_t m) const;
   [[nodiscard]] std::size_t inside_count(std::size_t partition) const;
   [[nodiscard]] bool may_enter(std::size_t partition, std::uint16_t m) const;
   [[nodiscard]] bool may_join(std::size_t partition, std::uint16_t m) const;
-  [[nodiscard]] bool may_replace(std::size_t partition, std::uint16_t taker,
-                                 std::uint16_t giver) const;
   void join(std::size_t partition, std::uint16_t m);
-  void change_held(std::uint16_t m, std::int64_t change);
-  void move(std::uint16_t partition, std::uint16_t taker, std::uint16_t giver);
-  [[nodiscard]] bool move_directly(std::uint16_t taker, std::uint16_t giver);
-  [[nodiscard]] bool move_by_chain(std::uint16_t taker);
 
   const std::span<const std::uint16_t> owners_;
   const backup_rules rules_;
   std::vector<std::size_t> room_;        // of each row: the entries there can be
   std::vector<std::size_t> inside_max_;  // of each row: those that may share the owner's zone
 
-  std::vector<numbers> rows_;     // the backups of each partition
-  std::vector<numbers> held_in_;  // the partitions of each member, in the order they came
-  std::vector<std::int64_t> held_;
-  std::set<load> takers_;      // with weight and not settled, by taking()
-  std::set<load> givers_;      // with weight, by giving()
-  std::vector<bool> settled_;  // in this pass: no chain to it makes the table fairer
+  std::vector<std::vector<std::uint16_t>> rows_;  // the backups of each partition
+  std::vector<std::int64_t> held_;                // of each member: how many
+  std::set<load> takers_;                         // with weight, by taking()
 };
 
 // --- implementation ---
-
-inline backup_plan assign_backups(std::span<const std::uint16_t> owners,
-                                  std::span<const std::uint16_t> previous,
-                                  const backup_rules& rules) {
-  backup_assignment work{owners, rules};
-  work.keep(previous);
-  work.fill();
-  work.level();
-  return work.plan();
-}
 
 inline backup_assignment::backup_assignment(std::span<const std::uint16_t> owners,
                                             const backup_rules& rules)
@@ -152,9 +104,7 @@ inline backup_assignment::backup_assignment(std::span<const std::uint16_t> owner
       room_(owners.size()),
       inside_max_(owners.size()),
       rows_(owners.size()),
-      held_in_(rules.weights.size()),
-      held_(rules.weights.size()),
-      settled_(rules.weights.size()) {
+      held_(rules.weights.size()) {
   const std::size_t size = rules.weights.size();
   KITH_ASSERT(size < unowned && rules.count <= backup_count_max);
   KITH_ASSERT(rules.zones.empty() || rules.zones.size() == size);
@@ -164,9 +114,7 @@ inline backup_assignment::backup_assignment(std::span<const std::uint16_t> owner
     if (rules.weights[m] == 0) continue;
     ++able;
     if (!rules.zones.empty()) zones.push_back(rules.zones[m]);
-    const auto member = static_cast<std::uint16_t>(m);
-    takers_.insert(taking(member));
-    givers_.insert(giving(member));
+    takers_.insert(taking(static_cast<std::uint16_t>(m)));
   }
   std::sort(zones.begin(), zones.end());
   for (std::size_t p = 0; p < owners.size(); ++p) {
@@ -184,13 +132,13 @@ inline backup_assignment::backup_assignment(std::span<const std::uint16_t> owner
   }
 }
 
-inline void backup_assignment::keep(std::span<const std::uint16_t> previous) {
+inline void backup_assignment::keep(std::span<const std::uint16_t> chosen) {
   if (owners_.empty()) return;
-  KITH_ASSERT(previous.size() % owners_.size() == 0);
-  const std::size_t width = previous.size() / owners_.size();
+  KITH_ASSERT(chosen.size() % owners_.size() == 0);
+  const std::size_t width = chosen.size() / owners_.size();
   KITH_ASSERT(width <= backup_count_max);
   for (std::size_t p = 0; p < owners_.size(); ++p) {
-    for (const std::uint16_t member : previous.subspan(p * width, width)) {
+    for (const std::uint16_t member : chosen.subspan(p * width, width)) {
       if (member == unowned) continue;
       KITH_ASSERT(member < held_.size());
       if (may_join(p, member)) join(p, member);
@@ -210,24 +158,6 @@ inline void backup_assignment::fill() {
         KITH_ASSERT(taker != takers_.end());  // room_ and inside_max_ count who there is
       }
       join(p, taker->member);
-    }
-  }
-}
-
-inline void backup_assignment::level() {
-  bool moved = true;
-  while (moved) {
-    moved = false;
-    takers_.clear();
-    for (std::size_t m = 0; m < held_.size(); ++m) {
-      settled_[m] = rules_.weights[m] == 0;
-      if (!settled_[m]) takers_.insert(taking(static_cast<std::uint16_t>(m)));
-    }
-    while (!takers_.empty()) {
-      const load least = *takers_.begin();
-      const load most = *givers_.rbegin();
-      if (!least.below(most)) break;  // not even these two would gain
-      if (move_directly(least.member, most.member) || move_by_chain(least.member)) moved = true;
     }
   }
 }
@@ -258,7 +188,7 @@ inline std::size_t backup_assignment::inside_count(std::size_t partition) const 
 }
 
 inline bool backup_assignment::may_enter(std::size_t partition, std::uint16_t m) const {
-  const numbers& row = rows_[partition];
+  const std::vector<std::uint16_t>& row = rows_[partition];
   return m != owners_[partition] && std::find(row.begin(), row.end(), m) == row.end();
 }
 
@@ -268,96 +198,11 @@ inline bool backup_assignment::may_join(std::size_t partition, std::uint16_t m) 
   return !inside(partition, m) || inside_count(partition) < inside_max_[partition];
 }
 
-/// Requires that `taker` has weight and `giver` is in the row.
-inline bool backup_assignment::may_replace(std::size_t partition, std::uint16_t taker,
-                                           std::uint16_t giver) const {
-  if (inside(partition, taker) && !inside(partition, giver) &&
-      inside_count(partition) >= inside_max_[partition]) {
-    return false;
-  }
-  return may_enter(partition, taker);
-}
-
 inline void backup_assignment::join(std::size_t partition, std::uint16_t m) {
   rows_[partition].push_back(m);
-  held_in_[m].push_back(static_cast<std::uint16_t>(partition));
-  change_held(m, 1);
-}
-
-inline void backup_assignment::change_held(std::uint16_t m, std::int64_t change) {
-  const bool takes = takers_.erase(taking(m)) != 0;
-  givers_.erase(giving(m));
-  held_[m] += change;
-  if (takes) takers_.insert(taking(m));
-  givers_.insert(giving(m));
-}
-
-inline void backup_assignment::move(std::uint16_t partition, std::uint16_t taker,
-                                    std::uint16_t giver) {
-  std::erase(rows_[partition], giver);
-  std::erase(held_in_[giver], partition);
-  change_held(giver, -1);
-  join(partition, taker);
-}
-
-/// Moves one backup from `giver` to `taker`. The latest that came is the first to go: it is the
-/// least likely to be first in its row.
-inline bool backup_assignment::move_directly(std::uint16_t taker, std::uint16_t giver) {
-  const numbers& candidates = held_in_[giver];
-  const auto found = std::find_if(candidates.rbegin(), candidates.rend(),
-                                  [&](std::uint16_t p) { return may_replace(p, taker, giver); });
-  if (found == candidates.rend()) return false;
-  move(*found, taker, giver);
-  return true;
-}
-
-/// Finds the shortest chain that brings `taker` one backup and makes the table fairer, and moves
-/// along it. If there is none, settles `taker` and all that were reached: as takers are tried from
-/// the least loaded up, what is no gain for this one is none for those; so a later search need not
-/// go through them either.
-inline bool backup_assignment::move_by_chain(std::uint16_t taker) {
-  std::vector<step> steps(held_.size());
-  std::vector<bool> reached = settled_;
-  reached[taker] = true;
-  numbers queue{taker};
-  numbers open;  // rows with members that are not reached yet
-  for (std::size_t p = 0; p < rows_.size(); ++p) {
-    if (!rows_[p].empty()) open.push_back(static_cast<std::uint16_t>(p));
-  }
-  const load wants = taking(taker);
-  for (std::size_t at = 0; at < queue.size(); ++at) {
-    const std::uint16_t through = queue[at];
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < open.size(); ++i) {
-      const std::uint16_t p = open[i];
-      bool all = true;
-      for (std::size_t k = 0; k < rows_[p].size(); ++k) {
-        const std::uint16_t giver = rows_[p][k];
-        if (reached[giver]) continue;
-        if (!may_replace(p, through, giver)) {
-          all = false;
-          continue;
-        }
-        reached[giver] = true;
-        steps[giver] = {p, through};
-        queue.push_back(giver);
-        if (!wants.below(giving(giver))) continue;
-        for (std::uint16_t from = giver; from != taker;) {
-          const step s = steps[from];
-          move(s.partition, s.taker, from);
-          from = s.taker;
-        }
-        return true;
-      }
-      if (!all) open[kept++] = p;
-    }
-    open.resize(kept);
-  }
-  for (const std::uint16_t member : queue) {
-    settled_[member] = true;
-    takers_.erase(taking(member));
-  }
-  return false;
+  takers_.erase(taking(m));
+  ++held_[m];
+  takers_.insert(taking(m));
 }
 
 }  // namespace kith::cluster

@@ -35,7 +35,8 @@
 
 namespace kith::cluster {
 
-/// As assign_backups, of members with these identities. The order within a row is that of rank.
+/// Of members with these identities, in their order in the rules. The order within a row is that of
+/// rank.
 [[nodiscard]] backup_plan rank_backups(std::span<const std::uint16_t> owners,
                                        std::span<const member_id> ids, const backup_rules& rules);
 

@@ -214,6 +214,15 @@ class replica {
   [[nodiscard]] const replica_options& options() const { return held_.options; }
   [[nodiscard]] const kith::replica::counters& counters() const { return held_.counters; }
   [[nodiscard]] const copies& kept() const { return copies_; }
+  /// `visit(partition_id, const feed_out&)` for each feed of the lane.
+  template <class Visit>
+  void each_feed(Visit&& visit) const {
+    for (const owned_partition& in : held_.partitions()) {
+      for (const feed_out& each : held_.feeds.at(in.slot).feeds) visit(in.id, each);
+    }
+  }
+  /// What they keep until it is acknowledged.
+  [[nodiscard]] std::size_t feed_bytes() const { return held_.feeds.bytes(); }
   /// Nullptr when no entry of the cache ever came and nobody opened it.
   [[nodiscard]] const entries* cache(cache_id id) const { return held_.find_cache(id); }
 

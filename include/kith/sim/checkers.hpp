@@ -328,7 +328,8 @@ inline bool checker::same_line(const kith::cluster::view_key& wrote, const recor
   return last != view->key || when < read.bound;
 }
 
-/// The view of the owner that the writer knows, or the writer's own.
+/// The view of the owner that the writer knows, the last one if it is dead by now; or the writer's
+/// own.
 inline void checker::set_side(const record& op, acknowledged& write) const {
   const kith::cluster::view* view = view_of(op.member);
   if (view == nullptr) return;
@@ -336,6 +337,8 @@ inline void checker::set_side(const record& op, acknowledged& write) const {
   const auto* owner = view->owner_of(partition_of_key(op.key));
   if (owner == nullptr) return;
   write.owner = owner->id;
+  const auto last = views_.find(owner->id);
+  if (last != views_.end()) write.side = last->second->key;
   for (std::size_t i = 0; i < cluster_.size(); ++i) {
     const kith::cluster::view* other = view_of(i);
     if (other != nullptr && cluster_.host(i).control().self() == owner->id) write.side = other->key;

@@ -52,6 +52,7 @@ class fault_draws {
   void draw_pair(fault_entry& into, duration left);
   void draw_reset(fault_entry& into);
   void draw_memory(fault_entry& into);
+  void draw_leave(fault_entry& into, duration left);
 
   cluster& cluster_;
   const fault_plan plan_;
@@ -129,7 +130,9 @@ inline fault_entry fault_draws::draw(fault which, duration left) {
       one.length = between(which, 300, 8'000);
       break;
     case fault::memory: draw_memory(one); break;
+    case fault::leave: draw_leave(one, left); break;
     case fault::late_ticks: break;  // they are drawn tick by tick
+    case fault::changeover: break;  // drawn when its moment has come (changeovers.hpp)
   }
   return one;
 }
@@ -181,6 +184,18 @@ inline void fault_draws::draw_memory(fault_entry& into) {
   const bool evicts =
       plan_.evictions && into.rung >= static_cast<std::uint64_t>(store::pressure::evict);
   if (evicts) into.excess = random(fault::memory).between(1, 2'000);
+}
+
+/// One, or several at once; those who take their places come together too.
+inline void fault_draws::draw_leave(fault_entry& into, duration left) {
+  random_source& draw = random(fault::leave);
+  const host_index first = any_member(fault::leave);
+  const bool storm = draw.below(3) == 0;
+  for (host_index i = 0; i < cluster_.size(); ++i) {
+    if (i == first || (storm && draw.below(2) == 0)) into.side.push_back(i);
+  }
+  into.by = between(fault::leave, 100, 8'000);
+  into.length = lasting(fault::leave, 1, 4'000, 15'000, left);
 }
 
 inline void fault_draws::add_round(fault_entry& to) {

@@ -27,10 +27,14 @@ struct fault_entry {
   host_index from = 0;
   host_index to = 0;
   duration length{};
-  /// By how much a clog, a reader or a tick is late.
+  /// By how much a clog, a reader or a tick is late; how long a member that leaves waits at most.
   duration by{};
-  /// Who is on one side of a partition.
+  /// Who is on one side of a partition, or is struck together.
   std::vector<host_index> side{};
+  /// Of those, how much later than the entry each is struck.
+  std::vector<duration> after{};
+  /// Their machines die too and answer nothing.
+  bool silently = false;
   std::optional<host_index> bridge{};
   /// Which of the member's connections breaks, counted round and round.
   std::uint64_t nth = 0;
@@ -50,9 +54,9 @@ struct fault_entry {
 };
 
 /// It has no event of its own, but waits for its first occasion from `at` on: a timer that is set,
-/// a chunk that is sent.
+/// a chunk that is sent, an event that is over.
 [[nodiscard]] constexpr bool awaits(const fault_entry& one) {
-  return one.within_chunk || one.which == fault::late_ticks;
+  return one.within_chunk || one.which == fault::late_ticks || one.which == fault::changeover;
 }
 
 inline constexpr std::string_view reset_within_chunk = "reset_within";
@@ -111,6 +115,16 @@ void each_field(Entry& one, Visit&& visit) {
       visit("member", one.member);
       visit("rung", one.rung);
       visit("excess", one.excess);
+      return visit("for", one.length);
+    case fault::changeover:
+      visit("skip", one.skip);
+      visit("members", one.side);
+      visit("after", one.after);
+      visit("silently", one.silently);
+      return visit("for", one.length);
+    case fault::leave:
+      visit("members", one.side);
+      visit("by", one.by);
       return visit("for", one.length);
   }
 }

@@ -32,16 +32,18 @@ enum class fault : std::uint8_t {
   isolated_pair,
   flip_flop,
   stall,
-  /// The last: draw_plan leaves it out.
+  /// This and what follows is not draw_plan's.
   memory,
+  changeover,
+  leave,
 };
-inline constexpr std::size_t fault_count = 15;
+inline constexpr std::size_t fault_count = 17;
 
 [[nodiscard]] constexpr std::string_view to_string(fault which) {
   constexpr std::array<std::string_view, fault_count> names{
-      "crash", "silent_crash", "pause",      "partition", "one_way_loss",  "clog",      "duplicate",
-      "reset", "slow_reader",  "late_ticks", "freeze",    "isolated_pair", "flip_flop", "stall",
-      "memory"};
+      "crash",     "silent_crash", "pause",       "partition",  "one_way_loss", "clog",
+      "duplicate", "reset",        "slow_reader", "late_ticks", "freeze",       "isolated_pair",
+      "flip_flop", "stall",        "memory",      "changeover", "leave"};
   return names[static_cast<std::size_t>(which)];
 }
 
@@ -62,11 +64,14 @@ struct fault_plan {
   bool evictions = false;
 
   [[nodiscard]] bool has(fault which) const { return enabled[static_cast<std::size_t>(which)]; }
+  void set(fault which, bool on) { enabled[static_cast<std::size_t>(which)] = on; }
   [[nodiscard]] std::string describe() const;
 };
 
-/// Each class with probability one half, but for memory, which every sixteenth seed has.
+/// Each class with probability one half, but for memory and what came later.
 [[nodiscard]] fault_plan draw_plan(random_source& random);
+/// Those: memory in every sixteenth seed, the others with a probability of their own.
+void draw_more_classes(fault_plan& plan, std::uint64_t seed);
 /// How often and how hard.
 void draw_rates(fault_plan& plan, random_source& random);
 [[nodiscard]] fault_plan all_faults();
@@ -85,10 +90,18 @@ inline std::string fault_plan::describe() const {
 
 inline fault_plan draw_plan(random_source& random) {
   fault_plan plan;
-  for (bool& on : plan.enabled) {
-    if (&on != &plan.enabled.back()) on = random.below(2) == 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(fault::memory); ++i) {
+    plan.enabled[i] = random.below(2) == 0;
   }
   return plan;
+}
+
+inline void draw_more_classes(fault_plan& plan, std::uint64_t seed) {
+  plan.set(fault::memory, seed % 16 == 11);
+  plan.evictions = seed % 32 == 11;
+  random_source random{seed ^ 0x636C617373000001u};
+  plan.set(fault::changeover, random.below(2) == 0);
+  plan.set(fault::leave, random.below(4) == 0);
 }
 
 inline void draw_rates(fault_plan& plan, random_source& random) {

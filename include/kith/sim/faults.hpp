@@ -11,8 +11,8 @@
 //     and the cluster say: an entry that hits nobody because of what was drawn, and one that is
 //     left out of the schedule, are the same thing to all that happened before.
 //   - It does not look at the cluster from time to time by events of its own. What strikes when
-//     something happens, as late timers and resets within a chunk do, asks at that occasion whether
-//     an entry awaits it (awaited): each entry names its first one.
+//     something happens, as late timers, resets within a chunk and changeovers do, asks at that
+//     occasion whether an entry awaits it (awaited): each entry names its first one.
 //   - What it draws may depend on the cluster of that moment, and what it does too, but nothing may
 //     depend on the draws of another class.
 //
@@ -23,11 +23,13 @@
 
 #include <kith/core/time.hpp>
 #include <kith/options.hpp>
+#include <kith/sim/changeovers.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/fault_draws.hpp>
 #include <kith/sim/fault_entry.hpp>
 #include <kith/sim/fault_plan.hpp>
 #include <kith/sim/fault_script.hpp>
+#include <kith/sim/leavers.hpp>
 #include <kith/store/pressure.hpp>
 
 #include <algorithm>
@@ -49,7 +51,13 @@ class fault_injector {
   /// Faults that are drawn from a seed. What happens is logged to `log`.
   fault_injector(cluster& on, const fault_plan& plan, kith::quorum quorum, std::uint64_t seed,
                  fault_log& log)
-      : cluster_{on}, plan_{plan}, quorum_{quorum}, draws_{on, plan, seed}, log_{log} {}
+      : cluster_{on},
+        plan_{plan},
+        quorum_{quorum},
+        draws_{on, plan, seed},
+        moments_{on, plan.interval, random_source{seed ^ 0x6368616E67650001u}},
+        leavers_{on},
+        log_{log} {}
   /// Those of a schedule, of the classes that the plan has.
   fault_injector(cluster& on, const fault_plan& plan, kith::quorum quorum, fault_script script,
                  fault_log& log)
@@ -57,13 +65,19 @@ class fault_injector {
         plan_{plan},
         quorum_{quorum},
         draws_{on, plan, 0},
+        moments_{on, plan.interval, random_source{0}},
+        leavers_{on},
         script_{std::move(script)},
         log_{log} {}
 
   /// Schedules faults until `end`.
   void start(time_point end);
-  /// Ends every fault and starts every member that is down.
+  /// Ends every fault and starts every member that is down. Who leaves goes on to do so.
   void stop();
+  /// To be called behind every event.
+  void look();
+  /// Of members that left in order.
+  [[nodiscard]] const std::vector<violation>& violations() const { return leavers_.violations(); }
 
   /// Those that struck: what hit nobody did not happen.
   [[nodiscard]] const std::array<std::uint64_t, fault_count>& counts() const { return counts_; }
@@ -77,13 +91,16 @@ class fault_injector {
   [[nodiscard]] fault_entry next(fault which);
   void await_ticks();
   void await_chunks();
-  /// What strikes at this occasion: what a schedule says, or else what was drawn.
-  std::optional<fault_entry> awaited(fault which, host_index from, host_index to,
+  /// What strikes at this occasion, by its number: what a schedule says, or else what was drawn.
+  std::optional<std::size_t> awaited(fault which, host_index from, host_index to,
                                      std::optional<fault_entry> drawn);
 
   /// Each of these returns whether it struck. `number`: of the entry in the log.
   bool apply(std::size_t number);
   bool crash(const fault_entry& one);
+  bool kill(std::size_t victim, bool silently, duration length);
+  bool changeover(const fault_entry& one);
+  bool leave(const fault_entry& one);
   bool pause(const fault_entry& one);
   /// Members of different sides do not reach each other, but both reach the bridge, if it is one.
   bool cut_apart(const fault_entry& one);
@@ -117,12 +134,15 @@ class fault_injector {
   const fault_plan plan_;
   const kith::quorum quorum_;
   fault_draws draws_;
+  changeovers moments_;
+  leavers leavers_;
   std::optional<fault_script> script_;
   fault_log& log_;
   time_point began_{};
   time_point end_{};
   network_options healthy_{};
   std::uint64_t round_ = 0;
+  bool changeovers_on_ = false;
   /// When the last occasion was, and how many of that instant came before it.
   std::map<std::tuple<fault, host_index, host_index>, std::pair<duration, std::uint64_t>>
       occasions_;
@@ -150,6 +170,21 @@ inline void fault_injector::start(time_point end) {
   }
   if (plan_.has(fault::late_ticks)) await_ticks();
   if (plan_.has(fault::reset)) await_chunks();
+  moments_.start();
+  changeovers_on_ = plan_.has(fault::changeover);
+}
+
+inline void fault_injector::look() {
+  leavers_.look();
+  if (!changeovers_on_) return;
+  const duration left = end_ - cluster_.time().now();
+  if (left <= duration{}) return;
+  const auto drawn = script_ ? std::nullopt : moments_.look(left + faults_over_after);
+  const auto number = awaited(fault::changeover, 0, 0, drawn);
+  if (!number) return;
+  // A copy: the log may grow.
+  const fault_entry one = log_.entries[*number];
+  if (changeover(one)) struck(*number);
 }
 
 inline void fault_injector::schedule(fault which) {
@@ -168,7 +203,7 @@ inline std::optional<time_point> fault_injector::next_at(fault which) {
     const std::optional<duration> at = script_->next_at(which);
     return at ? std::optional{began_ + *at} : std::nullopt;
   }
-  if (which == fault::late_ticks) return std::nullopt;
+  if (which == fault::late_ticks || which == fault::changeover) return std::nullopt;
   const time_point when = cluster_.time().now() + draws_.wait(which);
   return when < end_ ? std::optional{when} : std::nullopt;
 }
@@ -180,7 +215,7 @@ inline fault_entry fault_injector::next(fault which) {
   return one;
 }
 
-inline std::optional<fault_entry> fault_injector::awaited(fault which, host_index from,
+inline std::optional<std::size_t> fault_injector::awaited(fault which, host_index from,
                                                           host_index to,
                                                           std::optional<fault_entry> drawn) {
   auto& [last, before] = occasions_[{which, from, to}];
@@ -193,8 +228,7 @@ inline std::optional<fault_entry> fault_injector::awaited(fault which, host_inde
     found->skip = before;
   }
   log(*found);
-  struck(log_.entries.size() - 1);
-  return found;
+  return log_.entries.size() - 1;
 }
 
 inline void fault_injector::await_ticks() {
@@ -205,8 +239,10 @@ inline void fault_injector::await_ticks() {
         const std::optional<duration> late = draws_.late_tick();
         if (late) drawn = fault_entry{.which = fault::late_ticks, .member = i, .by = *late};
       }
-      const auto found = awaited(fault::late_ticks, i, 0, drawn);
-      return found ? found->by : duration{};
+      const auto number = awaited(fault::late_ticks, i, 0, drawn);
+      if (!number) return {};
+      struck(*number);
+      return log_.entries[*number].by;
     });
   }
 }
@@ -219,8 +255,10 @@ inline void fault_injector::await_chunks() {
         std::optional<fault_entry> drawn;
         if (kept) drawn = fault_entry{.which = fault::reset, .within_chunk = true, .kept = *kept};
         if (drawn) std::tie(drawn->from, drawn->to) = std::pair{from, to};
-        const auto found = awaited(fault::reset, from, to, drawn);
-        return found ? std::optional{found->kept} : std::nullopt;
+        const auto number = awaited(fault::reset, from, to, drawn);
+        if (!number) return std::nullopt;
+        struck(*number);
+        return log_.entries[*number].kept;
       });
 }
 
@@ -242,7 +280,9 @@ inline bool fault_injector::apply(std::size_t number) {
     case fault::flip_flop: return one.from != one.to && flip_flop(number, 0);
     case fault::stall: return stall(one);
     case fault::memory: return short_memory(one);
-    case fault::late_ticks: break;  // they are awaited
+    case fault::leave: return leave(one);
+    case fault::late_ticks:
+    case fault::changeover: break;  // they are awaited
   }
   return false;
 }
@@ -260,20 +300,45 @@ inline bool fault_injector::may_crash(std::size_t victim) {
     if (view == nullptr || view->key != key) return false;
     if (!view->contains(cluster_.host(i).control().self())) return false;
     members = view->size();
-    if (i != victim) ++left;
+    if (i != victim && !leavers_.leaving(i)) ++left;
   }
   return 2 * left > members;
 }
 
 inline bool fault_injector::crash(const fault_entry& one) {
-  const std::size_t victim = one.member;
+  return kill(one.member, one.which == fault::silent_crash, one.length);
+}
+
+inline bool fault_injector::kill(std::size_t victim, bool silently, duration length) {
   if (!cluster_.host(victim).running() || !may_crash(victim)) return false;
-  const bool silently = one.which == fault::silent_crash;
   silently ? cluster_.crash_silently(victim) : cluster_.crash(victim);
-  after(one.length, [this, victim] {
+  after(length, [this, victim] {
     if (!cluster_.host(victim).running()) cluster_.start(victim);
   });
   return true;
+}
+
+inline bool fault_injector::changeover(const fault_entry& one) {
+  bool any = false;
+  for (std::size_t i = 0; i < std::min(one.side.size(), one.after.size()); ++i) {
+    const auto strike = [this, victim = one.side[i], silently = one.silently, length = one.length] {
+      return kill(victim, silently, length);
+    };
+    if (one.after[i] == duration{}) {
+      any = strike() || any;
+    } else {
+      after(one.after[i], strike);
+    }
+  }
+  return any;
+}
+
+inline bool fault_injector::leave(const fault_entry& one) {
+  bool any = false;
+  for (const host_index victim : one.side) {
+    any = leavers_.send_off(victim, one.by, one.length) || any;
+  }
+  return any;
 }
 
 inline bool fault_injector::pause(const fault_entry& one) {
@@ -373,6 +438,7 @@ inline bool fault_injector::short_memory(const fault_entry& one) {
 
 inline void fault_injector::stop() {
   ++round_;
+  changeovers_on_ = false;
   cluster_.network().options() = healthy_;
   cluster_.network().on_draw_of_reset({});
   for (std::size_t i = 0; i < cluster_.size(); ++i) {

@@ -100,6 +100,10 @@ class host final : public endpoint_events {
   /// Asks the others to take what it has; `has_drained` tells when they have.
   void drain();
   [[nodiscard]] bool has_drained() const { return drained_; }
+  /// The view in which it had nothing then; null: it was in none.
+  [[nodiscard]] const std::shared_ptr<const cluster::view>& drained_in() const {
+    return drained_in_;
+  }
   /// Leaves in order; `running` stays true until the others agreed.
   void leave();
 
@@ -209,7 +213,10 @@ class host final : public endpoint_events {
   void carry(node::reset_lanes&& one);
   void carry(node::tell_quorum&& one);
   void carry(node::open_answered&& one) { answers_[one.name] = std::move(one); }
-  void carry(cluster::drained&&) { drained_ = true; }
+  void carry(cluster::drained&&) {
+    drained_ = true;
+    drained_in_ = control().membership().current();
+  }
   void carry(cluster::left&&) { left_ = true; }
   void carry(log_record&&) {}
   void carry(node::lane&, wire::send&& one);
@@ -248,6 +255,7 @@ class host final : public endpoint_events {
   bool paused_ = false;
   bool left_ = false;
   bool drained_ = false;
+  std::shared_ptr<const cluster::view> drained_in_;
   std::deque<std::function<void()>> waiting_inputs_;
   std::optional<std::vector<wire::send>> gathered_;
   time_point armed_for_ = never;

@@ -125,6 +125,8 @@ void sum_of_copies(const Sum& sum) {
   sum("answers_confirmed", [](const lane& l) { return l.owned().counters().answers_confirmed; });
   sum("answers_held", [](const lane& l) { return l.owned().counters().answers_held; });
   sum("copies_adopted", [](const lane& l) { return l.owned().counters().copies_adopted; });
+  sum("copies_adopted_early",
+      [](const lane& l) { return l.owned().counters().copies_adopted_early; });
 }
 
 /// What strong caches did. Only clusters that go on by a majority have them.
@@ -308,7 +310,8 @@ inline void take_results(run_report& report, const run_parts& of) {
   report.fault_counts = of.faults.counts();
   report.network = of.members.network().counters();
   for (const auto& all : {of.clients.violations(), of.lifetimes.violations(), of.judge.violations(),
-                          of.each.violations(), of.judged.violations(), of.strong.violations()}) {
+                          of.each.violations(), of.judged.violations(), of.strong.violations(),
+                          of.faults.violations()}) {
     report.violations.insert(report.violations.end(), all.begin(), all.end());
   }
 }
@@ -352,6 +355,7 @@ run_report run_swarm(const swarm& options, Source source, fault_log& log) {
   members.after_each_event([&] {
     judge.look();
     each.look();
+    faults.look();
   });
 
   try {

@@ -199,6 +199,9 @@ inline void schedule_reader::check(std::size_t line, const fault_entry& one, con
     }
   });
   if (one.rung >= store::pressure_count) throw schedule_error{line, "rung", "is above 4"};
+  if (one.which == fault::changeover && one.after.size() != one.side.size()) {
+    throw schedule_error{line, "after", "has not one time for each member"};
+  }
   // Its occasion may come while the members agree at the end.
   if (awaits(one)) return;
   if (one.at >= options.length) throw schedule_error{line, "at", "is behind the end of the faults"};

@@ -13,6 +13,7 @@
 #include <kith/sim/lifetimes.hpp>
 #include <kith/sim/workload.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -71,6 +72,9 @@ void each_option(Swarm& of, Visit&& visit) {
   visit("log_entries", of.cluster.lane.replica.log_entries);
   visit("operations_kept", of.cluster.lane.replica.operations_kept);
   visit("fills_max", of.cluster.lane.near.fills_max);
+  visit("feed_window", of.cluster.lane.replica.feed_window);
+  visit("feed_message", of.cluster.lane.replica.feed_message);
+  visit("copies_at_once", of.cluster.lane.replica.copies_at_once);
   visit("load_most", of.cluster.load_most);
   visit("load_time", of.cluster.lane.replica.load_time);
   visit("load_hang_every", of.cluster.load_hang_every);
@@ -158,6 +162,22 @@ inline void draw_copies(std::uint64_t seed, workload_options& work) {
   }
 }
 
+/// Where copies are struck while they are made, there are more of them, and making them often takes
+/// many messages.
+inline void draw_feeds(std::uint64_t seed, const fault_plan& plan, cluster_options& of,
+                       workload_options& work) {
+  if (!plan.has(fault::changeover)) return;
+  random_source random{seed ^ 0x6665656473000001u};
+  if (random.below(2) == 0) of.lane.replica.feed_message = 1;
+  if (random.below(2) == 0) of.lane.replica.feed_window = 1 + random.below(256);
+  if (random.below(2) == 0) of.lane.replica.copies_at_once = 1;
+  if (random.below(2) == 0) return;
+  for (cache_copies* each :
+       {&work.register_copies, &work.counter_copies, &work.row_copies, &work.token_copies}) {
+    each->sync = std::max(each->sync, 2u);
+  }
+}
+
 /// Clients of a cache whose entries end and are renewed, in half of the seeds.
 [[nodiscard]] inline lifetime_options draw_lifetimes(std::uint64_t seed, const fault_plan& plan) {
   random_source random{seed ^ 0x6C69766573000001u};
@@ -205,9 +225,7 @@ inline swarm draw_swarm(const run_options& chosen) {
   of.members = chosen.members.value_or(3 + random.below(5));
   const fault_plan any = draw_plan(random);
   fault_plan& plan = drawn.faults = chosen.faults.value_or(any);
-  // Not drawn: the seeds that are known to catch something stay what they are.
-  if (!chosen.faults && chosen.seed % 16 == 11) plan.enabled.back() = true;
-  plan.evictions = !chosen.faults && chosen.seed % 32 == 11;
+  if (!chosen.faults) draw_more_classes(plan, chosen.seed);
 
   of.seed = random.next();
   of.network.delay_mean = std::chrono::microseconds{50 << random.below(8)};
@@ -220,6 +238,7 @@ inline swarm draw_swarm(const run_options& chosen) {
   draw_extremes(random, of, drawn.work);
   draw_more_extremes(chosen.seed, of, drawn.work);
   draw_copies(chosen.seed, drawn.work);
+  draw_feeds(chosen.seed, plan, of, drawn.work);
   drawn.work.memory_short = plan.has(fault::memory);
   drawn.work_seed = random.next();
   drawn.fault_seed = random.next();
@@ -229,6 +248,7 @@ inline swarm draw_swarm(const run_options& chosen) {
   const bool large = of.members > workload_options{}.members_most;
   if (large) {
     plan.interval = std::chrono::seconds{1};
+    plan.set(fault::changeover, false);
     // It is about views: copies would have everybody speak to everybody.
     drawn.work.register_copies = drawn.work.counter_copies = {};
     drawn.work.row_copies = drawn.work.token_copies = {};
