@@ -78,6 +78,7 @@ struct totals {
   std::uint64_t events_at_rest = 0;
   branch_counts branches;
   judged_counters judged;
+  judged_counters strong;
 };
 
 void add(judged_counters& into, const judged_counters& more) {
@@ -102,7 +103,10 @@ int unvisited(const totals& all) {
     std::printf("never visited: branch %s\n", one.name.c_str());
     ++missing;
   }
-  if (all.judged.searched == 0 || all.judged.undecided * 1000 > all.judged.searched) {
+  const auto undecided = [&](const judged_counters& of) {
+    return of.searched == 0 || of.undecided * 1000 > of.searched;
+  };
+  if (undecided(all.judged) || (all.with_majority >= majority_wide && undecided(all.strong))) {
     std::printf("never judged: too many histories of registers are undecided, or there are none\n");
     ++missing;
   }
@@ -118,6 +122,7 @@ void add(totals& all, const run_report& report) {
   }
   add_branches(all.branches, report.branches);
   add(all.judged, report.judged);
+  add(all.strong, report.strong);
   all.with_majority += report.options.cluster.quorum == kith::quorum::majority ? 1 : 0;
   all.quorums_lost += report.quorum_lost ? 1 : 0;
   all.near_hits += report.operations.near_hits;
@@ -205,6 +210,9 @@ int main(int argc, char** argv) {
               " undecided\n",
               all.judged.searched, all.judged.inheriting, all.judged.operations,
               all.judged.undecided);
+  std::printf("%" PRIu64 " histories of strong caches judged, of %" PRIu64 " operations; %" PRIu64
+              " undecided\n",
+              all.strong.searched, all.strong.operations, all.strong.undecided);
   const int missing = all.seeds >= wide ? unvisited(all) : 0;
   return all.failed > 0 || missing > 0 ? 1 : 0;
 }
