@@ -50,6 +50,8 @@ struct replica_options {
   duration parole = std::chrono::seconds{30};
   duration lease_patience = std::chrono::milliseconds{100};
   std::uint32_t slow_acknowledgements = 8;
+  /// Writes of strong caches that are hidden at a time.
+  std::size_t hidden_writes = 4096;
   /// A strong write that waits for this owner's fence looks again after so long.
   duration fence_retry = std::chrono::milliseconds{50};
   /// Digests to a member leave at least this often, and not closer than the gap.

@@ -206,7 +206,9 @@ inline bool writes::answered(owned_partition& in, operation_window& window, cons
     refuse(in, from, rid, wire::mutate_status::unknown_cache, out);
     return true;
   }
-  if (in.hidden.hides(message.cache)) {
+  if (in.hidden.hides(message.cache) ||
+      (held_.strong(message.cache) && held_.hidden.size() >= held_.options.hidden_writes)) {
+    ++held_.counters.writes_held_back;
     refuse(in, from, rid, wire::mutate_status::retry, out);
     return true;
   }

@@ -206,6 +206,18 @@ TEST_CASE("strong: writes of a key are shown one after the other, in the order o
   CHECK(o.sent<wire::mutate_reply>(bert).size() == 2);
 }
 
+TEST_CASE("strong: so many writes are hidden at a time and no more begin") {
+  replica_options options = options_of_home();
+  options.hidden_writes = 1;
+  strong_owner o{options};
+  o.keep_near("one");
+  o.put(bert, "two");
+  o.clear();
+  o.put(bert, "other", key_of(home, 3));
+  CHECK(o.one<wire::mutate_reply>(bert).status == mutate_status::retry);
+  CHECK(o.counted().writes_held_back == 1);
+}
+
 TEST_CASE("strong: a condition is judged by what is done, not by what is hidden") {
   strong_owner o;
   o.keep_near("one");
