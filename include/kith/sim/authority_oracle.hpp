@@ -5,6 +5,9 @@
 //                 somewhere. Else an owner that was removed goes on serving, and a reader goes on
 //                 believing it, beside the new owner.
 //
+// A cluster that was lost with its last member and founded anew is another one: its views have
+// another branch.
+//
 // Until a confirmation is older than the bound both may serve: that is what staleness is. So this
 // looks at what was confirmed, not at who serves.
 #pragma once
@@ -18,10 +21,12 @@
 #include <kith/sim/vouching.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kith::sim {
@@ -32,7 +37,7 @@ class authority_oracle {
 
   /// A member holds `view` from now on.
   void installed(const kith::cluster::view_key& view) {
-    stood_.emplace(view.number, cluster_.time().now());
+    stood_.emplace(std::pair{view.branch, view.number}, cluster_.time().now());
     behind_.clear();
     for (std::size_t i = 0; i < cluster_.size(); ++i) {
       if (ended(i)) behind_.insert(i);
@@ -46,7 +51,7 @@ class authority_oracle {
   [[nodiscard]] std::optional<time_point> ended(std::size_t member) const;
 
   cluster& cluster_;
-  std::map<view_number, time_point> stood_;
+  std::map<std::pair<std::uint32_t, view_number>, time_point> stood_;
   /// Members whose view has a successor.
   std::set<std::size_t> behind_;
 };
@@ -56,8 +61,10 @@ class authority_oracle {
 inline std::optional<time_point> authority_oracle::ended(std::size_t member) const {
   sim::host& host = cluster_.host(member);
   if (!host.running() || host.control().membership().current() == nullptr) return std::nullopt;
-  const auto next = stood_.upper_bound(host.control().membership().current()->key.number);
-  return next == stood_.end() ? std::nullopt : std::optional{next->second};
+  const kith::cluster::view_key& held = host.control().membership().current()->key;
+  const auto next = stood_.upper_bound({held.branch, held.number});
+  const bool same = next != stood_.end() && next->first.first == held.branch;
+  return same ? std::optional{next->second} : std::nullopt;
 }
 
 inline void authority_oracle::look(std::vector<violation>& into) {

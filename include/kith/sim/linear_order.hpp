@@ -37,7 +37,7 @@ class linear_order {
 
   explicit linear_order(keeps kept) : kept_{std::move(kept)} {}
 
-  void told(const judged_call& call) { calls_[call.op.key].push_back(call); }
+  void told(const judged_call& call) { calls_[{call.op.key, branch_of(call)}].push_back(call); }
   /// At the end of a run.
   void judge();
 
@@ -52,6 +52,9 @@ class linear_order {
     bool present = false;
   };
 
+  [[nodiscard]] static std::uint32_t branch_of(const judged_call& call) {
+    return call.op.version != version{} ? call.op.version.epoch.branch : call.op.began.branch;
+  }
   [[nodiscard]] static bool removes(const judged_call& call) {
     return call.op.kind == operation_kind::erase && (!call.op.failed || call.maybe_applied);
   }
@@ -60,7 +63,9 @@ class linear_order {
   void fail(const char* rule, const judged_call& call, const known& before);
 
   keeps kept_;
-  std::map<std::uint32_t, std::vector<judged_call>> calls_;
+  /// A cluster that was lost with its last member and founded anew has another branch, and nothing
+  /// of the other's.
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<judged_call>> calls_;
   std::vector<violation> violations_;
   std::uint64_t checks_ = 0;
 };
@@ -119,7 +124,7 @@ inline void linear_order::judge(const judged_call& call, const known& before,
 }
 
 inline void linear_order::judge() {
-  for (const auto& [key, all] : calls_) {
+  for (const auto& [place, all] : calls_) {
     const std::vector<known> order = all_known(all);
     for (const judged_call& call : all) {
       if (call.op.failed) continue;
