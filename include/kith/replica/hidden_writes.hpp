@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <utility>
@@ -57,7 +58,8 @@ struct hidden_write {
 
 /// The hidden writes of one partition, in their order.
 struct hidden_queue {
-  std::deque<hidden_write> writes{};
+  /// A list: there is one for each partition, and it is mostly empty.
+  std::list<hidden_write> writes{};
   /// Caches that are hidden as a whole, and by how many writes.
   std::map<cache_id, std::size_t> caches{};
 

@@ -151,7 +151,8 @@ inline void writes::drop_hidden(owned_partition& ended, outbox& out) {
               out);
     }
   }
-  ended.hidden = {};
+  ended.hidden.writes.clear();
+  ended.hidden.caches.clear();
 }
 
 }  // namespace kith::replica
