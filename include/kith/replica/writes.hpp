@@ -67,6 +67,11 @@ class writes {
                       std::uint64_t hash, const wire::mutate& message, outbox& out);
   void run(time_point now, owned_partition& in, const member_id& from, std::uint64_t hash,
            const wire::mutate& message, outbox& out);
+  /// A user's write, not what a load brought.
+  void commit(time_point now, owned_partition& in, const key_view& key, outbox& out) {
+    held_.dirty.note_key(now, key.cache, in.id, key.hash, key.key);
+    held_.commit(now, in, key, out);
+  }
   void clear(time_point now, owned_partition& in, const caller& who, cache_id cache, outbox& out);
   void end_tag(time_point now, owned_partition& in, const caller& who, const wire::mutate& message,
                outbox& out);
@@ -208,7 +213,7 @@ inline void writes::run(time_point now, owned_partition& in, const member_id& fr
   const key_write target{now, hash, message, in.next()};
   write_outcome done = apply_write(target, cache);
   note_write(target, done, cache);
-  if (done.changed) held_.commit(now, in, {message.cache, hash, message.key}, out);
+  if (done.changed) commit(now, in, {message.cache, hash, message.key}, out);
   settle(now, in, {from, message.operation}, std::move(done.answer), out);
 }
 
@@ -217,6 +222,7 @@ inline void writes::clear(time_point now, owned_partition& in, const caller& who
   entries& all = *held_.use_cache(cache);
   all.note_clear(in.slot, in.next());
   const bool existed = all.drop(in.slot) > 0;
+  held_.dirty.note_all(now, cache, in.id);
   held_.commit_many(now, in, cache, wire::scope::cache, 0, out);
   settle(now, in, who, {wire::mutate_status::applied, in.newest(), existed, {}}, out);
 }
@@ -225,6 +231,7 @@ inline void writes::end_tag(time_point now, owned_partition& in, const caller& w
                             const wire::mutate& message, outbox& out) {
   const std::uint64_t tag = message.tags.front().hash;
   held_.use_cache(message.cache)->end_tag(in.slot, tag, in.next());
+  held_.dirty.note_tag(now, message.cache, in.id, tag);
   held_.commit_many(now, in, message.cache, wire::scope::tag, tag, out);
   settle(now, in, who, {wire::mutate_status::applied, in.newest(), false, {}}, out);
 }
@@ -345,7 +352,7 @@ inline mutation_answer writes::apply_processed(time_point now, owned_partition& 
       break;
   }
   note_write(target, outcome, cache);
-  if (outcome.changed) held_.commit(now, in, {message.cache, write.hash, message.key}, out);
+  if (outcome.changed) commit(now, in, {message.cache, write.hash, message.key}, out);
   if (outcome.answer.status == wire::mutate_status::applied) {
     outcome.answer.result = std::move(done.result);
   }
