@@ -68,17 +68,32 @@ struct member_stats {
 inline void visit_memory(const memory_stats& held, const metric_visitor& visit) {
   const auto part = [&](std::string_view name, std::uint64_t value) {
     const metric_label label{"part", name};
-    visit({"memory", "What this member holds.", metric_type::gauge, metric_unit::octets,
-           std::span{&label, 1}, value, {}});
+    visit({"memory",
+           "What this member holds.",
+           metric_type::gauge,
+           metric_unit::octets,
+           std::span{&label, 1},
+           value,
+           {}});
   };
   part("owned", held.owned);
   part("near", held.near);
   part("directories", held.directories);
   part("queues", held.queues);
-  visit({"memory_limit", "What it may hold; 0: no limit but the caches'.", metric_type::gauge,
-         metric_unit::octets, {}, held.limit, {}});
-  visit({"memory_rung", "How short memory is: 0 not at all, 4 writes are refused.",
-         metric_type::gauge, metric_unit::none, {}, static_cast<std::uint64_t>(held.pressure), {}});
+  visit({"memory_limit",
+         "What it may hold; 0: no limit but the caches'.",
+         metric_type::gauge,
+         metric_unit::octets,
+         {},
+         held.limit,
+         {}});
+  visit({"memory_rung",
+         "How short memory is: 0 not at all, 4 writes are refused.",
+         metric_type::gauge,
+         metric_unit::none,
+         {},
+         static_cast<std::uint64_t>(held.pressure),
+         {}});
 }
 
 /// Calls `visit` once for each metric.
@@ -117,6 +132,7 @@ inline void visit_stats(const member_stats& stats, const metric_visitor& visit) 
   visit_counters(lanes.reader, node::reader_rows, {}, visit);
   visit_counters(lanes.owner, node::owner_rows, {}, visit);
   visit_counters(lanes.calls, node::call_rows, {}, visit);
+  visit_counters(lanes.shipped, node::shipment_rows, {}, visit);
   visit_counters(stats.membership, node::membership_rows, {}, visit);
   visit_counters(stats.driver, net::runtime_rows<std::uint64_t>, {}, visit);
   one("packets_dropped", "Messages that had no way to their member.", stats.packets_dropped,

@@ -70,6 +70,12 @@ enum class quorum : std::uint8_t { none, majority };
 /// took over meanwhile, what was written is given up when it comes back.
 enum class minority_policy : std::uint8_t { read_only, stop, go_on };
 
+/// What becomes of keys that a side of a cut has written when it gives way to the other one, and
+/// all its entries are given up: with `quorum = none` when the two meet, and with `minority_policy
+/// = go_on`. `discard`: the other side keeps what it has of them. `invalidate`: it drops them, so
+/// that they are read from the database anew.
+enum class merge_policy : std::uint8_t { discard, invalidate };
+
 /// Where a read may be answered. `near`: from this member's near cache if it is fresh enough.
 /// `owner`: by the owner of the key, always.
 enum class read : std::uint8_t { near, owner };
@@ -177,6 +183,10 @@ struct cache_options {
   /// and what it owns, are read however old they are, except by a get that names its `max_age`.
   /// Off, as it is what `near.max_staleness` rules out.
   bool serve_stale = false;
+  /// Each member's own choice, for what it owned. Absent: `invalidate` with a loader, or else
+  /// `discard`. With `invalidate` a member remembers the keys of the last writes, and of all since
+  /// others were lost, up to 65,536; beyond that whole partitions are dropped.
+  std::optional<kith::merge_policy> merge_policy = std::nullopt;
   /// A number that grows whenever the stored form of Key or Value changes.
   std::uint32_t schema = 0;
   /// How long a call may take, retries included.

@@ -70,6 +70,7 @@ TEST_CASE("stats: each counter of the machines is one metric") {
   check_one_each(kith::node::reader_rows);
   check_one_each(kith::node::owner_rows);
   check_one_each(kith::node::call_rows);
+  check_one_each(kith::node::shipment_rows);
   check_one_each(kith::node::membership_rows);
   check_one_each(kith::node::near_store_rows);
   check_one_each(kith::node::owned_store_rows);

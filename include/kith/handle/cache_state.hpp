@@ -15,6 +15,7 @@
 #include <kith/handle/entry.hpp>
 #include <kith/handle/explanation.hpp>
 #include <kith/handle/operation.hpp>
+#include <kith/handle/policies.hpp>
 #include <kith/handle/port.hpp>
 #include <kith/loader.hpp>
 #include <kith/near/near_cache.hpp>
@@ -97,9 +98,7 @@ class cache_state final : public node::cache_hooks {
     binding_->has_loader = options_.load || options_.load_many;
     binding_->hard_timeout = options_.loading.hard_timeout;
     binding_->ttl = options_.ttl;
-    const bool stops = options_.minority_policy == minority_policy::stop;
-    binding_->writes_cut_off = options_.minority_policy == minority_policy::go_on;
-    binding_->reads_cut_off = binding_->writes_cut_off || (options_.serve_stale && !stops);
+    bind_policies(*binding_, options_);
     // The gates are the member's: the near cache keeps the port alive through this state.
     near_.emplace(near::near_config{options_.near.max_bytes.value(), salt}, port_->gates());
   }

@@ -281,6 +281,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   void carry(node::resize_in_lanes&& one);
   void carry(node::reset_lanes&& one);
   void carry(node::tell_quorum&& one);
+  void carry(node::tell_cut&& one);
   void carry(node::open_answered&& one);
   void carry(cluster::drained&&);
   void carry(cluster::left&&);

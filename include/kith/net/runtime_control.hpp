@@ -211,6 +211,12 @@ inline void runtime::carry(node::tell_quorum&& one) {
   });
 }
 
+inline void runtime::carry(node::tell_cut&& one) {
+  drive_all([&](node::lane& machine, time_point now, node::lane::outbox&) {
+    machine.on_cut(now, one.cut);
+  });
+}
+
 inline void runtime::carry(cluster::drained&&) {
   if (!std::exchange(has_drained_, true)) drained_.set_value();
 }

@@ -83,6 +83,8 @@ struct cache_binding {
   /// cut off from the majority.
   bool reads_cut_off = false;
   bool writes_cut_off = false;
+  /// As in replica::cache_settings.
+  bool tells_dirty = false;
   /// This member's writes of single keys that ended: well, and with an error. Counted by calls,
   /// which change nothing else here.
   mutable std::atomic<std::uint64_t> writes{0};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <kith/cluster/membership.hpp>
+#include <kith/cluster/missing_members.hpp>
 #include <kith/cluster/quorum_watch.hpp>
 #include <kith/core/endpoint.hpp>
 #include <kith/core/ids.hpp>
@@ -54,6 +55,10 @@ struct reset_lanes {
 struct tell_quorum {
   bool lost = false;
 };
+/// Tell every lane whether members are missing that may go on by themselves.
+struct tell_cut {
+  bool cut = false;
+};
 /// A waiting open() has its answer.
 struct open_answered {
   std::string name;
@@ -63,8 +68,8 @@ struct open_answered {
 
 using control_effect =
     std::variant<cluster::send, cluster::dial, cluster::close, install_view, open_in_lanes,
-                 resize_in_lanes, reset_lanes, tell_quorum, open_answered, cluster::view_stable,
-                 cluster::drained, cluster::left, log_record>;
+                 resize_in_lanes, reset_lanes, tell_quorum, tell_cut, open_answered,
+                 cluster::view_stable, cluster::drained, cluster::left, log_record>;
 
 class control {
  public:
@@ -147,6 +152,7 @@ class control {
 
   cluster::membership membership_;
   cluster::quorum_watch quorum_;
+  cluster::missing_members missing_;
   placements placements_;
   /// By name.
   std::vector<opened_cache> caches_;
@@ -324,11 +330,13 @@ inline void control::bind(const opened_cache& cache, outbox& out) {
   settings.watched = request.binding->watched;
   settings.reads_cut_off = request.binding->reads_cut_off;
   settings.writes_cut_off = request.binding->writes_cut_off;
+  settings.tells_dirty = request.binding->tells_dirty;
   out.push_back(open_in_lanes{std::move(settings), request.hooks});
 }
 
 inline void control::carry(time_point, cluster::identity_changed&& changed, outbox& out) {
   out.push_back(reset_lanes{changed.self});
+  missing_.forget();
   // The cluster that this member joins next may know its caches under other numbers, or not at all:
   // membership asks again.
   for (opened_cache& cache : caches_) {
@@ -342,6 +350,9 @@ inline void control::carry(time_point, cluster::log&& line, outbox& out) {
 }
 
 inline void control::carry(time_point, cluster::view_installed&& changed, outbox& out) {
+  const bool cut = missing_.any();
+  missing_.on_view(changed.installed);
+  if (missing_.any() != cut) out.push_back(tell_cut{!cut});
   auto target = placements_.of(*changed.installed);
   out.push_back(install_view{std::move(changed.installed), std::move(target)});
 }

@@ -5,6 +5,7 @@
 #include <kith/cluster/membership_counters.hpp>
 #include <kith/near/counters.hpp>
 #include <kith/node/router.hpp>
+#include <kith/node/shipment.hpp>
 #include <kith/replica/counters.hpp>
 #include <kith/stats.hpp>
 #include <kith/store/counters.hpp>
@@ -326,6 +327,16 @@ inline constexpr counter_row<router_counters> call_rows[] = {
     {&router_counters::fallbacks_exhausted, {}, {}, {}, "given_up"},
 };
 static_assert(describes_all(call_rows));
+
+inline constexpr counter_row<shipment_counters> shipment_rows[] = {
+    {&shipment_counters::begun, "merge_writes",
+     "What this member told the cluster that it went over to, of the side that it came from.",
+     "step", "begun"},
+    {&shipment_counters::told, {}, {}, {}, "told"},
+    {&shipment_counters::retried, {}, {}, {}, "retried"},
+    {&shipment_counters::dropped, {}, {}, {}, "dropped"},
+};
+static_assert(describes_all(shipment_rows));
 
 using view_changes = cluster::membership_counters;
 

@@ -15,6 +15,7 @@
 #include <kith/node/control.hpp>
 #include <kith/node/placement.hpp>
 #include <kith/node/router.hpp>
+#include <kith/node/shipment.hpp>
 #include <kith/replica/replica.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/decode.hpp>
@@ -90,7 +91,10 @@ class lane {
   void on_stable(const cluster::view_key& view) { replica_->on_stable(view.number); }
   /// Whether this member is cut off from the majority.
   void on_quorum(time_point now, bool lost, outbox& out);
-  /// Everything held under the old identity is dropped.
+  /// Whether members are missing that may go on by themselves.
+  void on_cut(time_point now, bool cut);
+  /// Everything held under the old identity is dropped, but for what the other side of a cut has to
+  /// be told.
   void on_identity(time_point now, const member_id& self, outbox& out);
   /// `table` may be null. It must outlive the lane or the next on_identity.
   void open_cache(const replica::cache_settings& settings, near::table* table);
@@ -135,6 +139,7 @@ class lane {
   [[nodiscard]] const replica::replica& owned() const { return *replica_; }
   [[nodiscard]] const near::coherence& near() const { return *near_; }
   [[nodiscard]] const router& calls() const { return router_; }
+  [[nodiscard]] const shipment& shipped() const { return shipment_; }
 
  private:
   template <class Message, class Handle>
@@ -146,6 +151,8 @@ class lane {
   /// What control last said of this member's standing in its view.
   void look_at_gates() { replica_->set_standing(gates_.coordinator(), gates_.fenced()); }
   void run(time_point now, outbox& out);
+  /// True: the router has got something to do.
+  bool ship(time_point now);
   void scan(time_point now, cache_id cache, scan_turn& turn) const;
 
   void carry(time_point, wire::send&& one, outbox& out) { out.push_back(std::move(one)); }
@@ -190,6 +197,8 @@ class lane {
   std::optional<replica::replica> replica_;
   std::optional<near::coherence> near_;
   router router_;
+  shipment shipment_;
+  bool cut_ = false;
   /// The installed view; its members, sorted, and their places in it.
   cluster::view_key view_;
   std::vector<member_id> members_;
@@ -264,6 +273,7 @@ inline void lane::on_view(time_point now, const cluster::view& installed,
   }
   std::ranges::sort(members_);
   std::ranges::sort(numbers_);
+  shipment_.on_view(installed);
   replica_->on_caches(copies_in(installed));
   replica_->on_view(now, installed.key.number, members_, from_replica_);
   near_->on_view(members_, from_near_);
@@ -285,6 +295,8 @@ inline void lane::on_identity(time_point now, const member_id& self, outbox& out
   from_replica_.clear();
   from_near_.clear();
   claims_.clear();
+  shipment_.load(now, replica_->take_dirty());
+  cut_ = false;
   replica_.emplace(self, options_.replica);
   near_.emplace(self, gates_, options_.near);
   for (std::uint32_t i = index_; i < partition_count; i += lane_count) {
@@ -297,8 +309,14 @@ inline void lane::on_identity(time_point now, const member_id& self, outbox& out
 
 inline void lane::on_quorum(time_point now, bool lost, outbox& out) {
   replica_->on_quorum(lost);
+  replica_->on_cut(now, cut_ || lost);
   router_.on_quorum(now, lost, from_router_);
   run(now, out);
+}
+
+inline void lane::on_cut(time_point now, bool cut) {
+  cut_ = cut;
+  replica_->on_cut(now, cut_ || gates_.is_cut_off());
 }
 
 inline void lane::open_cache(const replica::cache_settings& settings, near::table* table) {
@@ -361,7 +379,8 @@ inline void lane::on_timeout(time_point now, outbox& out) {
 }
 
 inline time_point lane::next_timeout() const {
-  return std::min({replica_->next_timeout(), near_->next_timeout(), router_.next_timeout()});
+  return std::min({replica_->next_timeout(), near_->next_timeout(), router_.next_timeout(),
+                   shipment_.next_timeout()});
 }
 
 inline void lane::fail_all(time_point now, errc why, outbox& out) {
@@ -369,8 +388,15 @@ inline void lane::fail_all(time_point now, errc why, outbox& out) {
   run(now, out);
 }
 
+inline bool lane::ship(time_point now) {
+  while (std::optional<call> next = shipment_.next(now)) {
+    router_.submit(now, std::move(*next), from_router_);
+  }
+  return !from_router_.empty();
+}
+
 inline void lane::run(time_point now, outbox& out) {
-  while (!from_replica_.empty() || !from_near_.empty() || !from_router_.empty()) {
+  while (!from_replica_.empty() || !from_near_.empty() || !from_router_.empty() || ship(now)) {
     const auto carry_all = [&](auto& box) {
       for (auto& effect : std::exchange(box, {})) {
         std::visit([&](auto& one) { carry(now, std::move(one), out); }, effect);
@@ -393,8 +419,9 @@ inline void lane::note_claim(const replica::claim_row& one) {
 
 // What goes out.
 
-inline void lane::carry(time_point, complete&& one, outbox& out) {
-  if (one.done != nullptr) out.push_back(std::move(one));
+inline void lane::carry(time_point now, complete&& one, outbox& out) {
+  if (one.done == nullptr || shipment_.take(now, one)) return;
+  out.push_back(std::move(one));
 }
 inline void lane::carry(time_point now, unused_ticket&& one, outbox& out) {
   const wire::return_ticket message{one.ticket};

@@ -17,6 +17,7 @@ struct lane_stats {
   near::coherence_counters reader;
   replica::counters owner;
   router_counters calls;
+  shipment_counters shipped;
 
   /// See router and audience.
   latency_histogram read_times;
@@ -48,6 +49,7 @@ inline void add_lane(lane_stats& to, const lane& from) {
   add_counters(to.reader, from.near().counters(), reader_rows);
   add_counters(to.owner, from.owned().counters(), owner_rows);
   add_counters(to.calls, from.calls().counters(), call_rows);
+  add_counters(to.shipped, from.shipped().counters(), shipment_rows);
   to.read_times.merge(from.calls().read_times());
   to.write_times.merge(from.calls().write_times());
   to.applied_times.merge(from.owned().applied_times());

@@ -14,6 +14,7 @@
 #include <kith/replica/audience.hpp>
 #include <kith/replica/change_notice.hpp>
 #include <kith/replica/counters.hpp>
+#include <kith/replica/dirty_keys.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/replica/entries.hpp>
 #include <kith/replica/feed_item.hpp>
@@ -95,6 +96,7 @@ class holdings {
   replica::audience audience;
   key_events events;
   feed_table feeds;
+  dirty_keys dirty;
   /// Of all caches, since the feeds were told last.
   departures departed;
   load_table loads;
@@ -218,6 +220,7 @@ inline holdings::holdings(const member_id& me, const replica_options& chosen)
       options{chosen},
       audience{options, counters},
       feeds{options, counters},
+      dirty{options.dirty_keys, options.dirty_period},
       random{stable_hash_combine(options.salt, options.lane)} {
   KITH_ASSERT(options.lanes > 0 && partition_count % options.lanes == 0);
   KITH_ASSERT(options.lane < options.lanes);
@@ -301,6 +304,7 @@ inline entries* holdings::use_cache(cache_id id) {
 }
 
 inline void holdings::open_cache(const cache_settings& settings) {
+  if (settings.tells_dirty) dirty.track(settings.id);
   entries* known = find_cache(settings.id);
   const bool again = known != nullptr && known->settings().watched != nullptr;
   if (known != nullptr) {

@@ -106,6 +106,11 @@ struct replica_options {
   /// Ended tags that a cache of the lane remembers; see store/tag_ends.hpp.
   std::size_t tags_kept = 16384;
 
+  /// Written keys of a cache that are remembered for the other side of a cut. With 16 lanes 64 k.
+  std::size_t dirty_keys = 4096;
+  /// A cut is noticed sooner than this, by far.
+  duration dirty_period = std::chrono::seconds{10};
+
   /// Units of expiry work in one turn (store/timer_wheel.hpp): calls wait for some 20 us at most.
   std::size_t expiry_work = 64;
   /// Secret of the process; see store::shard_config.
@@ -165,6 +170,8 @@ struct cache_settings {
   /// callers.
   bool reads_cut_off = false;
   bool writes_cut_off = false;
+  /// Its keys that were written are told to the other side of a cut, if that survives.
+  bool tells_dirty = false;
   lifetime_settings life;
   store_settings store;
   /// What this member's listeners want to hear; null: there are none.

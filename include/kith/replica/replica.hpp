@@ -102,6 +102,10 @@ class replica {
   }
   /// Whether this member is cut off from the majority.
   void on_quorum(bool lost) { held_.cut_off = lost; }
+  /// Others may go on without this member, as after a cut; or none any more.
+  void on_cut(time_point now, bool cut) { held_.dirty.on_cut(now, cut); }
+  /// What a cut's other side must not go on with; nothing is noted of it any more.
+  [[nodiscard]] std::vector<dirty_cache> take_dirty() { return held_.dirty.take(); }
   void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
   /// All members of this view have installed it, and those that are not in it are fenced.
   void on_stable(view_number number) {
@@ -467,7 +471,7 @@ inline std::uint64_t replica::owned_bytes() const {
 
 inline std::uint64_t replica::directory_bytes() const {
   std::uint64_t sum = held_.audience.held().bytes + held_.pending_write_bytes +
-                      copies_.bytes_held() + held_.feeds.bytes();
+                      copies_.bytes_held() + held_.feeds.bytes() + held_.dirty.bytes_held();
   for (const owned_partition& in : held_.partitions()) {
     for (const auto& [who, window] : in.windows) {
       sum += window.size() * store::operation_bytes + window.bytes();

@@ -118,7 +118,7 @@ inline mutation_answer writes::apply_processed(time_point now, owned_partition& 
       break;
   }
   note_write(target, outcome, cache);
-  if (outcome.changed) held_.commit(now, in, {message.cache, write.hash, message.key}, out);
+  if (outcome.changed) commit(now, in, {message.cache, write.hash, message.key}, out);
   if (outcome.answer.status == wire::mutate_status::applied) {
     outcome.answer.result = std::move(done.result);
   }

@@ -123,7 +123,7 @@ inline mutation_answer writes::apply_written(time_point now, owned_partition& in
   // What is too large for the cache is in the store all the same.
   if (!outcome.changed) outcome = erase_value(target, cache);
   note_write(target, outcome, cache);
-  held_.commit(now, in, view_of(done.at), out);
+  commit(now, in, view_of(done.at), out);
   outcome.answer.result = std::move(planned.result);
   return std::move(outcome.answer);
 }
@@ -138,7 +138,7 @@ inline mutation_answer writes::leave_uncertain(time_point now, owned_partition& 
   if (in.seq < sequence_max) {
     const key_write target{now, doubted.at.hash, doubted.current.message, in.next()};
     note_write(target, erase_value(target, cache), cache);
-    held_.commit(now, in, view_of(doubted.at), out);
+    commit(now, in, view_of(doubted.at), out);
   }
   return {wire::mutate_status::write_uncertain, in.newest(), false, to_bytes(printable(why))};
 }

@@ -81,6 +81,11 @@ class writes {
   /// Not null: the write is hidden, and the key's others wait for it.
   hidden_key* run(time_point now, owned_partition& in, const member_id& from, std::uint64_t hash,
                   const wire::mutate& message, outbox& out);
+  /// A user's write, not what a load brought.
+  void commit(time_point now, owned_partition& in, const key_view& key, outbox& out) {
+    held_.dirty.note_key(now, key.cache, in.id, key.hash, key.key);
+    held_.commit(now, in, key, out);
+  }
   void clear(time_point now, owned_partition& in, const caller& who, cache_id cache, outbox& out);
   void end_tag(time_point now, owned_partition& in, const caller& who, const wire::mutate& message,
                outbox& out);
@@ -264,7 +269,7 @@ inline hidden_key* writes::run(time_point now, owned_partition& in, const member
   const key_write target{now, hash, message, in.next()};
   write_outcome done = apply_write(target, cache);
   note_write(target, done, cache);
-  if (done.changed) held_.commit(now, in, key, out);
+  if (done.changed) commit(now, in, key, out);
   if (strong && done.changed) {
     return hide_key(now, in, who, key, std::move(had), std::move(done.answer), out);
   }
@@ -277,6 +282,7 @@ inline void writes::clear(time_point now, owned_partition& in, const caller& who
   entries& all = *held_.use_cache(cache);
   all.note_clear(in.slot, in.next());
   const bool existed = all.drop(in.slot) > 0;
+  held_.dirty.note_all(now, cache, in.id);
   held_.commit_many(now, in, cache, wire::scope::cache, 0, out);
   mutation_answer answer{wire::mutate_status::applied, in.newest(), existed, {}};
   if (held_.strong(cache)) return hide_cache(now, in, who, cache, std::move(answer), out);
@@ -287,6 +293,7 @@ inline void writes::end_tag(time_point now, owned_partition& in, const caller& w
                             const wire::mutate& message, outbox& out) {
   const std::uint64_t tag = message.tags.front().hash;
   held_.use_cache(message.cache)->end_tag(in.slot, tag, in.next());
+  held_.dirty.note_tag(now, message.cache, in.id, tag);
   held_.commit_many(now, in, message.cache, wire::scope::tag, tag, out);
   mutation_answer answer{wire::mutate_status::applied, in.newest(), false, {}};
   if (held_.strong(message.cache)) {

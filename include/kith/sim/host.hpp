@@ -212,6 +212,7 @@ class host final : public endpoint_events {
   void carry(node::resize_in_lanes&& one);
   void carry(node::reset_lanes&& one);
   void carry(node::tell_quorum&& one);
+  void carry(node::tell_cut&& one);
   void carry(node::open_answered&& one) { answers_[one.name] = std::move(one); }
   void carry(cluster::drained&&) {
     drained_ = true;

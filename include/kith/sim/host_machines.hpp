@@ -377,6 +377,10 @@ inline void host::carry(node::tell_quorum&& one) {
   }
 }
 
+inline void host::carry(node::tell_cut&& one) {
+  for (const auto& lane : node_->lanes) lane->on_cut(now(), one.cut);
+}
+
 inline void host::carry(node::lane&, node::complete&& one) {
   time_.note(static_cast<std::uint64_t>(one.result.error.value()));
   const duration decoding = one.result.fill ? options_.decode_time() : duration{};
