@@ -277,34 +277,6 @@ inline std::shared_ptr<node::cache_hooks> host::hooks_of(cache_id id) const {
   return found == hooks_.end() ? nullptr : found->second;
 }
 
-inline host_occupancy host::held() const {
-  host_occupancy now;
-  std::map<member_id, std::size_t> links;
-  for (const auto& [id, c] : connections_) {
-    if (!c->announced || c->draining) continue;
-    now.links_most = std::max(now.links_most, ++links[c->session.peer()]);
-  }
-  now.connections = connections_.size();
-  now.dials = dials_.size();
-  // The largest of them: their order does not matter.
-  for (const auto& [peer, packets] : waiting_packets_) {
-    now.packets_most = std::max(now.packets_most, packets.size());
-  }
-  now.peers_waited_for = waiting_packets_.size();
-  now.inputs = waiting_inputs_.size();
-  now.decoding = decoding_.size();
-  return now;
-}
-
-inline std::uint64_t host::near_bytes_over() const {
-  std::uint64_t over = 0;
-  for (const auto& [id, hooks] : hooks_) {
-    const auto* kept = dynamic_cast<const near::cell_store*>(hooks->near_table());
-    if (kept != nullptr) over += kept->bytes_over();
-  }
-  return over;
-}
-
 // Effects.
 
 inline void host::run(node::control::outbox& effects) {
@@ -501,3 +473,5 @@ inline void host::carry(node::lane& in, node::process_here&& one) {
 }
 
 }  // namespace kith::sim
+
+#include <kith/sim/host_held.hpp>
