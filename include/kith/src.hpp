@@ -93,6 +93,8 @@ KITH_DECL net::runtime_options member::runtime_options_of(member_options&& optio
       cluster::timers_for(options.timing.heartbeat, options.timing.fence, options.timing.silence);
   made.lane.replica.serve_window = options.timing.fence;
   made.lane.replica.lease = options.timing.lease;
+  made.lane.replica.lease_patience =
+      std::max<duration>(std::chrono::milliseconds{100}, options.timing.lease / 8);
   made.membership.bootstrap_expect = options.bootstrap_expect;
   made.membership.self.weight = options.weight;
   made.membership.self.zone = std::move(options.zone);

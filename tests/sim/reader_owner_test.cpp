@@ -152,7 +152,7 @@ class pair_run {
     if (to_owner_.empty()) return;
     const wire::packet f = std::move(to_owner_.front());
     to_owner_.pop_front();
-    owner_.set_coordinator_freshness(now_);
+    owner_.set_standing(now_);
     auto& out = owner_out_;
     const partition_id p = f.partition;
     switch (f.code) {
@@ -337,7 +337,7 @@ class pair_run {
       return;
     }
     local_writes_[rid] = key;
-    owner_.set_coordinator_freshness(now_);
+    owner_.set_standing(now_);
     if (!owner_.on_mutate(now_, owner_id, rid, k.partition, message, owner_out_)) fail("mutate");
     settle();
   }
@@ -353,7 +353,7 @@ class pair_run {
   void tick(duration length) {
     now_ += length;
     gates_->coordinator_fresh = now_.time_since_epoch().count();
-    owner_.set_coordinator_freshness(now_);
+    owner_.set_standing(now_);
     if (owner_.next_timeout() <= now_) owner_.on_timeout(now_, owner_out_);
     if (reader_.next_timeout() <= now_) reader_.on_timeout(now_, reader_out_);
     settle();

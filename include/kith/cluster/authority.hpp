@@ -69,7 +69,6 @@ class allegiance {
   [[nodiscard]] time_point window() const { return window_; }
   [[nodiscard]] bool bound(time_point now) const { return now < window_; }
   [[nodiscard]] time_point fence() const { return fence_; }
-  void drop_fence() { fence_ = {}; }
   /// My send time of the newest message that the coordinator of my view, while it surely led, has
   /// answered in it.
   [[nodiscard]] time_point fresh() const { return fresh_; }

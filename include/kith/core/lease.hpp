@@ -8,28 +8,10 @@
 
 #include <kith/core/time.hpp>
 
-#include <algorithm>
-
 namespace kith {
 
 /// How long a grant lasts for who gave it: at least lease (1 + rho) / (1 - rho), for clocks whose
 /// rates are off by up to rho = 2.4 %.
 [[nodiscard]] constexpr duration as_granted(duration lease) { return lease + lease / 20; }
-
-/// Until when all answers of one turn of a lane are good. Whoever carries them out looks at the
-/// clock once more: a process that was stopped in between must not answer from before.
-class good_until {
- public:
-  void bound(time_point end) { at_ = std::min(at_, end); }
-  /// And begins anew.
-  [[nodiscard]] time_point take() {
-    const time_point end = at_;
-    at_ = never;
-    return end;
-  }
-
- private:
-  time_point at_ = never;
-};
 
 }  // namespace kith

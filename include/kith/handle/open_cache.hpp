@@ -118,7 +118,12 @@ template <class Key, class Value>
 void check_coherence(const port& to, const cache_options<Key, Value>& options) {
   if (options.coherence != kith::coherence::strong) return;
   require_option(to.needs_majority(), "coherence: strong needs the member's quorum = majority");
-  require_option(options.backups > 0, "backups: a strong cache needs at least 1");
+  const bool stored = options.write && options.write_mode == write_mode::through;
+  require_option(options.backups > 0 || stored,
+                 "backups: a strong cache needs at least 1, or a store that is written through");
+  require_option(!options.write || stored, "write_mode: a strong cache writes its store through");
+  require_option(options.merge_policy.value_or(merge_policy::discard) == merge_policy::discard,
+                 "merge_policy: a strong cache has nothing to merge, as one side of a cut goes on");
   require_option(options.async_backups == 0,
                  "async_backups: a strong cache has none; what they have may be old");
   require_option(!options.load && !options.load_many,

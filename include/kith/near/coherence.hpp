@@ -157,8 +157,6 @@ class coherence {
   }
 
   void on_timeout(time_point now, outbox& out) { freshness_.on_timeout(now, out); }
-  /// See good_until::take.
-  [[nodiscard]] time_point take_good_until() { return lane_.answers.take(); }
   [[nodiscard]] time_point next_timeout() const {
     return std::min(lane_.next_beat, lane_.next_sweep);
   }
@@ -460,7 +458,6 @@ inline bool coherence::install(time_point now, std::uint64_t rid, const counted_
 }
 
 inline void coherence::serve_followers(fill& of, const counted_cell& value, outbox& out) {
-  if (!of.followers.empty()) lane_.answers.bound(leased_until(of));
   for (const std::uint64_t waiter : of.followers) out.push_back(serve{waiter, value, of.answer});
   lane_.counters.followers_served += of.followers.size();
   of.followers.clear();

@@ -23,8 +23,7 @@
 
 namespace kith::near {
 
-inline auto cell_store::hottest(time_point now, std::size_t most) const
-    -> std::vector<hot_cell> {
+inline auto cell_store::hottest(time_point now, std::size_t most) const -> std::vector<hot_cell> {
   std::vector<candidate> found;
   // What is surely not among them is let go as the walk goes on, with no lock held.
   const auto keep = [&](std::size_t at_most) {

@@ -7,7 +7,6 @@
 #include <kith/core/assert.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/key_events.hpp>
-#include <kith/core/lease.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/near/counters.hpp>
@@ -161,8 +160,6 @@ class lane_state {
   std::map<cache_id, attachment> tables;
   coherence_counters counters;
   key_events events;
-  /// Of what followers were given.
-  good_until answers;
   time_point next_beat = never;
   time_point next_sweep = never;
   time_point next_pull = never_heard;

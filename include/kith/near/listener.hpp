@@ -102,8 +102,8 @@ inline void listener::apply_one(time_point now, std::size_t slot, const wire::in
   switch (one.scope) {
     case wire::scope::key:
       lane_.invalidate(one.cache, one.hash, at);
-      lane_.events.record({now, key_event::invalidated, one.cache, lane_.partition_at(slot),
-                           one.hash, at});
+      lane_.events.record(
+          {now, key_event::invalidated, one.cache, lane_.partition_at(slot), one.hash, at});
       break;
     case wire::scope::cache: lane_.clear(now, slot, one.cache, at); break;
     case wire::scope::tag: lane_.end_tag(now, slot, one.cache, one.hash, at); break;

@@ -216,7 +216,6 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   bool drive(lane_slot& in, Input&& input, touched* later = nullptr, joining join = joining::no);
   template <class Input>
   void drive_all(Input&& input);
-  void check_answers(lane_slot& in, node::lane::outbox& effects) KITH_REQUIRES(in.mutex);
   void push_sends(lane_slot& in, std::vector<wire::send>&& sends, touched& written)
       KITH_REQUIRES(in.mutex);
   void run_rest(lane_slot& in, node::lane::outbox& effects);

@@ -30,8 +30,6 @@ struct driver_counters {
   Number closed_overflow{0};
   Number dials_failed{0};
   Number jobs_refused{0};
-  /// Turns of lanes whose reads of strong caches were taken back: the process had stood still.
-  Number reads_withdrawn{0};
   /// Exceptions that left listeners of views.
   Number view_listener_failures{0};
   /// Rungs of store/pressure.hpp that memory climbed to.
@@ -64,11 +62,6 @@ inline constexpr counter_row<Of, Number> runtime_rows[] = {
     {&Of::closed_overflow, {}, {}, {}, "overflow"},
     {&Of::dials_failed, "dials_failed", "Addresses that did not answer as a member.", {}, {}},
     {&Of::jobs_refused, "jobs_refused", "Loads and processors refused: too many wait.", {}, {}},
-    {&Of::reads_withdrawn,
-     "reads_withdrawn",
-     "Turns whose strong reads were taken back, as the process had stood still.",
-     {},
-     {}},
     {&Of::view_listener_failures,
      "view_listener_failures",
      "Exceptions that left listeners of views.",

@@ -4,7 +4,6 @@
 #include <kith/net/load_gathering.hpp>
 #include <kith/net/places_by_lane.hpp>
 #include <kith/net/runtime.hpp>
-#include <kith/node/withdraw.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/decode.hpp>
 #include <kith/wire/opcode.hpp>
@@ -50,7 +49,6 @@ bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) 
     const time_point begun = now();
     in.machine.set_memory(begun, memory_.turn(node::lane_count));
     input(in.machine, begun, effects);
-    check_answers(in, effects);
     const std::uint64_t owned = in.machine.owned().owned_bytes();
     memory_.change_owned(std::exchange(in.told_bytes, owned), owned);
     std::vector<wire::send> sends = take_sends(effects);
@@ -64,17 +62,6 @@ bool runtime::drive(lane_slot& in, Input&& input, touched* later, joining join) 
   in.wake->arm(next);
   run_rest(in, effects);
   return true;
-}
-
-/// The clock's reading is from before the input; what a strong cache answered must be good now.
-inline void runtime::check_answers(lane_slot& in, node::lane::outbox& effects) {
-  for (;;) {
-    const time_point end = in.machine.take_good_until();
-    const time_point late = end < never ? now() : time_point{};
-    if (end >= never || late < end) return;
-    counters_.reads_withdrawn.fetch_add(1, std::memory_order_relaxed);
-    node::withdraw_reads(in.machine, late, effects);
-  }
 }
 
 template <class Input>

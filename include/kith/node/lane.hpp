@@ -130,12 +130,6 @@ class lane {
   }
   void fail_all(time_point now, errc why, outbox& out);
 
-  /// Until when the answers of the last input are good. The driver looks at its clock before it
-  /// lets them go: after that time they are to be withdrawn (withdraw.hpp).
-  [[nodiscard]] time_point take_good_until() {
-    return std::min(replica_->take_good_until(), near_->take_good_until());
-  }
-
   [[nodiscard]] const replica::replica& owned() const { return *replica_; }
   [[nodiscard]] const near::coherence& near() const { return *near_; }
   [[nodiscard]] const router& calls() const { return router_; }
@@ -358,7 +352,7 @@ inline void lane::on_processor_done(time_point now, const replica::processor_tic
 inline void lane::on_write_done(time_point now, const replica::write_ticket& ticket,
                                 replica::write_result&& result, outbox& out) {
   if (ticket.number >> life_shift != life_) return;
-  replica_->set_coordinator_freshness(gates_.coordinator());
+  look_at_gates();
   replica_->on_write_done(now, {ticket.partition, ticket.number & number_mask}, std::move(result),
                           from_replica_);
   run(now, out);

@@ -104,7 +104,8 @@ class audience {
   /// When all who may keep near entries of the partition have applied everything up to `place`, or
   /// cannot serve them any more, if nobody acknowledges anything: not after now when they have.
   [[nodiscard]] time_point heard_at(time_point now, std::size_t slot, std::uint64_t place) const;
-  /// A write has waited from `since` on and is done: those whose leases lapsed first are on parole.
+  /// A write has waited from `since` on, too long or to its end: those that have leases and have
+  /// not acknowledged it get no new ones for a while.
   void judge(time_point now, time_point since, std::size_t slot, std::uint64_t place);
 
   /// What is held now, each where it is most.
@@ -159,6 +160,8 @@ class audience {
     std::uint64_t timed_end = 0;
     time_point timed_since{};
     std::size_t timed_missing = 0;
+    /// The last lease of those who listened and are no members any more.
+    time_point departed_until = time_point::min();
   };
   struct waiting_batch {
     time_point due;
@@ -214,8 +217,6 @@ class audience {
   /// Not later than any listener's digest_due.
   time_point digest_next_ = never;
   bool leasing_ = false;
-  /// The last lease of those who listened and are no members any more.
-  time_point departed_until_ = time_point::min();
 };
 
 // --- implementation ---
@@ -274,7 +275,7 @@ inline void audience::on_members(std::span<const member_id> members) {
     for (auto& [id, s] : c.streams) {
       if (!gone(id)) continue;
       if (s.state != listening::ended) {
-        departed_until_ = std::max(departed_until_, listeners_[id].lease_until);
+        c.departed_until = std::max(c.departed_until, listeners_[id].lease_until);
       }
       end(listeners_[id], c, s);
     }
@@ -441,7 +442,7 @@ inline bool audience::grant(time_point now, const member_id& to) {
 }
 
 inline time_point audience::heard_at(time_point now, std::size_t slot, std::uint64_t place) const {
-  time_point last = departed_until_;
+  time_point last = channels_[slot].departed_until;
   for (const auto& [id, s] : channels_[slot].streams) {
     if (s.state == listening::ended || s.applied(place)) continue;
     last = std::max(last, listeners_.at(id).lease_until);
@@ -456,7 +457,7 @@ inline void audience::judge(time_point now, time_point since, std::size_t slot,
     listener& who = listeners_[id];
     // One that had none when the write began was not waited for.
     if (who.lease_until <= since) continue;
-    ++counters_->leases_waited_for;
+    if (who.lease_until <= now) ++counters_->leases_waited_for;
     put_on_parole(now, who);
   }
 }

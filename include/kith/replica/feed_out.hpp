@@ -33,6 +33,18 @@ class feed_out {
            std::uint64_t began, time_point now)
       : to{receiver}, scope{chosen}, round{number}, progress_at{now}, began_{began} {}
 
+  /// What of a feed is left to say when a round that says more takes its place.
+  struct rest {
+    /// The member has all changes up to this one.
+    std::uint64_t covered = 0;
+    /// It was told of these, and has not acknowledged them.
+    std::vector<shared_item> changes{};
+  };
+  /// Of one that was in sync; `changes`: the partition's so far.
+  [[nodiscard]] std::optional<rest> left_over(std::uint64_t changes) const;
+  /// Begins with that: what waits for the member goes on waiting for no more than before.
+  void carry_on(time_point now, const rest& of);
+
   struct place {
     cache_id cache{};
     store::handle at = store::no_handle;
@@ -77,7 +89,7 @@ class feed_out {
   /// The member has the change.
   [[nodiscard]] bool covers(std::uint64_t change) const {
     if (stage == feed_stage::broken) return false;
-    if (change <= began_) return stage == feed_stage::in_sync;
+    if (change <= began_) return carried_ || stage == feed_stage::in_sync;
     return changes_.empty() || changes_.front().change > change;
   }
 
@@ -107,7 +119,10 @@ class feed_out {
     std::uint64_t number = 0;
   };
 
+  /// What was changed up to here is in the entries that are copied; or, where `carried_`, the
+  /// member had it before.
   std::uint64_t began_;
+  bool carried_ = false;
   /// Invariant: items acked_ + 1, ... of the round.
   std::deque<shared_item> waiting_;
   /// Those of them that are changes.
@@ -132,6 +147,23 @@ inline std::uint64_t feed_out::append(time_point now, shared_item item) {
   if (item->change != 0) changes_.push_back({item->change, number});
   waiting_.push_back(std::move(item));
   return number;
+}
+
+inline auto feed_out::left_over(std::uint64_t changes) const -> std::optional<rest> {
+  if (stage != feed_stage::in_sync && !(carried_ && stage != feed_stage::broken)) {
+    return std::nullopt;
+  }
+  rest left{changes_.empty() ? changes : changes_.front().change - 1, {}};
+  for (const shared_item& item : waiting_) {
+    if (item->change != 0) left.changes.push_back(item);
+  }
+  return left;
+}
+
+inline void feed_out::carry_on(time_point now, const rest& of) {
+  carried_ = true;
+  began_ = of.covered;
+  for (const shared_item& item : of.changes) append(now, item);
 }
 
 inline auto feed_out::take_unsent(std::size_t window, std::size_t message) -> batch {

@@ -65,8 +65,11 @@ class feeding {
   [[nodiscard]] bool has_all(const feed_out& of) const {
     return of.scope == wire::whole_scope || of.scope < held_.feeds.least_copies();
   }
-  void end_unwanted(time_point now, owned_partition& in, const std::vector<wish>& all, outbox& out);
-  void begin(time_point now, owned_partition& in, const wish& to);
+  using rests = std::map<member_id, feed_out::rest>;
+  /// Returns what is left of those in whose place new ones are to begin.
+  rests end_unwanted(time_point now, owned_partition& in, const std::vector<wish>& all,
+                     outbox& out);
+  void begin(time_point now, owned_partition& in, const wish& to, const rests& before);
   void open_round(time_point now, owned_partition& in, feed_out& to);
   void tell_answers(time_point now, const owned_partition& in, feed_out& to);
   void append(time_point now, feed_out& to, feed_item item);
@@ -140,7 +143,7 @@ inline void feeding::on_row(time_point now, owned_partition& in, const row& told
     each.claim_at = never;
   }
   const std::vector<wish> all = wishes(told);
-  end_unwanted(now, in, all, out);
+  const rests before = end_unwanted(now, in, all, out);
   for (const wish& one : all) {
     const bool known = std::ranges::any_of(table.at(in.slot).feeds,
                                            [&](const feed_out& f) { return f.to == one.to; });
@@ -149,7 +152,7 @@ inline void feeding::on_row(time_point now, owned_partition& in, const row& told
     const bool waits = shunned != shunned_.end() && now < shunned->second;
     if (known) continue;
     if (!waits || in_row) {
-      begin(now, in, one);
+      begin(now, in, one, before);
     } else {
       missing_ = true;
       wake(shunned->second);
@@ -160,9 +163,10 @@ inline void feeding::on_row(time_point now, owned_partition& in, const row& told
 }
 
 /// One that broke and is in the row stays as it is: it is waited for until a view without it.
-inline void feeding::end_unwanted(time_point now, owned_partition& in, const std::vector<wish>& all,
-                                  outbox& out) {
+inline auto feeding::end_unwanted(time_point now, owned_partition& in, const std::vector<wish>& all,
+                                  outbox& out) -> rests {
   feed_table& table = held_.feeds;
+  rests left;
   std::erase_if(table.at(in.slot).feeds, [&](feed_out& each) {
     const auto wanted = std::ranges::find(all, each.to, &wish::to);
     const bool broken = each.stage == feed_stage::broken;
@@ -171,12 +175,16 @@ inline void feeding::end_unwanted(time_point now, owned_partition& in, const std
     if (stays) return false;
     if (wanted == all.end() || broken) send_end(in, each, out);
     if (broken) shunned_[each.to] = now + held_.options.copy_pause;
+    const auto rest = each.left_over(table.at(in.slot).changes);
+    if (rest && wanted != all.end()) left.emplace(each.to, *rest);
     drop(each);
     return true;
   });
+  return left;
 }
 
-inline void feeding::begin(time_point now, owned_partition& in, const wish& to) {
+inline void feeding::begin(time_point now, owned_partition& in, const wish& to,
+                           const rests& before) {
   ++held_.counters.feeds_begun;
   feeds& all = held_.feeds.at(in.slot).feeds;
   const std::uint64_t changes = held_.feeds.at(in.slot).changes;
@@ -185,6 +193,11 @@ inline void feeding::begin(time_point now, owned_partition& in, const wish& to) 
   all.back().heir = to.to == in.row.heir;
   all.back().barrier = changes;
   open_round(now, in, all.back());
+  if (const auto rest = before.find(to.to); rest != before.end()) {
+    const std::size_t bytes = all.back().bytes();
+    all.back().carry_on(now, rest->second);
+    held_.feeds.recount(all.back(), bytes);
+  }
   held_.feeds.touch(in.slot);
 }
 
@@ -402,8 +415,8 @@ inline void feeding::give_up(time_point now, feed_out& on) {
   ++held_.counters.feeds_broken;
   shunned_[on.to] = now + held_.options.copy_pause;
   drop(on);
-  // Nobody was told that it had all: it is no successor.
-  if (!on.claimed) on.bound = false;
+  // In no row, and nobody was told that it had all: it is no successor.
+  if (!on.claimed && !on.position) on.bound = false;
   // Said anew: what was claimed of it is not so any more.
   on.claimed = false;
 }
@@ -463,7 +476,7 @@ inline void feeding::begin_missing(time_point now) {
       if (shunned_.contains(one.to)) {
         missing_ = true;
       } else {
-        begin(now, in, one);
+        begin(now, in, one, {});
       }
     }
   }

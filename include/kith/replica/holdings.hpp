@@ -6,7 +6,6 @@
 #include <kith/core/hash_map.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/key_events.hpp>
-#include <kith/core/lease.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/random.hpp>
 #include <kith/core/stable_hash.hpp>
@@ -115,8 +114,6 @@ class holdings {
   /// The newest view of which the members that are not in it can do nothing more, and all that are
   /// have installed it.
   std::optional<view_number> stable;
-  /// Of what was read in strong caches since the driver asked last.
-  good_until answers;
   /// From the majority: some caches go on for this member's own callers.
   bool cut_off = false;
   /// How full the member is, as the driver last said.
@@ -141,6 +138,11 @@ class holdings {
     return view && who != self && !std::binary_search(members.begin(), members.end(), who);
   }
   [[nodiscard]] bool strong(cache_id cache) const { return feeds.strong(cache); }
+  /// No more strong writes are to begin.
+  [[nodiscard]] bool hides_enough() const {
+    return hidden.size() >= options.hidden_writes ||
+           pending_write_bytes >= options.pending_write_bytes;
+  }
   /// The past of the partition is over: whoever owned it before, or read from that one, is fenced
   /// or has installed the view; and nobody who may be the next owner has less than this one.
   [[nodiscard]] bool settled(const owned_partition& of) const {

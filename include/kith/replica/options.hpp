@@ -45,8 +45,9 @@ struct replica_options {
   std::size_t backlog_keys = 4096;
   /// How long a reader of a strong cache may trust what it was told (core/lease.hpp).
   duration lease = std::chrono::seconds{3};
-  /// A listener whose lease had to lapse before a write was done gets no new one for so long, nor
-  /// one that took longer than `lease_patience` so many times in a row.
+  /// A listener that has not acknowledged a strong write after `lease_patience` gets no lease for
+  /// `parole`, nor does one whose acknowledgements took longer so many times in a row. So a write
+  /// waits for no longer than the patience and a lease.
   duration parole = std::chrono::seconds{30};
   duration lease_patience = std::chrono::milliseconds{100};
   std::uint32_t slow_acknowledgements = 8;

@@ -126,6 +126,11 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   }
   if (const auto why = behind(*in, message.cache, message.after))
     return refuse(*in, who, *why, out), true;
+  // It may be a strong one.
+  if (!held_.feeds.knows(message.cache)) {
+    ++held_.counters.unknown_caches;
+    return refuse(*in, who, wire::get_status::unknown_cache, out), true;
+  }
   const key_view key{message.cache, hash, message.key};
   const bool strong = held_.strong(message.cache);
   if (strong && in->hidden.hides(message.cache)) {
@@ -200,7 +205,6 @@ inline bool reads::pays(time_point now, const key_view& key) {
 inline void reads::serve_strong(time_point now, owned_partition& in, reader who,
                                 const key_view& key, const std::optional<wire::known_value>& known,
                                 outbox& out) {
-  held_.answers.bound(held_.fence);
   if (who.near && who.from != held_.self && !held_.audience.grant(now, who.from)) {
     ++held_.counters.leases_refused;
     who.near = false;

@@ -2,10 +2,11 @@
 // applies mutations (writes.hpp), and tells those who keep near entries what changed
 // (audience.hpp).
 //
-// Coherence is eventual: a mutation is visible at once, and its invalidation leaves at once or
-// within a millisecond. Its caller is answered when the copies that its cache asks for are made
-// (feeding.hpp). Of partitions of other owners the lane keeps the copies that the view gives it
-// (copies.hpp): with these it begins when it becomes the owner.
+// In an eventual cache a mutation is visible at once, and its invalidation leaves at once or within
+// a millisecond; in a strong one it is hidden until all that it waits for has come. Its caller is
+// answered when the copies that its cache asks for are made (feeding.hpp). Of partitions of other
+// owners the lane keeps the copies that the view gives it (copies.hpp): with these it begins when
+// it becomes the owner.
 //
 // A deterministic machine: inputs push, effects append to the outbox, next_timeout() is the one
 // deadline. It has no clock, no lock and no thread; its driver serialises the calls. Before each
@@ -56,6 +57,7 @@ struct occupancy {
   std::size_t loads = 0;
   std::size_t load_waiters_most = 0;
   std::size_t processors = 0;
+  std::size_t hidden_writes = 0;
   std::size_t pending_writes_most = 0;
   std::size_t pending_write_bytes = 0;
   std::size_t operations_most = 0;
@@ -81,7 +83,6 @@ class replica {
 
   /// The partition's row of a view that was just installed. A lower epoch is ignored.
   void on_row(time_point now, partition_id partition, const row& told, outbox& out);
-  /// A row without copies.
   void on_ownership(time_point now, partition_id partition, const member_id& owner,
                     const kith::epoch& began, outbox& out) {
     on_row(now, partition, {owner, began}, out);
@@ -95,8 +96,8 @@ class replica {
   void on_view(time_point now, view_number number, std::span<const member_id> members, outbox& out);
   /// A connection to `peer` opened, or was lost (`sid` 0).
   void on_session(time_point now, const member_id& peer, std::uint32_t sid, outbox& out);
-  /// The same, and this member's fence.
-  void set_standing(time_point fresh, time_point fence) {
+  /// How fresh the coordinator's newest echo is, and until when this member is surely one.
+  void set_standing(time_point fresh, time_point fence = time_point::min()) {
     held_.coordinator_fresh = fresh;
     held_.fence = fence;
   }
@@ -106,13 +107,10 @@ class replica {
   void on_cut(time_point now, bool cut) { held_.dirty.on_cut(now, cut); }
   /// What a cut's other side must not go on with; nothing is noted of it any more.
   [[nodiscard]] std::vector<dirty_cache> take_dirty() { return held_.dirty.take(); }
-  void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
   /// All members of this view have installed it, and those that are not in it are fenced.
   void on_stable(view_number number) {
     held_.stable = std::max(held_.stable, std::optional{number});
   }
-  /// See good_until.
-  [[nodiscard]] time_point take_good_until() { return held_.answers.take(); }
   /// Before an input: how full the member is. Evicts a bounded part of `told.excess`.
   void set_memory(time_point now, const store::memory_state& told) {
     held_.memory = told;
@@ -288,10 +286,13 @@ inline void replica::adopt(time_point now, owned_partition& in) {
     ++held_.counters.copies_missing;
     return;
   }
+  const wire::feed_scope scope = copies_.of(in.slot).scope;
   copy had = copies_.take(
       now, in.slot,
       [&](cache_id id, std::uint64_t hash, byte_view key, stored& entry, time_point ends) {
-        entries* to = held_.use_cache(id);
+        // No write waited for what it had of other caches: it may be of before.
+        const bool vouched = scope == wire::whole_scope || held_.feeds.copies_of(id).all() > scope;
+        entries* to = vouched ? held_.use_cache(id) : nullptr;
         if (to == nullptr) return;
         std::vector<std::uint64_t> tags;
         if (entry.tags) tags = entry.tags->tags;
@@ -420,10 +421,10 @@ inline void replica::on_timeout(time_point now, outbox& out) {
 }
 
 inline time_point replica::next_timeout() const {
-  time_point next = std::min({held_.audience.next_timeout(), held_.loads.next_deadline(),
-                              held_.busy.next_deadline(), held_.uncertain.next_deadline(),
-                              writes_.next_timeout(),
-                              feeding_.next_timeout(), copies_.next_timeout()});
+  time_point next =
+      std::min({held_.audience.next_timeout(), held_.loads.next_deadline(),
+                held_.busy.next_deadline(), held_.uncertain.next_deadline(), writes_.next_timeout(),
+                feeding_.next_timeout(), copies_.next_timeout()});
   for (const auto& cache : held_.caches()) next = std::min(next, cache->next_timeout());
   return next;
 }
@@ -445,6 +446,7 @@ inline occupancy replica::held() const {
     now.load_waiters_most = std::max(now.load_waiters_most, one.waiters.size());
   });
   now.processors = held_.busy.size();
+  now.hidden_writes = held_.hidden.size();
   held_.busy.for_each([&](const busy_key& one) {
     now.pending_writes_most = std::max(now.pending_writes_most, one.queue.size());
   });
@@ -477,7 +479,8 @@ inline std::uint64_t replica::directory_bytes() const {
       sum += window.size() * store::operation_bytes + window.bytes();
     }
   }
-  sum += (held_.loads.size() + held_.busy.size() + held_.uncertain.size()) * store::job_bytes;
+  sum += (held_.loads.size() + held_.busy.size() + held_.uncertain.size() + held_.hidden.size()) *
+         store::job_bytes;
   held_.loads.for_each([&](const load& one) { sum += one.waiters.size() * store::waiter_bytes; });
   return sum;
 }

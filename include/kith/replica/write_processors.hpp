@@ -74,6 +74,8 @@ inline void writes::on_processor_done(time_point now, const processor_ticket& ti
   } else if (brought != nullptr && in.seq >= sequence_max) {
     ++held_.counters.sequence_exhausted;
     retract(in, who, wire::mutate_status::overloaded, out);
+  } else if (brought != nullptr && in.hidden.hides(done->at.cache)) {
+    retract(in, who, wire::mutate_status::retry, out);
   } else if (brought != nullptr && outrun) {
     ++held_.counters.processors_rerun;
     return start_processor(now, in, std::move(done->current), std::move(done->queue), out);

@@ -211,8 +211,7 @@ inline bool writes::answered(owned_partition& in, operation_window& window, cons
     refuse(in, from, rid, wire::mutate_status::unknown_cache, out);
     return true;
   }
-  if (in.hidden.hides(message.cache) ||
-      (held_.strong(message.cache) && held_.hidden.size() >= held_.options.hidden_writes)) {
+  if (in.hidden.hides(message.cache) || (held_.strong(message.cache) && held_.hides_enough())) {
     ++held_.counters.writes_held_back;
     refuse(in, from, rid, wire::mutate_status::retry, out);
     return true;
@@ -350,6 +349,8 @@ inline void writes::drain(time_point now, owned_partition& in, queue waiting, ou
     } else if (in.seq >= sequence_max) {
       ++held_.counters.sequence_exhausted;
       retract(in, who, wire::mutate_status::overloaded, out);
+    } else if (in.hidden.hides(next.message.cache)) {
+      retract(in, who, wire::mutate_status::retry, out);
     } else if (next.message.kind == wire::mutation::invoke) {
       return start_processor(now, in, std::move(next), std::move(waiting), out);
     } else if (goes_through(next.message)) {

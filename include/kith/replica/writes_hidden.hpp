@@ -83,9 +83,12 @@ inline bool writes::done(time_point now, const owned_partition& in, const hidden
       !write.copies || held_.feeds.confirmed(in.slot, write.copies->change, write.copies->sync);
   const time_point heard = held_.audience.heard_at(now, in.slot, write.place);
   if (copied && heard <= now && now < held_.fence) return true;
-  // Copies and listeners say when they have it; leases lapse by themselves, and fences come anew.
+  // Copies and listeners say when they have it; leases lapse by themselves, if they are not
+  // renewed, and fences come anew.
   if (heard > now) {
-    next_ = std::min(next_, heard);
+    const time_point patience = write.since + held_.options.lease_patience;
+    if (now >= patience) held_.audience.judge(now, write.since, in.slot, write.place);
+    next_ = std::min(next_, now < patience ? std::min(heard, patience) : heard);
   } else if (copied) {
     next_ = std::min(next_, now + held_.options.fence_retry);
   }

@@ -280,5 +280,6 @@ class host final : public endpoint_events {
 
 }  // namespace kith::sim
 
+#include <kith/sim/host_held.hpp>
 #include <kith/sim/host_links.hpp>
 #include <kith/sim/host_machines.hpp>

@@ -473,5 +473,3 @@ inline void host::carry(node::lane& in, node::process_here&& one) {
 }
 
 }  // namespace kith::sim
-
-#include <kith/sim/host_held.hpp>

@@ -83,6 +83,7 @@ inline void member_rules::check_lane(const sim::host& of, const node::lane& lane
   at_most("loads", owned.loads, may.loads);
   at_most("waiters of a load", owned.load_waiters_most, may.load_waiters);
   at_most("processors", owned.processors, may.processors);
+  at_most("hidden writes", owned.hidden_writes, may.hidden_writes + may.pending_writes);
   at_most("writes behind a processor", owned.pending_writes_most, may.pending_writes);
   at_most("bytes behind processors", owned.pending_write_bytes, may.pending_write_bytes);
   at_most("operations remembered", owned.operations_most, may.operations_kept);
@@ -130,6 +131,7 @@ inline void member_rules::lane_at_rest(const sim::host& of, const node::lane& la
   const replica::occupancy owned = lane.owned().held();
   expect("M3", of, "loads", owned.loads, 0);
   expect("M3", of, "processors", owned.processors, 0);
+  expect("M3", of, "hidden writes", owned.hidden_writes, 0);
   expect("M3", of, "bytes behind processors", owned.pending_write_bytes, 0);
   expect("M3", of, "invalidations in a batch", owned.told.waiting, 0);
   expect("M3", of, "invalidations under way", owned.told.in_flight, 0);

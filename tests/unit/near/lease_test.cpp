@@ -108,17 +108,6 @@ TEST_CASE("lease: a follower takes what came only under the lease of its leader'
   CHECK(r.lane.counters().refused_lapsed == 1);
 }
 
-TEST_CASE("lease: what followers were given is good until the lease ends") {
-  leased_reader r;
-  const time_point sent = r.now;
-  const auto leader = r.lead(r.key);
-  r.follow(r.key);
-  CHECK(r.reply(leader, r.value(1, 1)) == reply_verdict::deliver_and_install);
-  CHECK(r.install(leader, r.key, 1));
-  CHECK(r.effects<serve>().size() == 1);
-  CHECK(r.lane.take_good_until() == sent + lease);
-}
-
 TEST_CASE("lease: who is about to leave keeps nothing and tells its owners") {
   leased_reader r;
   r.fill(r.key, 1);

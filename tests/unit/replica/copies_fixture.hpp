@@ -102,7 +102,7 @@ struct copying {
       outbox out;
       machine->on_view(now, view_number{views}, everybody, out);
       machine->on_row(now, home, told, out);
-      machine->set_coordinator_freshness(now);
+      machine->set_standing(now);
       carry_out(who, out);
     }
   }
@@ -116,7 +116,7 @@ struct copying {
     now += time;
     for (const auto& [who, machine] : members) {
       outbox out;
-      machine->set_coordinator_freshness(now);
+      machine->set_standing(now);
       machine->on_timeout(now, out);
       carry_out(who, out);
     }

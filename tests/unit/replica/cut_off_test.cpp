@@ -49,7 +49,7 @@ TEST_CASE("cut off: a cache that is only read keeps what a processor of before b
     cut_off_owner owner{true, writes};
     CHECK(owner.read() == wire::get_status::hit);
     owner.machine.on_quorum(false);
-    owner.machine.set_coordinator_freshness(owner.now);
+    owner.machine.set_standing(owner.now);
     owner.clear();
     owner.mutate(self, {.kind = wire::mutation::invoke, .processor = as_bytes("grow")});
     const auto running = owner.effects<run_processor>();

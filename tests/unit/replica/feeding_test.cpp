@@ -57,6 +57,27 @@ TEST_CASE("feeding: a partition without copies answers at once") {
   CHECK(t.under_way.empty());
 }
 
+TEST_CASE("feeding: a round in another one's place has nobody wait for its end") {
+  copying t{one_by_one()};
+  t.install(row_with({bert, anna}));
+  t.deliver();
+  for (int i = 1; i < 6; ++i) t.put("film", key_of(home, i), films);
+  t.deliver();
+  t.cut_off = {anna};
+  const auto rid = t.put("another", key, films);
+  t.deliver();
+  CHECK_FALSE(t.answered(rid));
+  // Anna is to be the owner, so she is told of all caches.
+  t.cut_off.clear();
+  row moving = row_with({bert, anna});
+  moving.heir = anna;
+  t.install(moving);
+  for (int i = 0; i < 100 && !t.answered(rid); ++i) t.deliver(1);
+  CHECK(t.answered(rid));
+  CHECK(t.copied(anna, key, films) == "another");
+  CHECK_FALSE(t.copy_of(anna).complete);
+}
+
 TEST_CASE("feeding: an asynchronous copy is told and not waited for") {
   copying t{options_of_home(), books_settings(), {{books, 0, 1}}};
   t.install(row_with({anna}));

@@ -326,7 +326,7 @@ TEST_CASE("lifetime: an idle end that a write comes upon is told at the next tur
   owner_with o{{.idle = 10s}, std::nullopt};
   o.put(bert, "x");
   o.now += 11s;
-  o.machine.set_coordinator_freshness(o.now);
+  o.machine.set_standing(o.now);
   o.put(bert, "y");
   CHECK(o.counted().idle_ends == 0);
   // A time that a driver can count with, not the oldest of all.

@@ -239,7 +239,7 @@ TEST_CASE("load: an owner that lost contact while the loader ran stores nothing"
   o.now += 10s;
   finish(o, ticket, "row");
   CHECK(o.one<wire::get_reply>(anna).status == get_status::retry);
-  o.machine.set_coordinator_freshness(o.now);
+  o.machine.set_standing(o.now);
   CHECK(o.value().empty());
 }
 

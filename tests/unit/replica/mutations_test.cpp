@@ -163,7 +163,7 @@ TEST_CASE("mutations: a value above all limits is refused and takes no version")
   lane.lane = index_of(there) % lane.lanes;
   kith::replica::replica other{self, lane};
   other.on_ownership(o.now, there, self, first_epoch, o.out);
-  other.set_coordinator_freshness(o.now);
+  other.set_standing(o.now);
   wire::mutate message;
   message.epoch = first_epoch;
   message.key = as_bytes(long_key);

@@ -103,10 +103,10 @@ TEST_CASE("operation: answers below the lowest unsettled one are forgotten") {
 
 TEST_CASE("operation: a mutation that was not tried is not remembered") {
   owner o;
-  o.machine.set_coordinator_freshness(o.now - 1h);
+  o.machine.set_standing(o.now - 1h);
   o.mutate(anna, {.operation = 9, .kind = mutation::put, .value = as_bytes("x")});
   CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::retry);
-  o.machine.set_coordinator_freshness(o.now);
+  o.machine.set_standing(o.now);
   o.clear();
   o.mutate(anna, {.operation = 9, .kind = mutation::put, .value = as_bytes("x")});
   CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::applied);

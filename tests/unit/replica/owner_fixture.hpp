@@ -90,12 +90,12 @@ struct owner {
     machine.on_ownership(now, home, self, first_epoch, out);
     machine.on_session(now, anna, anna_sid, out);
     machine.on_session(now, bert, 12, out);
-    machine.set_coordinator_freshness(now);
+    machine.set_standing(now);
   }
 
   void pass(duration time) {
     now += time;
-    machine.set_coordinator_freshness(now);
+    machine.set_standing(now);
     machine.on_timeout(now, out);
   }
 

@@ -185,7 +185,7 @@ TEST_CASE("processor: its result is not applied by an owner that lost contact me
   set(o, running(o), "x");
   CHECK(o.one<wire::mutate_reply>(anna).status == mutate_status::retry);
   CHECK(o.one<wire::mutate_reply>(bert).status == mutate_status::retry);
-  o.machine.set_coordinator_freshness(o.now);
+  o.machine.set_standing(o.now);
   CHECK(o.value().empty());
   o.clear();
   invoke(o, anna, "f", 9);

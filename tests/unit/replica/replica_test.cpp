@@ -131,7 +131,7 @@ TEST_CASE("replica: an owner that was paused answers nothing until the coordinat
   o.get(self, {});
   REQUIRE(o.effects<answer_get>().size() == 1);
   CHECK(o.effects<answer_get>()[0].reply.status == get_status::retry);
-  o.machine.set_coordinator_freshness(o.now);
+  o.machine.set_standing(o.now);
   CHECK(o.value() == "x");
   CHECK(o.counted().not_fresh == 3);
 }

@@ -198,7 +198,7 @@ TEST_CASE(
   o.end(o.writing(), write_failure{"gone"});
   CHECK_FALSE(o.keeps_load("old row"));
   o.now += 20s;
-  o.machine.set_coordinator_freshness(o.now);
+  o.machine.set_standing(o.now);
   CHECK(o.keeps_load("new row"));
   CHECK(o.counted().loads_doubted == 1);
 }
@@ -333,7 +333,7 @@ TEST_CASE("write through: an owner that lost contact meanwhile does not say that
   o.now += 10s;
   o.end(o.writing());
   CHECK(o.status(anna) == mutate_status::write_uncertain);
-  o.machine.set_coordinator_freshness(o.now);
+  o.machine.set_standing(o.now);
   CHECK(o.value().empty());
 }
 
