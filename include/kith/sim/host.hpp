@@ -185,6 +185,7 @@ class host final : public endpoint_events {
 
   void dial(const endpoint& where, const member_id& peer);
   void send(const member_id& to, const wire::packet& packet);
+  void read_bytes(std::uint64_t id, byte_view received);
   void flush(std::uint64_t id);
   void close(std::uint64_t id);
   [[nodiscard]] bool wins(const connection& one, const connection& other);
