@@ -375,7 +375,9 @@ inline time_point checker::bound_of(const record& read) const {
   note_vouchers(now);
   std::set<member_id> vouch{read.owner, read.coordinator, now.owner, now.coordinator};
   vouch.erase(read.as);
-  return by - stood_still(cluster_, vouch, by);
+  // Each of them counts max_staleness or less, and the coordinator its promises before that.
+  const duration error = cluster_.clock_error(max_staleness_ + vouched_longest);
+  return by - stood_still(cluster_, vouch, by) - error;
 }
 
 inline std::optional<checker::acknowledged> checker::owed(const std::vector<acknowledged>& all,

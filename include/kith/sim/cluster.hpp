@@ -56,6 +56,8 @@ struct cluster_options {
   std::uint64_t load_hang_every = 0;
   /// Every other caller takes up to so long to decode what its near cache may keep.
   duration decode_most{};
+  /// Members' clocks are too fast or too slow by up to so many millionths.
+  std::uint32_t clock_drift_ppm = 0;
   /// False: the hosts exist but none has been started.
   bool start = true;
   /// How long run_until_stable may take.
@@ -114,6 +116,11 @@ class cluster {
   /// with quorum = majority.
   [[nodiscard]] bool quorum_lost() const;
   [[nodiscard]] std::size_t size() const { return hosts_.size(); }
+  /// How much longer one member's clock may take for what is `length` on another's.
+  [[nodiscard]] duration clock_error(duration length) const {
+    const std::int64_t most = options_.clock_drift_ppm;
+    return duration{length.count() / (1'000'000 - most) * 2 * most};
+  }
   [[nodiscard]] sim::host& host(std::size_t index) { return *hosts_[index]; }
   [[nodiscard]] sim::network& network() { return network_; }
   [[nodiscard]] scheduler& time() { return time_; }

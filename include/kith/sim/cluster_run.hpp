@@ -16,6 +16,14 @@
 
 namespace kith::sim {
 
+/// As often at the limits as between them.
+[[nodiscard]] inline std::int64_t drawn_drift(random_source& random, std::uint32_t most) {
+  const auto limit = static_cast<std::int64_t>(most);
+  const std::uint64_t shape = random.below(4);
+  if (shape < 2) return shape == 0 ? limit : -limit;
+  return static_cast<std::int64_t>(random.below(2 * std::uint64_t{most} + 1)) - limit;
+}
+
 inline cluster::cluster(const cluster_options& options)
     : options_{options},
       time_{options.seed},
@@ -26,6 +34,7 @@ inline cluster::cluster(const cluster_options& options)
       hangs_{options.seed ^ 0x68616E6700000006u},
       decodes_{options.seed ^ 0x6465636F00000005u} {
   std::vector<endpoint> all;
+  random_source drifts{options.seed ^ 0x6472696674000007u};
   for (std::size_t i = 0; i < options.members; ++i) {
     all.push_back(address_of(i));
     by_address_[all.back()] = static_cast<host_index>(i);
@@ -36,6 +45,7 @@ inline cluster::cluster(const cluster_options& options)
     each.membership.self.weight = 100;
     each.membership.candidates = all;
     each.membership.candidates.resize(std::min(options.seeds, all.size()));
+    each.clock_gains_ppm = drawn_drift(drifts, options.clock_drift_ppm);
     each.membership.timers = options.timers;
     each.membership.quorum = options.quorum == kith::quorum::majority
                                  ? kith::cluster::quorum_mode::majority

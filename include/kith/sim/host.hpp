@@ -52,6 +52,8 @@ struct host_options {
   std::function<void(const std::shared_ptr<const cluster::view>&)> view_changed;
   /// How late a timer runs, drawn for each.
   std::function<duration()> tick_delay;
+  /// By how many millionths its clock is too fast.
+  std::int64_t clock_gains_ppm = 0;
   /// How long the loser of two connections to one peer is still read.
   duration drain_time = std::chrono::seconds{1};
   /// Packets that wait for a dialled connection, a peer.
@@ -185,6 +187,7 @@ class host final : public endpoint_events {
 
   void dial(const endpoint& where, const member_id& peer);
   void send(const member_id& to, const wire::packet& packet);
+  void read_bytes(std::uint64_t id, byte_view received);
   void flush(std::uint64_t id);
   void close(std::uint64_t id);
   [[nodiscard]] bool wins(const connection& one, const connection& other);

@@ -1,6 +1,6 @@
-// A host's own monotonic clock. Its zero is not the simulation's, and it can stand still, as in a
-// virtual machine that is suspended: no clock inside shows that, not even one that goes on while
-// the machine sleeps.
+// A host's own monotonic clock. Its zero is not the simulation's, it runs too fast or too slow by a
+// few millionths or thousandths, and it can stand still, as in a virtual machine that is suspended:
+// no clock inside shows that, not even one that goes on while the machine sleeps.
 #pragma once
 
 #include <kith/core/assert.hpp>
@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace kith::sim {
@@ -19,8 +20,7 @@ struct span {
 
 /// How much time lies in at least one of them.
 [[nodiscard]] inline duration length_of_union(std::vector<span> all) {
-  std::sort(all.begin(), all.end(),
-            [](const span& a, const span& b) { return a.began < b.began; });
+  std::sort(all.begin(), all.end(), [](const span& a, const span& b) { return a.began < b.began; });
   duration sum{};
   time_point counted = time_point::min();
   for (const span& one : all) {
@@ -33,10 +33,13 @@ struct span {
 
 class host_clock {
  public:
-  /// A new life: the clock runs, and is this far ahead of the simulation's.
-  void start(duration ahead) {
-    KITH_ASSERT(!stands());
+  /// A new life: the clock runs, is this far ahead of the simulation's, and gains so many
+  /// millionths.
+  void start(time_point now, duration ahead, std::int64_t gains_ppm = 0) {
+    KITH_ASSERT(!stands() && gains_ppm > -million && gains_ppm < million);
+    began_ = now;
     ahead_ = ahead;
+    gains_ppm_ = gains_ppm;
     life_ = stops_.size();
   }
   void stop(time_point now) { stops_.push_back({now, duration::max()}); }
@@ -51,15 +54,15 @@ class host_clock {
 
   /// What it says at the true time `when` of this life.
   [[nodiscard]] time_point at(time_point when) const {
-    time_point own = when + ahead_;
+    duration ran = when - began_;
     for (std::size_t i = life_; i < stops_.size(); ++i) {
-      own -= std::clamp(when - stops_[i].began, duration{}, stops_[i].length);
+      ran -= std::clamp(when - stops_[i].began, duration{}, stops_[i].length);
     }
-    return own;
+    return began_ + ahead_ + shown(ran);
   }
   /// The true time at which it first says `own`. Requires that it does not stand still then.
   [[nodiscard]] time_point first(time_point own) const {
-    time_point when = own - ahead_;
+    time_point when = began_ + running(own - ahead_ - began_);
     for (std::size_t i = life_; i < stops_.size() && when > stops_[i].began; ++i) {
       when += stops_[i].length;
     }
@@ -81,7 +84,26 @@ class host_clock {
     duration length;
   };
 
+  static constexpr std::int64_t million = 1'000'000;
+
+  /// What it shows to have passed while it ran for so long.
+  [[nodiscard]] duration shown(duration ran) const {
+    return ran + duration{ran.count() / million * gains_ppm_} +
+           duration{ran.count() % million * gains_ppm_ / million};
+  }
+  /// The least time of running that shows so much.
+  [[nodiscard]] duration running(duration shows) const {
+    if (gains_ppm_ == 0) return shows;
+    const std::int64_t rate = million + gains_ppm_;
+    duration ran{shows.count() / rate * million + shows.count() % rate * million / rate};
+    while (shown(ran) < shows) ++ran;
+    while (shown(ran - duration{1}) >= shows) --ran;
+    return ran;
+  }
+
+  time_point began_{};
   duration ahead_{};
+  std::int64_t gains_ppm_ = 0;
   std::vector<standstill> stops_;
   /// The first one of this life.
   std::size_t life_ = 0;

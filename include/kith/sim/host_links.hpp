@@ -72,14 +72,22 @@ inline void host::on_accept(std::uint64_t id) {
 }
 
 inline void host::on_bytes(std::uint64_t id, byte_view received) {
-  when_awake([this, id, bytes_in = to_bytes(received)] {
-    const auto found = connections_.find(id);
-    if (found == connections_.end()) return;
-    found->second->session.on_bytes(bytes_in);
-    flush(id);
-    if (found->second->session.is_open() && !found->second->announced) opened(id);
-    take_frames(id);
-  });
+  if (node_ == nullptr) return;
+  if (paused_) {
+    return waiting_inputs_.push_back(
+        [this, id, kept = to_bytes(received)] { read_bytes(id, kept); });
+  }
+  read_bytes(id, received);
+  after_input();
+}
+
+inline void host::read_bytes(std::uint64_t id, byte_view received) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  found->second->session.on_bytes(received);
+  flush(id);
+  if (found->second->session.is_open() && !found->second->announced) opened(id);
+  take_frames(id);
 }
 
 inline void host::on_lost(std::uint64_t id, loss_kind) {

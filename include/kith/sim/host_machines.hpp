@@ -26,7 +26,7 @@ inline void host::start(const member_id& id, std::uint64_t seed) {
   ++life_;
   random_seed_ = seed;
   random_source random{seed};
-  clock_.start(duration{random.below(1'000'000'000'000)});
+  clock_.start(time_.now(), duration{random.below(1'000'000'000'000)}, options_.clock_gains_ppm);
   next_sid_ = static_cast<std::uint32_t>(random.below(1u << 30));
   cluster::membership_options membership = options_.membership;
   membership.self.id = id;

@@ -2,7 +2,7 @@
 // it has, leaves when they have, or when it waited long enough, and its process ends. A new one
 // starts in its place later.
 //
-//   L1 in order   who is told that the others have all has nothing then: it owns no partition and
+//   D1 drained    who is told that the others have all has nothing then: it owns no partition and
 //                 holds no copy, in its own view; unless nobody else has weight
 //
 // What it handed over counts as kept, with or without copies (terms.hpp), so that the rules of
@@ -112,7 +112,7 @@ inline void leavers::check(const leaver& one) {
     return row.owner == *self || std::ranges::count(row.backups, *self) > 0;
   });
   if (has == 0) return;
-  violations_.push_back({"L1: member " + std::to_string(one.index) + " left in order and had " +
+  violations_.push_back({"D1: member " + std::to_string(one.index) + " left in order and had " +
                          std::to_string(has) + " partitions"});
 }
 

@@ -11,7 +11,7 @@
 //   M4 calm     and what happens then is what keeps a cluster together: no member is busy with
 //               timers and messages of which nothing comes
 //
-// Bounds are looked at every hundred events, all of one member at a time; and when its life ends.
+// Bounds are looked at every 400 events, all of one member at a time; and when its life ends.
 #pragma once
 
 #include <kith/core/time.hpp>
@@ -107,7 +107,7 @@ inline void member_rules::check_host(const sim::host& of) {
 }
 
 inline void member_rules::look() {
-  constexpr std::uint64_t every = 100;
+  constexpr std::uint64_t every = 400;
   if (++events_ % every != 0) return;
   sim::host& of = cluster_.host(next_++ % cluster_.size());
   if (!of.running()) return;

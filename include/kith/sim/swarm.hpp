@@ -26,7 +26,7 @@ struct run_options {
   std::uint64_t seed = 1;
   /// Absent: 3 to 7, drawn.
   std::optional<std::size_t> members;
-  /// Absent: each class with probability one half.
+  /// Absent: each class with a probability of its own, and clocks that drift in some seeds.
   std::optional<fault_plan> faults;
   /// Absent: majority for every eighth seed, else none.
   std::optional<kith::quorum> quorum;
@@ -80,6 +80,7 @@ void each_option(Swarm& of, Visit&& visit) {
   visit("load_hang_every", of.cluster.load_hang_every);
   visit("load_failure_every", of.work.load_failure_every);
   visit("decode_most", of.cluster.decode_most);
+  visit("clock_drift_ppm", of.cluster.clock_drift_ppm);
   visit("keys", of.work.keys);
   visit("shape", of.work.shape);
   visit("think_most", of.work.think_most);
@@ -178,6 +179,13 @@ inline void draw_feeds(std::uint64_t seed, const fault_plan& plan, cluster_optio
   }
 }
 
+/// In a quarter of the seeds: by as much as rented machines have, or as the protocol is to bear.
+[[nodiscard]] inline std::uint32_t draw_drift(std::uint64_t seed) {
+  random_source random{seed ^ 0x636C6F636B000001u};
+  if (random.below(4) != 0) return 0;
+  return random.below(4) == 0 ? 200u : 24'000u;
+}
+
 /// Clients of a cache whose entries end and are renewed, in half of the seeds.
 [[nodiscard]] inline lifetime_options draw_lifetimes(std::uint64_t seed, const fault_plan& plan) {
   random_source random{seed ^ 0x6C69766573000001u};
@@ -239,10 +247,12 @@ inline swarm draw_swarm(const run_options& chosen) {
   draw_more_extremes(chosen.seed, of, drawn.work);
   draw_copies(chosen.seed, drawn.work);
   draw_feeds(chosen.seed, plan, of, drawn.work);
+  if (!chosen.faults) of.clock_drift_ppm = draw_drift(chosen.seed);
   drawn.work.memory_short = plan.has(fault::memory);
   drawn.work_seed = random.next();
   drawn.fault_seed = random.next();
   drawn.lifetimes = draw_lifetimes(chosen.seed, plan);
+  if (of.clock_drift_ppm > 0) drawn.lifetimes.clocks_run = false;
   drawn.judged = draw_judged(chosen.seed, plan);
   drawn.strong = draw_strong(chosen.seed, of.quorum, plan);
   const bool large = of.members > workload_options{}.members_most;
