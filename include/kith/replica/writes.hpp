@@ -83,16 +83,19 @@ class writes {
                                   processed done, outbox& out);
 
   // write_through.hpp
-  [[nodiscard]] bool goes_through(const wire::mutate& message) const;
+  [[nodiscard]] bool stores(const wire::mutate& message) const;
   std::variant<store_write, mutation_answer> plan(time_point now, const pending_write& write);
-  bool write_through(time_point now, owned_partition& in, pending_write write, queue& waiting,
-                     outbox& out);
+  bool write_store(time_point now, owned_partition& in, pending_write write, queue& waiting,
+                   outbox& out);
+  void owe(time_point now, owned_partition& in, const pending_write& write, store_write planned,
+           outbox& out);
   void start_write(time_point now, owned_partition& in, pending_write write, store_write planned,
                    queue waiting, outbox& out);
-  mutation_answer apply_written(time_point now, owned_partition& in, busy_key& done, outbox& out);
+  mutation_answer apply_written(time_point now, owned_partition& in, const pending_write& write,
+                                store_write& planned, outbox& out);
   void leave_uncertain(time_point now, owned_partition& in, const busy_key& doubted,
                        std::string_view why, outbox& out);
-  [[nodiscard]] bool goes_through(const busy_key& ran, const processed& brought) const;
+  [[nodiscard]] bool stores(const busy_key& ran, const processed& brought) const;
   static wire::mutate_status answer_at_epoch_end(const busy_key& dropped);
 
   /// Keeps the answer and sends it, once the copies that it has to wait for are made.
@@ -213,8 +216,8 @@ inline void writes::enqueue_or_run(time_point now, owned_partition& in, const me
   }
   if (message.kind != wire::mutation::invoke) {
     queue nobody;
-    if (!goes_through(message)) return run(now, in, from, hash, message, out);
-    return void(write_through(now, in, {from, hash, message}, nobody, out));
+    if (!stores(message)) return run(now, in, from, hash, message, out);
+    return static_cast<void>(write_store(now, in, {from, hash, message}, nobody, out));
   }
   if (held_.busy.size() >= held_.options.processors) {
     ++held_.counters.overloaded;
@@ -300,8 +303,8 @@ inline void writes::drain(time_point now, owned_partition& in, queue waiting, ou
       retract(in, who, wire::mutate_status::overloaded, out);
     } else if (next.message.kind == wire::mutation::invoke) {
       return start_processor(now, in, std::move(next), std::move(waiting), out);
-    } else if (goes_through(next.message)) {
-      if (write_through(now, in, std::move(next), waiting, out)) return;
+    } else if (stores(next.message)) {
+      if (write_store(now, in, std::move(next), waiting, out)) return;
     } else {
       run(now, in, next.from, next.hash, next.message, out);
     }
@@ -319,6 +322,7 @@ inline void writes::on_epoch_end(owned_partition& ended, outbox& out) {
     }
   }
   held_.uncertain.drop(ended.id);
+  held_.owed.drop(ended.id);
   ended.windows.clear();
 }
 
