@@ -48,7 +48,7 @@ class bulk_table {
   std::map<std::string, std::optional<std::string>> rows_;
 };
 
-behind_options behind(bulk_table& table, std::chrono::milliseconds delay) {
+behind_options storing_behind(bulk_table& table, std::chrono::milliseconds delay) {
   return {.backups = 1,
           .load = [&](const std::string& key) { return table.find(key); },
           .write_many = [&](const word_rows& all) { table.write(all); },
@@ -61,7 +61,7 @@ behind_options behind(bulk_table& table, std::chrono::milliseconds delay) {
 TEST_CASE("face: writes behind reach the store later, and fewer of them than there were") {
   bulk_table table;
   members all{2};
-  const auto words = open_words(all, behind(table, 20ms));
+  const auto words = open_words(all, storing_behind(table, 20ms));
   for (int i = 0; i < 400; ++i) {
     words[static_cast<std::size_t>(i % 2)].put("word " + std::to_string(i % 20), std::to_string(i));
   }
@@ -76,7 +76,7 @@ TEST_CASE("face: writes behind reach the store later, and fewer of them than the
 TEST_CASE("face: what is owed to a store that is down is read back, and written when it is up") {
   bulk_table table;
   members all{1};
-  const auto words = open_words(all, behind(table, 1ms));
+  const auto words = open_words(all, storing_behind(table, 1ms));
   table.down = true;
   words[0].put("a", "new");
   words[0].put("b", "gone");
@@ -94,7 +94,7 @@ TEST_CASE("face: the last member that ends writes what it owes") {
   bulk_table table;
   {
     members all{1};
-    const auto words = open_words(all, behind(table, 1h));
+    const auto words = open_words(all, storing_behind(table, 1h));
     for (int i = 0; i < 50; ++i) words[0].put(std::to_string(i), "x");
     CHECK(table.written == 0);
   }
@@ -104,7 +104,7 @@ TEST_CASE("face: the last member that ends writes what it owes") {
 TEST_CASE("face: a member that leaves has the others write what it owes") {
   bulk_table table;
   members all{2};
-  const auto words = open_words(all, behind(table, 1h));
+  const auto words = open_words(all, storing_behind(table, 1h));
   for (int i = 0; i < 50; ++i) words[0].put(std::to_string(i), "x");
   CHECK(table.written == 0);
   CHECK(all[0].leave());
