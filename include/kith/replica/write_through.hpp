@@ -29,9 +29,9 @@
 
 namespace kith::replica {
 
-/// A touch changes no value.
+/// A touch changes no value, and what is invalidated is old because of the row.
 inline bool writes::stores(const wire::mutate& message) const {
-  return message.kind != wire::mutation::touch &&
+  return message.kind != wire::mutation::touch && message.kind != wire::mutation::invalidate &&
          held_.feeds.copies_of(message.cache).store != store_kind::none;
 }
 

@@ -256,8 +256,14 @@ TEST_CASE("write through: a clear under it does not matter to the write") {
   CHECK(o.value() == "new");
 }
 
-TEST_CASE("write through: a clear and the end of a tag do not reach the store") {
+TEST_CASE("write through: a clear, the end of a tag and an invalidation do not reach the store") {
   storing_owner o;
+  o.put(bert, "old");
+  o.end(o.writing());
+  o.clear();
+  o.mutate(bert, {.kind = mutation::invalidate});
+  CHECK(o.status(bert) == mutate_status::applied);
+  CHECK(o.value().empty());
   o.mutate(anna, {.kind = mutation::clear});
   o.mutate(anna, {.kind = mutation::end_tag, .tags = {{5}}});
   CHECK(o.writes().empty());
