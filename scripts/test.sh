@@ -66,7 +66,8 @@ fi
 # Without them browser/admin is skipped, with the reason.
 scripts/install_browser.sh
 
-packages=(doctest-dev python3 patch libsqlite3-dev curl +boost-serialization +clang-19 +doxygen)
+packages=(doctest-dev python3 patch libsqlite3-dev curl +postgresql +libpq-dev
+  +boost-serialization +clang-19 +doxygen)
 if scripts/install_packages.sh "${packages[@]}"; then
   for preset in "${presets[@]}"; do run "$preset"; done
 else

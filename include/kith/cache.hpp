@@ -271,21 +271,17 @@ class cache : public many_keys<Key, Value> {
     return async_invoke(key, run, call_options{}, std::forward<Token>(token));
   }
 
-  /// What the cache holds for the key is old, as its row was changed from outside: drops it. As
-  /// erase does now; but a cache that writes to a store does not delete there.
+  /// What the cache holds for the key is old, as its row was changed from outside: drops it, as
+  /// erase does; but a cache that writes to a store does not delete there.
   ///
   /// Errors: as put.
   template <key_like<Key> Lookup>
-  version invalidate(const Lookup& key, const call_options& how = {}) const {
-    return erase(key, how);
-  }
+  version invalidate(const Lookup& key, const call_options& how = {}) const;
   template <key_like<Key> Lookup, class Token>
-  auto async_invalidate(const Lookup& key, const call_options& how, Token&& token) const {
-    return async_erase(key, how, std::forward<Token>(token));
-  }
+  auto async_invalidate(const Lookup& key, const call_options& how, Token&& token) const;
   template <key_like<Key> Lookup, class Token>
   auto async_invalidate(const Lookup& key, Token&& token) const {
-    return async_erase(key, call_options{}, std::forward<Token>(token));
+    return async_invalidate(key, call_options{}, std::forward<Token>(token));
   }
 
   /// The same for all keys: as clear.

@@ -43,7 +43,8 @@ class member {
   /// bind that other machines can reach without `insecure`, a number out of range.
   explicit member(member_options options = {});
   /// Leaves at once: owners that have copies take over its partitions, and what has no copy is lost
-  /// (leave() loses nothing). When this returns, every async call has ended and
+  /// (leave() loses nothing). What it owes stores (write_mode::behind) it writes before, for 5 s at
+  /// most. When this returns, every async call has ended and
   /// its handler was called, or posted to the executor that it names. Not from one of the member's
   /// own threads. In a forked child it does nothing: the member is the parent's.
   ~member();

@@ -169,8 +169,12 @@ struct cache_options {
   /// Writes the row of an entry that is put or erased, at the owner. All members that open the
   /// cache have one, or none. See docs/writing.md.
   writer<Key, Value> write = {};
+  /// The same for many rows, for `behind`. It writes single rows too where there is no `write`.
+  bulk_writer<Key, Value> write_many = {};
   /// `through`: the store has a write before the cache has it and before its caller is answered.
+  /// `behind`: later, and the copies keep what it was not given yet.
   kith::write_mode write_mode = kith::write_mode::through;
+  write_behind_options write_behind = {};
   /// A `write` that has not returned by then may have written, or may yet: errc::write_uncertain.
   /// Positive.
   duration write_timeout = std::chrono::seconds{10};

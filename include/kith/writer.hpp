@@ -4,8 +4,11 @@
 #pragma once
 
 #include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
 
+#include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -13,6 +16,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace kith {
 
@@ -60,8 +64,55 @@ class writer {
   std::function<void(const Key&, const std::optional<Value>&, const write_fence&)> function_;
 };
 
+/// One of many rows to write. No value: it is to be erased.
+template <class Key, class Value>
+struct write_row {
+  Key key;
+  std::optional<Value> value;
+  write_fence fence;
+};
+
+/// Wraps any callable `(const std::vector<write_row<Key, Value>>&)`; empty by default. It writes
+/// all of the rows, or throws: then all of them are tried again, so that writing some twice has to
+/// do no harm. What it refuses (write_refused) is tried again a row at a time.
+template <class Key, class Value>
+class bulk_writer {
+ public:
+  using rows = std::vector<write_row<Key, Value>>;
+
+  bulk_writer() = default;
+
+  template <class Function>
+    requires(!std::same_as<std::remove_cvref_t<Function>, bulk_writer> &&
+             std::is_invocable_v<Function&, const std::vector<write_row<Key, Value>>&>)
+  bulk_writer(Function&& function)  // NOLINT: implicit, as loader
+      : function_{std::forward<Function>(function)} {}
+
+  [[nodiscard]] explicit operator bool() const { return static_cast<bool>(function_); }
+  void operator()(const rows& all) const { function_(all); }
+
+ private:
+  std::function<void(const rows&)> function_;
+};
+
 /// When a write reaches the store: before it is applied, or after it was answered.
 enum class write_mode : std::uint8_t { through, behind };
+
+/// Of `write_mode::behind`.
+struct write_behind_options {
+  /// From the first change of a key to its write: the changes between become one. Not negative.
+  duration delay = std::chrono::milliseconds{100};
+  /// Rows that go to `write_many` together. At least 1.
+  std::size_t batch_max = 256;
+  /// Keys that this member owes the store, a 16th of them in each lane; a write of one more is
+  /// errc::overloaded. Each is its key, its value and about 300 bytes, here and at each copy. At
+  /// least 16.
+  std::size_t queue_max = 65536;
+  /// After a failure the rows are tried again so much later, twice as late each time, up to the
+  /// longest. Positive.
+  duration retry_first = std::chrono::milliseconds{100};
+  duration retry_longest = std::chrono::seconds{10};
+};
 
 // --- implementation ---
 

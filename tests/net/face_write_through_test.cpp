@@ -94,6 +94,10 @@ TEST_CASE("face: what is put and erased through a cache is in its store when the
   CHECK(table.rejected == 0);
   words[0].put("number", "new");
   words[0].clear();
+  words[1].put("invalid", "new");
+  words[0].invalidate("invalid");
+  CHECK(table.find("invalid") == "new");
+  CHECK(*words[0].get("invalid") == "new");
   CHECK(table.find("number") == "new");
   CHECK(*words[1].get("number") == "new");
 }

@@ -29,6 +29,7 @@ namespace kith::handle {
 template <class Key, class Value>
 replica::write_result cache_state<Key, Value>::write(const replica::run_write& job) noexcept {
   try {
+    typename bulk_writer<Key, Value>::rows rows;
     for (const replica::store_row& row : job.rows) {
       const std::optional<Key> key = kith::decode<Key>(row.key);
       std::optional<Value> value;
@@ -36,7 +37,12 @@ replica::write_result cache_state<Key, Value>::write(const replica::run_write& j
       if (!key || value.has_value() != row.value.has_value()) {
         return replica::write_refusal{"the entry is not of the cache's types"};
       }
-      options_.write(*key, value, row.fence);
+      rows.push_back({*key, std::move(value), row.fence});
+    }
+    if (options_.write && rows.size() == 1) {
+      options_.write(rows[0].key, rows[0].value, rows[0].fence);
+    } else {
+      options_.write_many(rows);
     }
     return replica::written{};
   } catch (...) {

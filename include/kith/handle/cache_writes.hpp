@@ -111,6 +111,23 @@ auto cache<Key, Value>::async_erase(const Lookup& key, const call_options& how,
 
 template <class Key, class Value>
 template <key_like<Key> Lookup>
+version cache<Key, Value>::invalidate(const Lookup& key, const call_options& how) const {
+  return handle::run_and_take<version>(*port_, handle::invalidate_call(*state_, call_key{key}, how),
+                                       handle::take_version{});
+}
+
+template <class Key, class Value>
+template <key_like<Key> Lookup, class Token>
+auto cache<Key, Value>::async_invalidate(const Lookup& key, const call_options& how,
+                                         Token&& token) const {
+  return handle::start_call<version>(port_, handle::prepared_call::from([&] {
+                                       return handle::invalidate_call(*state_, call_key{key}, how);
+                                     }),
+                                     handle::take_version{}, std::forward<Token>(token));
+}
+
+template <class Key, class Value>
+template <key_like<Key> Lookup>
 bool cache<Key, Value>::erase_if_version(const Lookup& key, const version& expected,
                                          const call_options& how) const {
   return handle::run_and_take<bool>(

@@ -86,6 +86,11 @@ template <class Key, class Value>
   return state.make_mutation(wire::mutation::erase, key, how.timeout);
 }
 template <class Key, class Value>
+[[nodiscard]] node::call invalidate_call(const cache_state<Key, Value>& state,
+                                         const encoded_key<Key>& key, const call_options& how) {
+  return state.make_mutation(wire::mutation::invalidate, key, how.timeout);
+}
+template <class Key, class Value>
 [[nodiscard]] node::call erase_if_call(const cache_state<Key, Value>& state,
                                        const encoded_key<Key>& key, const version& expected,
                                        const call_options& how) {

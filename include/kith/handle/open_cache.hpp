@@ -8,6 +8,7 @@
 #include <kith/handle/entry.hpp>
 #include <kith/handle/key_calls.hpp>
 #include <kith/handle/port.hpp>
+#include <kith/node/control.hpp>
 #include <kith/options.hpp>
 #include <kith/replica/options.hpp>
 
@@ -84,13 +85,34 @@ void check_writing(const cache_options<Key, Value>& options) {
   require_option(options.write_timeout > duration{}, "write_timeout: must be positive");
   require_option(!options.uncertain_for || *options.uncertain_for > duration{},
                  "uncertain_for: must be positive; absent is write_timeout");
-  require_option(options.write || options.write_mode == write_mode::through,
-                 "write_mode: needs write");
+  const bool has_writer = options.write || options.write_many;
+  require_option(has_writer || options.write_mode == write_mode::through,
+                 "write_mode: needs write or write_many");
+  const write_behind_options& behind = options.write_behind;
+  require_option(behind.delay >= duration{}, "write_behind.delay: must not be negative");
+  require_option(behind.batch_max > 0, "write_behind.batch_max: at least 1");
+  require_option(behind.queue_max >= node::lane_count, "write_behind.queue_max: at least 16");
+  require_option(behind.retry_first > duration{} && behind.retry_longest >= behind.retry_first,
+                 "write_behind.retry_first: positive, and at most retry_longest");
+}
+
+/// What the owner has to know of it.
+template <class Key, class Value>
+[[nodiscard]] replica::store_settings writing_of(const cache_options<Key, Value>& options) {
+  replica::store_settings store;
+  store.write_timeout = options.write_timeout;
+  store.uncertain_for = options.uncertain_for.value_or(options.write_timeout);
+  store.delay = options.write_behind.delay;
+  store.batch_max = options.write_many ? options.write_behind.batch_max : 1;
+  store.queue_max = options.write_behind.queue_max / node::lane_count;
+  store.retry_first = options.write_behind.retry_first;
+  store.retry_longest = options.write_behind.retry_longest;
+  return store;
 }
 
 template <class Key, class Value>
 [[nodiscard]] const char* store_of(const cache_options<Key, Value>& options) {
-  if (!options.write) return "none";
+  if (!options.write && !options.write_many) return "none";
   return options.write_mode == write_mode::through ? "through" : "behind";
 }
 
@@ -162,8 +184,7 @@ template <class Key, class Value>
   const std::uint64_t bytes = options.max_bytes.value();
   const std::optional<duration> ttl = options.ttl;
   const replica::lifetime_settings life = lifetimes_of(options);
-  const replica::store_settings store{options.write_timeout,
-                                      options.uncertain_for.value_or(options.write_timeout)};
+  const replica::store_settings store = writing_of(options);
   const auto shared = std::static_pointer_cast<state>(to->begin_opening(name, typeid(state), [&] {
     return std::make_shared<state>(to, name, std::move(options), salt);
   }));

@@ -204,6 +204,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   [[nodiscard]] cluster::membership_options membership_options() const;
   [[nodiscard]] link_options make_link_options() const;
   void make_lanes();
+  void write_owed();
   void leave();
   void end_lanes();
   void end_links();

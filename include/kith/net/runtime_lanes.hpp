@@ -341,11 +341,11 @@ inline void runtime::carry(lane_slot& in, replica::run_write&& one) {
   auto write = [hooks = hooks_of(one.cache), job = std::move(one), done] {
     done(hooks != nullptr
              ? hooks->write(job)
-             : replica::write_refusal{"the owner of the key has not opened the cache"});
+             : replica::write_unavailable{"the owner of the key has not opened the cache"});
   };
   if (workers_.post(std::move(write), depth)) return;
   counters_.jobs_refused.fetch_add(1, std::memory_order_relaxed);
-  done(replica::write_refusal{"too many writes wait"});
+  done(replica::write_unavailable{"too many writes wait"});
 }
 
 inline void runtime::carry(lane_slot& in, node::process_here&& one) {

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <future>
 #include <memory>
+#include <string>
+#include <thread>
 #include <utility>
 
 namespace kith::net {
@@ -26,6 +28,9 @@ namespace kith::net {
   }
   return hash;
 }
+
+/// How often it is asked whether stores were written, where a member ends.
+inline constexpr std::chrono::milliseconds write_look{2};
 
 inline std::shared_ptr<runtime> runtime::make(runtime_options options) {
   return {new runtime{std::move(options)}, [](const runtime* over) {
@@ -132,6 +137,7 @@ inline void runtime::stop() {
   if (on_serving_thread() || workers_.on_one_of_them() || discovery_->on_own_thread()) {
     assertion_failed("a member is not stopped on one of its own threads", __FILE__, __LINE__);
   }
+  write_owed();
   if (started_) leave();
   end_lanes();
   const auto report = [this](const char* event, std::size_t hanging) {
@@ -161,6 +167,26 @@ inline bool runtime::drain(duration most) {
   if (drained.wait_for(most) == std::future_status::ready) return true;
   log_.write({log_level::warning, "left before others had all that this member had", {}});
   return false;
+}
+
+/// What stores are owed by this member, so that it is not lost where nobody has a copy.
+inline void runtime::write_owed() {
+  const auto owed = [this] {
+    std::size_t sum = 0;
+    for_each_lane([&](const node::lane& machine) { sum += machine.owned().owed_writes(); });
+    return sum;
+  };
+  std::size_t left = owed();
+  if (left == 0) return;
+  drive_all([](node::lane& machine, time_point now, node::lane::outbox& out) {
+    machine.hurry_writes(now, out);
+  });
+  const time_point until = now() + options_.write_time;
+  while ((left = owed()) > 0 && now() < until) std::this_thread::sleep_for(write_look);
+  if (left == 0) return;
+  log_.write({log_level::warning,
+              "left before its stores were written",
+              {{"keys", std::to_string(left)}}});
 }
 
 inline void runtime::leave() {

@@ -43,8 +43,9 @@ struct runtime_options {
   worker_limits workers = {};
   /// How long open() waits for the cluster's agreement.
   duration open_time = std::chrono::seconds{10};
-  /// How long stop() waits: for the others to let this member go, for connections to drain, for
-  /// loaders to end.
+  /// How long stop() waits: for stores to be given what they are owed, for the others to let this
+  /// member go, for connections to drain, for loaders to end.
+  duration write_time = std::chrono::seconds{5};
   duration leave_time = std::chrono::seconds{11};
   duration drain_time = std::chrono::seconds{2};
   std::chrono::milliseconds worker_time{1000};

@@ -38,7 +38,7 @@ class cache_hooks {
   [[nodiscard]] virtual std::size_t load_many_max() const { return 0; }
   virtual replica::processor_result process(const replica::run_processor& job) noexcept = 0;
   virtual replica::write_result write(const replica::run_write&) noexcept {
-    return replica::write_refusal{"the owner of the key has no writer"};
+    return replica::write_unavailable{"the owner of the key has no writer"};
   }
   /// Queues the change for its listeners. With the lane's lock held, so that they hear of a key's
   /// changes in their order: it calls nobody.

@@ -129,6 +129,11 @@ class lane {
     run(now, out);
   }
   void fail_all(time_point now, errc why, outbox& out);
+  /// What stores are owed is written without delay.
+  void hurry_writes(time_point now, outbox& out) {
+    replica_->hurry_writes(now);
+    on_timeout(now, out);
+  }
 
   [[nodiscard]] const replica::replica& owned() const { return *replica_; }
   [[nodiscard]] const near::coherence& near() const { return *near_; }

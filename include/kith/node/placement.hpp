@@ -70,6 +70,7 @@ inline std::vector<replica::cache_copies> copies_in(const cluster::view& of) {
     for (const cluster::cache_field& field : cache.options) {
       if (field.name == "backups") sync = std::min(copies, cluster::parts::copies_in(field.value));
       if (field.name == "write" && field.value == "through") store = replica::store_kind::through;
+      if (field.name == "write" && field.value == "behind") store = replica::store_kind::behind;
     }
     all.push_back({cache.id, static_cast<std::uint8_t>(sync),
                    static_cast<std::uint8_t>(copies - sync), store, cluster::is_strong(cache)});

@@ -34,6 +34,15 @@
 
 namespace kith::replica {
 
+/// What its owner had not written to the store, by cache and key.
+struct owed_copy {
+  /// Absent: the row is to be erased.
+  std::optional<bytes> value;
+  kith::version version;
+  std::uint64_t mark = 0;
+};
+using owed_copies = std::map<std::pair<cache_id, bytes>, owed_copy>;
+
 /// Beside the entries.
 struct copy {
   /// Of the owner that told it last; of no view: there is no copy.
@@ -55,6 +64,7 @@ struct copy {
   std::map<member_id, operation_window> named;
   /// Entries that the present round has named have this mark.
   std::uint64_t mark = 0;
+  owed_copies owed;
 
   /// Rounds up to this one are not gone on with.
   std::uint64_t ended_round = 0;
@@ -131,6 +141,7 @@ class copies {
   static void doubt_answers(copy& in, const wire::feed_opening& opening);
   void note_early_answer(copy& in, wire::feed_answer answer) const;
   static std::vector<wire::term> shared_terms(const copy& had, const wire::feed_opening& opening);
+  static void note_owed(copy& in, const wire::feed_item& item);
   void note_answer(std::map<member_id, operation_window>& in,
                    const wire::feed_answer& answer) const;
   void sweep(std::size_t slot);
@@ -238,11 +249,13 @@ inline bool copies::apply(time_point now, partition_id partition, std::size_t sl
                           const wire::feed_item& item) {
   copy& in = all_[slot];
   const bool keyed = item.kind == wire::feed_kind::put || item.kind == wire::feed_kind::erase ||
-                     item.kind == wire::feed_kind::drop;
+                     item.kind == wire::feed_kind::drop || item.kind == wire::feed_kind::written;
   const std::uint64_t hash = keyed ? stable_hash(item.key) : 0;
   if (keyed && partition_of(hash) != partition) return false;
+  if (keyed && item.kind != wire::feed_kind::drop) note_owed(in, item);
   switch (item.kind) {
     case wire::feed_kind::begin:
+    case wire::feed_kind::written:
     case wire::feed_kind::answer: break;
     case wire::feed_kind::put: put(now, slot, hash, item); break;
     case wire::feed_kind::erase:
@@ -255,6 +268,7 @@ inline bool copies::apply(time_point now, partition_id partition, std::size_t sl
     case wire::feed_kind::end:
       if (in.complete) return false;
       sweep(slot);
+      std::erase_if(in.owed, [&](const auto& each) { return each.second.mark != in.mark; });
       in.windows = std::move(in.named);
       in.named.clear();
       in.scope = in.promised.scope;
@@ -291,6 +305,17 @@ inline void copies::erase(time_point now, std::uint64_t hash, const wire::feed_i
   if (!found) return;
   if (item.kind == wire::feed_kind::drop && found->value().version != item.version) return;
   in.erase(found.at);
+}
+
+inline void copies::note_owed(copy& in, const wire::feed_item& item) {
+  std::pair<cache_id, bytes> name{item.cache, to_bytes(item.key)};
+  if (!item.owed) {
+    in.owed.erase(name);
+    return;
+  }
+  std::optional<bytes> value;
+  if (item.kind == wire::feed_kind::put) value = to_bytes(item.value);
+  in.owed.insert_or_assign(std::move(name), owed_copy{std::move(value), item.version, in.mark});
 }
 
 inline void copies::note_answer(std::map<member_id, operation_window>& in,
@@ -355,6 +380,11 @@ inline time_point copies::next_timeout() const {
 inline std::uint64_t copies::bytes_held() const {
   std::uint64_t sum = 0;
   for (const auto& [id, in] : caches_) sum += in->of.bytes_held();
+  for (const copy& each : all_) {
+    for (const auto& [name, one] : each.owed) {
+      sum += store::job_bytes + name.second.size() + (one.value ? one.value->size() : 0);
+    }
+  }
   return sum;
 }
 

@@ -82,6 +82,20 @@ struct counters {
   std::uint64_t store_writes_uncertain = 0;
   /// Results that nobody waits for: of an ended epoch, or too late.
   std::uint64_t store_writes_orphaned = 0;
+  /// Rows: given to writers after their writes were answered, written so, failed and tried again
+  /// later, given up because the store refused them.
+  std::uint64_t behind_begun = 0;
+  std::uint64_t behind_written = 0;
+  std::uint64_t behind_failed = 0;
+  std::uint64_t behind_refused = 0;
+  /// Changes of keys that were owed already: one write does for both.
+  std::uint64_t behind_coalesced = 0;
+  /// Writes refused because so many keys are owed.
+  std::uint64_t behind_full = 0;
+  /// Keys that an earlier owner owed.
+  std::uint64_t behind_inherited = 0;
+  /// Reads answered with what is owed, where nothing else was left of the key.
+  std::uint64_t behind_read = 0;
 
   std::uint64_t overloaded = 0;
 

@@ -8,6 +8,7 @@
 #include <kith/core/time.hpp>
 #include <kith/replica/entries.hpp>
 #include <kith/replica/operation.hpp>
+#include <kith/replica/owed_writes.hpp>
 #include <kith/replica/tags.hpp>
 #include <kith/wire/feed_messages.hpp>
 #include <kith/wire/limits.hpp>
@@ -38,6 +39,8 @@ struct feed_item {
   kith::version version{};
   time_point ends = never;
   std::vector<std::uint64_t> tags{};
+  /// The store does not have it yet.
+  bool owed = false;
   std::optional<told_answer> told{};
   /// The partition's changes count from 1 in each epoch; 0: it is none.
   std::uint64_t change = 0;
@@ -59,6 +62,7 @@ using shared_item = std::shared_ptr<const feed_item>;
   made.value = of.value;
   made.version = of.version;
   if (of.ends < never) made.ttl_left = std::max(of.ends - now, duration::zero());
+  made.owed = of.owed;
   for (const std::uint64_t tag : of.tags) made.tags.push_back({tag});
   if (of.told) {
     const mutation_answer& answer = of.told->answer;
@@ -92,6 +96,23 @@ using shared_item = std::shared_ptr<const feed_item>;
   made.ends = in->life_of(seen).ends;
   if (seen->value().tags) made.tags = seen->value().tags->tags;
   return made;
+}
+
+/// `tell(item)` for what is owed of a key without an entry, in their order.
+template <class Tell>
+void tell_owed(const owed_write& one, Tell&& tell) {
+  feed_item item;
+  item.kind = one.value ? wire::feed_kind::put : wire::feed_kind::erase;
+  item.cache = one.at.cache;
+  item.key = one.at.key;
+  item.value = one.value.value_or(bytes{});
+  item.version = one.version;
+  item.owed = true;
+  tell(item);
+  if (!one.value) return;
+  item.kind = wire::feed_kind::drop;
+  item.value.clear();
+  tell(item);
 }
 
 }  // namespace kith::replica

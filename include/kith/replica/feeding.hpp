@@ -75,6 +75,7 @@ class feeding {
   void append(time_point now, feed_out& to, feed_item item);
   void admit_scans();
   void copy_on(time_point now, owned_partition& in, feed_out& to);
+  void copy_owed(time_point now, const owned_partition& in, feed_out& to);
   void send(time_point now, const owned_partition& in, feed_out& to, outbox& out);
   /// Who holds the position leaves it to another one, by and by.
   [[nodiscard]] static bool displaced(const row& told, std::size_t position) {
@@ -326,10 +327,12 @@ inline void feeding::copy_on(time_point now, owned_partition& in, feed_out& to) 
     const auto seen = cache->at(now, in.slot, next.at);
     if (!seen) continue;
     feed_item item = item_of(next.cache, seen->key(), {}, cache, seen);
+    item.owed = held_.owed.find(next.cache, seen->key()) != nullptr;
     append(now, to, std::move(item));
   }
   if (!to.to_copy.empty()) return;
   scans_changed_ = scans_changed_ || std::exchange(to.scanning, false);
+  copy_owed(now, in, to);
   feed_item last;
   last.kind = wire::feed_kind::end;
   last.version = {in.epoch, in.seq};
@@ -338,6 +341,16 @@ inline void feeding::copy_on(time_point now, owned_partition& in, feed_out& to) 
   held_.feeds.recount(to, before);
   to.stage = feed_stage::closing;
   to.bound = true;
+}
+
+/// What is owed of keys without an entry here: nothing else tells of it.
+inline void feeding::copy_owed(time_point now, const owned_partition& in, feed_out& to) {
+  held_.owed.for_each([&](const owed_write& one) {
+    const cache_id id = one.at.cache;
+    if (one.at.partition != in.id || !to.has(held_.feeds.copies_of(id).all())) return;
+    if (held_.use_cache(id)->peek(now, one.at.hash, one.at.key)) return;
+    tell_owed(one, [&](const feed_item& item) { append(now, to, item); });
+  });
 }
 
 inline void feeding::send(time_point now, const owned_partition& in, feed_out& to, outbox& out) {

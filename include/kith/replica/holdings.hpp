@@ -22,6 +22,7 @@
 #include <kith/replica/load.hpp>
 #include <kith/replica/operation.hpp>
 #include <kith/replica/options.hpp>
+#include <kith/replica/owed_writes.hpp>
 #include <kith/replica/processor.hpp>
 #include <kith/replica/uncertain_keys.hpp>
 #include <kith/replica/written_keys.hpp>
@@ -105,6 +106,7 @@ class holdings {
   hidden_table hidden;
   replica::written_keys written;
   uncertain_keys uncertain;
+  owed_writes owed;
   /// For listeners in this process, since the driver took them last.
   std::vector<change_notice> notices;
   /// The coordinator's newest echo: nobody else can have got our partitions before it.
@@ -359,7 +361,13 @@ inline void holdings::feed_key(time_point now, owned_partition& of, const key_vi
   if (!feeds.feeds(of.slot)) return;
   entries* known = find_cache(key.cache);
   const auto seen = known != nullptr ? known->peek(now, key.hash, key.key) : entries::found{};
-  feeds.record(now, of.slot, item_of(key.cache, key.key, of.newest(), known, seen));
+  const owed_write* owes = owed.find(key.cache, key.key);
+  if (owes != nullptr && !seen) {
+    return tell_owed(*owes, [&](const feed_item& item) { feeds.record(now, of.slot, item); });
+  }
+  feed_item item = item_of(key.cache, key.key, of.newest(), known, seen);
+  item.owed = owes != nullptr;
+  feeds.record(now, of.slot, std::move(item));
 }
 
 inline void holdings::commit(time_point now, owned_partition& of, const key_view& key,

@@ -172,14 +172,15 @@ inline void note_write(const key_write& write, const write_outcome& done, entrie
   }
 }
 
-/// Applies put, put_if_absent, compare_and_put, erase, erase_if_version, add or touch.
+/// Applies put, put_if_absent, compare_and_put, erase, erase_if_version, invalidate, add or touch.
 [[nodiscard]] inline write_outcome apply_write(const key_write& write, entries& in) {
   const wire::mutate& message = write.message;
   const entries::found old = in.peek(write.now, write.hash, message.key);
   if (!holds(message, old)) return refused_by(old);
   switch (message.kind) {
     case wire::mutation::erase:
-    case wire::mutation::erase_if_version: return erase_value(write, in);
+    case wire::mutation::erase_if_version:
+    case wire::mutation::invalidate: return erase_value(write, in);
     case wire::mutation::touch: return touch_entry(write, in);
     case wire::mutation::add: return add_number(write, in);
     default: break;

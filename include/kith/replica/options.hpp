@@ -103,6 +103,10 @@ struct replica_options {
 
   /// Keys with a write under way to a store, or whose last one has an uncertain end.
   std::size_t store_writes = 2048;
+  /// Batches of writes behind that are under way, and when one that could not begin is looked at
+  /// again.
+  std::size_t store_batches = 4;
+  duration store_pause = std::chrono::milliseconds{100};
 
   /// Ended tags that a cache of the lane remembers; see store/tag_ends.hpp.
   std::size_t tags_kept = 16384;

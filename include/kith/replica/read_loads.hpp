@@ -96,6 +96,7 @@ inline bool reads::reply_at_hand(time_point now, owned_partition& in, const read
 
 inline void reads::join_load(time_point now, owned_partition& in, const reader& who,
                              const key_view& key, outbox& out) {
+  if (serve_owed(now, in, who, key, out)) return;
   load* running = held_.loads.find(key.cache, key.key);
   const bool full = running != nullptr ? running->waiters.size() >= held_.options.load_waiters
                                        : held_.loads.size() >= held_.options.loads;
@@ -173,6 +174,8 @@ inline load& reads::start_load(time_point now, owned_partition& in, const reader
 inline std::uint64_t reads::refresh(time_point now, owned_partition& in, const reader& who,
                                     const key_view& key, refresh_cause why, outbox& out) {
   if (held_.loads.find(key.cache, key.key) != nullptr) return 0;
+  // The row is older than the entry.
+  if (held_.owed.find(key.cache, key.key) != nullptr) return 0;
   if (held_.loads.size() >= held_.options.loads) return ++held_.counters.refreshes_skipped, 0;
   ++(why == refresh_cause::early ? held_.counters.refreshes_early : held_.counters.refreshes);
   reader nobody = who;
@@ -482,3 +485,5 @@ inline void reads::on_timeout(time_point now, outbox& out) {
 }
 
 }  // namespace kith::replica
+
+#include <kith/replica/read_owed.hpp>

@@ -86,6 +86,8 @@ class reads {
                      outbox& out);
   void join_load(time_point now, owned_partition& in, const reader& who, const key_view& key,
                  outbox& out);
+  bool serve_owed(time_point now, owned_partition& in, const reader& who, const key_view& key,
+                  outbox& out);
   void wait(time_point now, load& running, const reader& who);
   void wake_by(load& running, time_point when);
   load& start_load(time_point now, owned_partition& in, const reader& who, const key_view& key,

@@ -29,6 +29,7 @@
 #include <kith/replica/holdings.hpp>
 #include <kith/replica/options.hpp>
 #include <kith/replica/reads.hpp>
+#include <kith/replica/write_behind.hpp>
 #include <kith/replica/writes.hpp>
 #include <kith/wire/coherence_messages.hpp>
 #include <kith/wire/data_messages.hpp>
@@ -72,6 +73,7 @@ class replica {
       : held_{self, options},
         reads_{held_},
         writes_{held_, reads_},
+        behind_{held_},
         feeding_{held_},
         copies_{options} {}
 
@@ -166,7 +168,9 @@ class replica {
   }
 
   void on_write_done(time_point now, const write_ticket& ticket, write_result result, outbox& out) {
-    writes_.on_write_done(now, ticket, std::move(result), out);
+    if (!behind_.on_write_done(now, ticket, result, out)) {
+      writes_.on_write_done(now, ticket, std::move(result), out);
+    }
     feeding_.flush(now, out);
   }
 
@@ -197,6 +201,10 @@ class replica {
   [[nodiscard]] std::size_t partitions_owned() const;
   [[nodiscard]] std::size_t loads() const { return held_.loads.size(); }
   [[nodiscard]] std::size_t processors() const { return held_.busy.size(); }
+  /// Keys that a store has not been written of.
+  [[nodiscard]] std::size_t owed_writes() const { return held_.owed.size(); }
+  /// They are to be written without delay.
+  void hurry_writes(time_point now) { held_.owed.hurry(now); }
   [[nodiscard]] const latency_histogram& applied_times() const {
     return held_.audience.applied_times();
   }
@@ -242,6 +250,7 @@ class replica {
   holdings held_;
   reads reads_;
   writes writes_;
+  write_behind behind_;
   feeding feeding_;
   copies copies_;
 };
@@ -300,6 +309,7 @@ inline void replica::adopt(time_point now, owned_partition& in) {
       });
   ++(had.complete ? held_.counters.copies_adopted : held_.counters.copies_adopted_early);
   in.seq = std::max(in.seq, had.seq);
+  behind_.adopt(now, in, had.owed);
   in.windows = std::move(had.windows);
   std::erase_if(in.windows, [&](const auto& item) { return held_.stranger(item.first); });
   in.terms = std::move(had.terms);
@@ -409,6 +419,7 @@ inline void replica::on_timeout(time_point now, outbox& out) {
                             out);
   reads_.on_timeout(now, out);
   writes_.on_timeout(now, out);
+  behind_.on_timeout(now, out);
   held_.uncertain.expire(now, held_.options.expiry_work);
   for (const auto& cache : held_.caches()) {
     cache->expire(now, held_.options.expiry_work);
@@ -423,8 +434,8 @@ inline void replica::on_timeout(time_point now, outbox& out) {
 inline time_point replica::next_timeout() const {
   time_point next =
       std::min({held_.audience.next_timeout(), held_.loads.next_deadline(),
-                held_.busy.next_deadline(), held_.uncertain.next_deadline(), writes_.next_timeout(),
-                feeding_.next_timeout(), copies_.next_timeout()});
+                held_.busy.next_deadline(), held_.uncertain.next_deadline(), behind_.next_timeout(),
+                writes_.next_timeout(), feeding_.next_timeout(), copies_.next_timeout()});
   for (const auto& cache : held_.caches()) next = std::min(next, cache->next_timeout());
   return next;
 }
@@ -439,62 +450,7 @@ inline std::optional<holding> replica::peek(time_point now, partition_id partiti
   return found ? holding{true, found->value().version} : holding{false, in->newest()};
 }
 
-inline occupancy replica::held() const {
-  occupancy now;
-  now.loads = held_.loads.size();
-  held_.loads.for_each([&](const load& one) {
-    now.load_waiters_most = std::max(now.load_waiters_most, one.waiters.size());
-  });
-  now.processors = held_.busy.size();
-  now.hidden_writes = held_.hidden.size();
-  held_.busy.for_each([&](const busy_key& one) {
-    now.pending_writes_most = std::max(now.pending_writes_most, one.queue.size());
-  });
-  now.pending_write_bytes = held_.pending_write_bytes;
-  for (const owned_partition& in : held_.partitions()) {
-    for (const auto& [who, window] : in.windows) {
-      now.operations_most = std::max(now.operations_most, window.size());
-    }
-  }
-  now.told = held_.audience.held();
-  for (const auto& cache : held_.caches()) {
-    if (cache->bytes_held() > cache->bytes_bound()) {
-      now.bytes_over += cache->bytes_held() - cache->bytes_bound();
-    }
-  }
-  return now;
-}
-
-inline std::uint64_t replica::owned_bytes() const {
-  std::uint64_t sum = 0;
-  for (const auto& cache : held_.caches()) sum += cache->bytes_held();
-  return sum;
-}
-
-inline std::uint64_t replica::directory_bytes() const {
-  std::uint64_t sum = held_.audience.held().bytes + held_.pending_write_bytes +
-                      copies_.bytes_held() + held_.feeds.bytes() + held_.dirty.bytes_held();
-  for (const owned_partition& in : held_.partitions()) {
-    for (const auto& [who, window] : in.windows) {
-      sum += window.size() * store::operation_bytes + window.bytes();
-    }
-  }
-  sum += (held_.loads.size() + held_.busy.size() + held_.uncertain.size() + held_.hidden.size()) *
-         store::job_bytes;
-  held_.loads.for_each([&](const load& one) { sum += one.waiters.size() * store::waiter_bytes; });
-  return sum;
-}
-
-inline std::size_t replica::partitions_owned() const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(held_.partitions(), [](const auto& in) { return in.owned; }));
-}
-
-inline bool replica::owns(partition_id partition) {
-  const owned_partition* in = held_.partition(partition);
-  return in != nullptr && in->owned;
-}
-
 }  // namespace kith::replica
 
 #include <kith/replica/replica_feeds.hpp>
+#include <kith/replica/replica_gauges.hpp>

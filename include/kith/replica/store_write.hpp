@@ -8,6 +8,7 @@
 #include <kith/writer.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,18 @@ struct store_settings {
   duration write_timeout = std::chrono::seconds{10};
   /// For so long after that nothing that is loaded of the key is kept.
   duration uncertain_for = std::chrono::seconds{10};
+
+  // Of writes behind.
+
+  /// From a change to its write.
+  duration delay = std::chrono::milliseconds{100};
+  /// Rows that go to the writer together.
+  std::size_t batch_max = 1;
+  /// Keys of the lane that may be owed.
+  std::size_t queue_max = 4096;
+  /// What failed is tried again so much later, twice as late each time up to the longest.
+  duration retry_first = std::chrono::milliseconds{100};
+  duration retry_longest = std::chrono::seconds{10};
 };
 
 /// Names one run of a writer; a run that nobody waits for any more is unknown.
@@ -55,10 +68,14 @@ struct written {};
 struct write_refusal {
   std::string text;
 };
+/// No writer ran: nothing was written.
+struct write_unavailable {
+  std::string text;
+};
 /// It may have been written, or not.
 struct write_failure {
   std::string text;
 };
-using write_result = std::variant<written, write_refusal, write_failure>;
+using write_result = std::variant<written, write_refusal, write_unavailable, write_failure>;
 
 }  // namespace kith::replica

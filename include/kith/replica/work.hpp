@@ -60,8 +60,7 @@ class work_table {
   [[nodiscard]] std::optional<Work> take_due(time_point now);
   /// The same, and leaves it in the table. Good until the next change.
   [[nodiscard]] Work* find_due(time_point now) {
-    return next_deadline() > now || deadlines_.empty() ? nullptr
-                                                       : find(deadlines_.begin()->second);
+    return next_deadline() > now || deadlines_.empty() ? nullptr : find(deadlines_.begin()->second);
   }
   /// Requires that it is there.
   void set_deadline(std::uint64_t number, time_point deadline);

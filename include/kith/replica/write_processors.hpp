@@ -44,8 +44,8 @@ inline void writes::start_processor(time_point now, owned_partition& in, pending
 }
 
 /// What it brought is for the store first.
-inline bool writes::goes_through(const busy_key& ran, const processed& brought) const {
-  return brought.action != processor_action::keep && goes_through(ran.current.message) &&
+inline bool writes::stores(const busy_key& ran, const processed& brought) const {
+  return brought.action != processor_action::keep && stores(ran.current.message) &&
          std::max(brought.value.size(), brought.result.size()) <= wire::limits::value_bytes;
 }
 
@@ -79,8 +79,12 @@ inline void writes::on_processor_done(time_point now, const processor_ticket& ti
   } else if (brought != nullptr && outrun) {
     ++held_.counters.processors_rerun;
     return start_processor(now, in, std::move(done->current), std::move(done->queue), out);
-  } else if (brought != nullptr && goes_through(*done, *brought)) {
+  } else if (brought != nullptr && stores(*done, *brought)) {
     store_write planned = planned_by(done->current.message, std::move(*brought));
+    if (held_.feeds.copies_of(done->at.cache).store == store_kind::behind) {
+      owe(now, in, done->current, std::move(planned), out);
+      return drain(now, in, std::move(done->queue), out);
+    }
     return start_write(now, in, std::move(done->current), std::move(planned),
                        std::move(done->queue), out);
   } else if (brought != nullptr) {

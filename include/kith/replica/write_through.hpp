@@ -1,4 +1,5 @@
-// Writes of a cache with a store, the second half of writes.hpp: the store is written before the
+// Writes of a cache with a store, another part of writes.hpp. Behind: the entry is changed at once,
+// and the store is owed the change (write_behind.hpp). Through: the store is written before the
 // entry is changed, and the key is busy meanwhile. Reads see the old value.
 //
 //   the store has it        the write is applied and answered
@@ -28,10 +29,10 @@
 
 namespace kith::replica {
 
-/// A touch changes no value.
-inline bool writes::goes_through(const wire::mutate& message) const {
-  return message.kind != wire::mutation::touch &&
-         held_.feeds.copies_of(message.cache).store == store_kind::through;
+/// A touch changes no value, and what is invalidated is old because of the row.
+inline bool writes::stores(const wire::mutate& message) const {
+  return message.kind != wire::mutation::touch && message.kind != wire::mutation::invalidate &&
+         held_.feeds.copies_of(message.cache).store != store_kind::none;
 }
 
 /// What the store is to be given; the answer, where the write can be answered without it.
@@ -53,11 +54,15 @@ inline std::variant<store_write, mutation_answer> writes::plan(time_point now,
 }
 
 /// True: the key is busy, and `waiting` was taken.
-inline bool writes::write_through(time_point now, owned_partition& in, pending_write write,
-                                  queue& waiting, outbox& out) {
+inline bool writes::write_store(time_point now, owned_partition& in, pending_write write,
+                                queue& waiting, outbox& out) {
   auto planned = plan(now, write);
   if (auto* answer = std::get_if<mutation_answer>(&planned)) {
     settle(now, in, {write.from, write.message.operation}, std::move(*answer), out);
+    return false;
+  }
+  if (held_.feeds.copies_of(write.message.cache).store == store_kind::behind) {
+    owe(now, in, write, std::get<store_write>(std::move(planned)), out);
     return false;
   }
   if (held_.busy.size() + held_.uncertain.size() >= held_.options.store_writes) {
@@ -68,6 +73,24 @@ inline bool writes::write_through(time_point now, owned_partition& in, pending_w
   start_write(now, in, std::move(write), std::get<store_write>(std::move(planned)),
               std::exchange(waiting, {}), out);
   return true;
+}
+
+/// The change is applied and answered.
+inline void writes::owe(time_point now, owned_partition& in, const pending_write& write,
+                        store_write planned, outbox& out) {
+  const wire::mutate& message = write.message;
+  const caller who{write.from, message.operation};
+  const store_settings& settings = held_.use_cache(message.cache)->settings().store;
+  if (!held_.owed.has_room(message.cache, message.key, settings.queue_max)) {
+    ++held_.counters.behind_full;
+    return retract(in, who, wire::mutate_status::overloaded, out);
+  }
+  work_key at{in.id, message.cache, write.hash, to_bytes(message.key)};
+  // Before it is told to copies: they are told that it is owed.
+  const bool again = held_.owed.note(held_.next_number(), std::move(at), planned.value, in.next(),
+                                     expiry_after(now, settings.delay));
+  if (again) ++held_.counters.behind_coalesced;
+  settle(now, in, who, apply_written(now, in, write, planned, out), out);
 }
 
 inline void writes::start_write(time_point now, owned_partition& in, pending_write write,
@@ -98,6 +121,9 @@ inline void writes::on_write_done(time_point now, const write_ticket& ticket, wr
   if (const auto* refusal = std::get_if<write_refusal>(&result)) {
     ++held_.counters.store_writes_refused;
     answer = {wire::mutate_status::write_failed, {}, false, to_bytes(printable(refusal->text))};
+  } else if (const auto* nobody = std::get_if<write_unavailable>(&result)) {
+    ++held_.counters.store_writes_refused;
+    answer = {wire::mutate_status::write_failed, {}, false, to_bytes(printable(nobody->text))};
   } else if (const auto* failure = std::get_if<write_failure>(&result)) {
     answer = leave_uncertain(now, in, *done, failure->text, out);
   } else if (!held_.takes_writes(now, in, done->at.cache) || in.seq >= sequence_max) {
@@ -105,17 +131,17 @@ inline void writes::on_write_done(time_point now, const write_ticket& ticket, wr
     answer =
         leave_uncertain(now, in, *done, "the owner lost contact with the cluster meanwhile", out);
   } else {
-    answer = apply_written(now, in, *done, out);
+    answer = apply_written(now, in, done->current, *done->store, out);
   }
   end_write(now, in, who, std::move(of), std::move(answer), std::move(done->queue), out);
 }
 
-inline mutation_answer writes::apply_written(time_point now, owned_partition& in, busy_key& done,
+inline mutation_answer writes::apply_written(time_point now, owned_partition& in,
+                                             const pending_write& write, store_write& planned,
                                              outbox& out) {
-  const wire::mutate& message = done.current.message;
-  store_write& planned = *done.store;
+  const wire::mutate& message = write.message;
   entries& cache = *held_.use_cache(message.cache);
-  const key_write target{now, done.at.hash, message, in.next()};
+  const key_write target{now, write.hash, message, in.next()};
   write_outcome outcome;
   if (planned.value) {
     outcome = store_value(target, cache, std::move(*planned.value), planned.rule, planned.tags);
@@ -123,7 +149,7 @@ inline mutation_answer writes::apply_written(time_point now, owned_partition& in
   // What is too large for the cache is in the store all the same.
   if (!outcome.changed) outcome = erase_value(target, cache);
   note_write(target, outcome, cache);
-  commit(now, in, view_of(done.at), out);
+  commit(now, in, {message.cache, write.hash, message.key}, out);
   outcome.answer.result = std::move(planned.result);
   return std::move(outcome.answer);
 }

@@ -117,16 +117,19 @@ class writes {
   void drop_hidden(owned_partition& ended, outbox& out);
 
   // write_through.hpp
-  [[nodiscard]] bool goes_through(const wire::mutate& message) const;
+  [[nodiscard]] bool stores(const wire::mutate& message) const;
   std::variant<store_write, mutation_answer> plan(time_point now, const pending_write& write);
-  bool write_through(time_point now, owned_partition& in, pending_write write, queue& waiting,
-                     outbox& out);
+  bool write_store(time_point now, owned_partition& in, pending_write write, queue& waiting,
+                   outbox& out);
+  void owe(time_point now, owned_partition& in, const pending_write& write, store_write planned,
+           outbox& out);
   void start_write(time_point now, owned_partition& in, pending_write write, store_write planned,
                    queue waiting, outbox& out);
-  mutation_answer apply_written(time_point now, owned_partition& in, busy_key& done, outbox& out);
+  mutation_answer apply_written(time_point now, owned_partition& in, const pending_write& write,
+                                store_write& planned, outbox& out);
   mutation_answer leave_uncertain(time_point now, owned_partition& in, const busy_key& doubted,
                                   std::string_view why, outbox& out);
-  [[nodiscard]] bool goes_through(const busy_key& ran, const processed& brought) const;
+  [[nodiscard]] bool stores(const busy_key& ran, const processed& brought) const;
   static wire::mutate_status answer_at_epoch_end(const busy_key& dropped);
 
   void drain(time_point now, owned_partition& in, queue waiting, outbox& out);
@@ -244,8 +247,8 @@ inline void writes::enqueue_or_run(time_point now, owned_partition& in, const me
   if (queue_behind(in, who, hash, message, out)) return;
   if (message.kind != wire::mutation::invoke) {
     queue nobody;
-    if (goes_through(message)) {
-      write_through(now, in, {from, hash, message}, nobody, out);
+    if (stores(message)) {
+      write_store(now, in, {from, hash, message}, nobody, out);
     } else {
       run(now, in, from, hash, message, out);
     }
@@ -353,8 +356,8 @@ inline void writes::drain(time_point now, owned_partition& in, queue waiting, ou
       retract(in, who, wire::mutate_status::retry, out);
     } else if (next.message.kind == wire::mutation::invoke) {
       return start_processor(now, in, std::move(next), std::move(waiting), out);
-    } else if (goes_through(next.message)) {
-      if (write_through(now, in, std::move(next), waiting, out)) return;
+    } else if (stores(next.message)) {
+      if (write_store(now, in, std::move(next), waiting, out)) return;
     } else if (hidden_key* hidden = run(now, in, next.from, next.hash, next.message, out)) {
       hidden->queue = std::move(waiting);
       return;
@@ -374,6 +377,7 @@ inline void writes::on_epoch_end(owned_partition& ended, outbox& out) {
   }
   drop_hidden(ended, out);
   held_.uncertain.drop(ended.id);
+  held_.owed.drop(ended.id);
   ended.windows.clear();
 }
 

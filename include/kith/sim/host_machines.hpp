@@ -453,8 +453,9 @@ inline void host::carry(node::lane& in, replica::run_processor&& one) {
 inline void host::carry(node::lane& in, replica::run_write&& one) {
   const auto hooks = hooks_of(one.cache);
   auto result = std::make_shared<replica::write_result>(
-      hooks != nullptr ? hooks->write(one)
-                       : replica::write_refusal{"the owner of the key has not opened the cache"});
+      hooks != nullptr
+          ? hooks->write(one)
+          : replica::write_unavailable{"the owner of the key has not opened the cache"});
   time_.after(options_.load_time(), [this, &in, life = life_, ticket = one.ticket, result] {
     if (life != life_) return;
     when_awake([this, &in, ticket, result] {

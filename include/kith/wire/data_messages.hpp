@@ -160,9 +160,11 @@ enum class mutation : std::uint8_t {
   /// Removes every entry of the cache in the partition that has the only tag of `tags`; `key` is
   /// empty.
   end_tag,
+  /// As erase, and the row in the cache's store stays.
+  invalidate,
 };
 template <>
-inline constexpr mutation last_enumerator<mutation> = mutation::end_tag;
+inline constexpr mutation last_enumerator<mutation> = mutation::invalidate;
 
 /// The mutation is not of one key: it names none, and is asked of each partition.
 [[nodiscard]] constexpr bool without_key(mutation kind) {

@@ -38,9 +38,11 @@ enum class feed_kind : std::uint8_t {
   answer,
   /// All that was there when the round began has been sent.
   end,
+  /// The store has the entry as it is, or never will.
+  written,
 };
 template <>
-inline constexpr feed_kind last_enumerator<feed_kind> = feed_kind::end;
+inline constexpr feed_kind last_enumerator<feed_kind> = feed_kind::written;
 
 /// The answer that one operation got, for retries that come to a later owner.
 struct feed_answer {
@@ -71,6 +73,8 @@ struct feed_item {
   /// How long the entry lives from now on; absent: until it is dropped.
   std::optional<duration> ttl_left;
   std::vector<tag> tags;
+  /// The store of the cache does not have it yet.
+  bool owed = false;
   /// Of the operation that did it.
   std::optional<feed_answer> answer;
 
@@ -78,7 +82,7 @@ struct feed_item {
   static void fields(Self& self, Visitor&& visit) {
     visit(self.kind, self.cache, capped(self.key, limits::key_bytes),
           capped(self.value, limits::value_bytes), self.version, self.ttl_left,
-          capped(self.tags, limits::tags), self.answer);
+          capped(self.tags, limits::tags), self.owed, self.answer);
   }
 };
 

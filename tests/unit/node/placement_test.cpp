@@ -147,4 +147,5 @@ TEST_CASE("placement: a view says which caches have a store") {
   CHECK(store_of({}) == replica::store_kind::none);
   CHECK(store_of({{"write", "none"}}) == replica::store_kind::none);
   CHECK(store_of({{"write", "through"}}) == replica::store_kind::through);
+  CHECK(store_of({{"write", "behind"}}) == replica::store_kind::behind);
 }

@@ -9,7 +9,7 @@ using wire::mutation;
 
 namespace {
 
-version version_of(std::uint64_t seq) { return {first_epoch, sequence{seq}}; }
+version own_version(std::uint64_t seq) { return {first_epoch, sequence{seq}}; }
 
 }  // namespace
 
@@ -25,7 +25,7 @@ TEST_CASE("write through: the store is written first, and reads see the old valu
   CHECK(o.value() == "old");
   o.end(o.writing());
   CHECK(o.status(anna) == mutate_status::applied);
-  CHECK(o.one<wire::mutate_reply>(anna).version == version_of(2));
+  CHECK(o.one<wire::mutate_reply>(anna).version == own_version(2));
   CHECK(o.one<wire::mutate_reply>(anna).existed);
   CHECK(o.value() == "new");
   CHECK(o.counted().store_writes == 2);
@@ -71,9 +71,9 @@ TEST_CASE("write through: a condition that does not hold fails without the store
   for (const mutation kind :
        {mutation::put_if_absent, mutation::compare_and_put, mutation::erase_if_version}) {
     o.clear();
-    o.mutate(anna, {.kind = kind, .value = as_bytes("x"), .expected = version_of(7)});
+    o.mutate(anna, {.kind = kind, .value = as_bytes("x"), .expected = own_version(7)});
     CHECK(o.status(anna) == mutate_status::refused);
-    CHECK(o.one<wire::mutate_reply>(anna).version == version_of(1));
+    CHECK(o.one<wire::mutate_reply>(anna).version == own_version(1));
     CHECK(o.writes().empty());
   }
   o.clear();
@@ -101,11 +101,11 @@ TEST_CASE("write through: a condition that holds is written, and applied under t
   o.clear();
   o.mutate(
       anna,
-      {.kind = mutation::compare_and_put, .value = as_bytes("next"), .expected = version_of(1)});
+      {.kind = mutation::compare_and_put, .value = as_bytes("next"), .expected = own_version(1)});
   CHECK(o.row().value == to_bytes("next"));
   o.end(o.writing());
   CHECK(o.status(anna) == mutate_status::applied);
-  o.mutate(bert, {.kind = mutation::erase_if_version, .expected = version_of(2)});
+  o.mutate(bert, {.kind = mutation::erase_if_version, .expected = own_version(2)});
   CHECK(o.row().value == std::nullopt);
   o.end(o.writing());
   CHECK(o.value().empty());
@@ -247,7 +247,7 @@ TEST_CASE("write through: a clear under it does not matter to the write") {
   o.mutate(anna, {.operation = 70,
                   .kind = mutation::compare_and_put,
                   .value = as_bytes("new"),
-                  .expected = version_of(1)});
+                  .expected = own_version(1)});
   const write_ticket under_way = o.writing();
   o.mutate(bert, {.operation = 71, .kind = mutation::clear});
   CHECK(o.value().empty());
@@ -256,8 +256,14 @@ TEST_CASE("write through: a clear under it does not matter to the write") {
   CHECK(o.value() == "new");
 }
 
-TEST_CASE("write through: a clear and the end of a tag do not reach the store") {
+TEST_CASE("write through: a clear, the end of a tag and an invalidation do not reach the store") {
   storing_owner o;
+  o.put(bert, "old");
+  o.end(o.writing());
+  o.clear();
+  o.mutate(bert, {.kind = mutation::invalidate});
+  CHECK(o.status(bert) == mutate_status::applied);
+  CHECK(o.value().empty());
   o.mutate(anna, {.kind = mutation::clear});
   o.mutate(anna, {.kind = mutation::end_tag, .tags = {{5}}});
   CHECK(o.writes().empty());
