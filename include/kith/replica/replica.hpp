@@ -23,6 +23,7 @@
 #include <kith/core/time.hpp>
 #include <kith/replica/copies.hpp>
 #include <kith/replica/counters.hpp>
+#include <kith/replica/dirty_values.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/replica/feeding.hpp>
 #include <kith/replica/holdings.hpp>
@@ -97,7 +98,9 @@ class replica {
   /// Others may go on without this member, as after a cut; or none any more.
   void on_cut(time_point now, bool cut) { held_.dirty.on_cut(now, cut); }
   /// What a cut's other side must not go on with; nothing is noted of it any more.
-  [[nodiscard]] std::vector<dirty_cache> take_dirty() { return held_.dirty.take(); }
+  [[nodiscard]] std::vector<dirty_cache> take_dirty(time_point now) {
+    return take_dirty_of(held_, now);
+  }
   void set_coordinator_freshness(time_point fresh) { held_.coordinator_fresh = fresh; }
   /// Before an input: how full the member is. Evicts a bounded part of `told.excess`.
   void set_memory(time_point now, const store::memory_state& told) {
