@@ -73,8 +73,10 @@ enum class minority_policy : std::uint8_t { read_only, stop, go_on };
 /// What becomes of keys that a side of a cut has written when it gives way to the other one, and
 /// all its entries are given up: with `quorum = none` when the two meet, and with `minority_policy
 /// = go_on`. `discard`: the other side keeps what it has of them. `invalidate`: it drops them, so
-/// that they are read from the database anew.
-enum class merge_policy : std::uint8_t { discard, invalidate };
+/// that they are read from the database anew. `newest`: for each of them it takes the entry with
+/// the higher version. Versions of two sides do not say which write came later: it is a choice that
+/// is the same at all members, and no truth.
+enum class merge_policy : std::uint8_t { discard, invalidate, newest };
 
 /// Where a read may be answered. `near`: from this member's near cache if it is fresh enough.
 /// `owner`: by the owner of the key, always.
@@ -191,6 +193,11 @@ struct cache_options {
   /// `discard`. With `invalidate` a member remembers the keys of the last writes, and of all since
   /// others were lost, up to 65,536; beyond that whole partitions are dropped.
   std::optional<kith::merge_policy> merge_policy = std::nullopt;
+  /// Instead of the version: the value that is to be there from now on, none to erase it, from what
+  /// the survivors have and what was written on the other side; nullptr where there is none. Runs
+  /// at the owner, as processors do, perhaps more than once; all members should have the same.
+  std::function<std::optional<Value>(const Key&, const Value* theirs, const Value* ours)> merge =
+      {};
   /// A number that grows whenever the stored form of Key or Value changes.
   std::uint32_t schema = 0;
   /// How long a call may take, retries included.

@@ -16,27 +16,34 @@ namespace {
 using numbers = kith::cache<std::uint32_t, std::int64_t>;
 using settings = kith::cache_options<std::uint32_t, std::int64_t>;
 
-/// Three members before one database. The last goes on alone, then joins the others again.
+enum class rows_in { database, cache_alone };
+
+/// Three members before one database, or with the cache as the only place. The last goes on alone,
+/// then joins the others again.
 struct split {
-  explicit split(settings chosen = {}, kith::sim::cluster_options options = {.seed = 3})
+  explicit split(settings chosen = {}, kith::sim::cluster_options options = {.seed = 3},
+                 rows_in where = rows_in::database)
       : all{options} {
     all.run_until_stable();
-    chosen.load = [this](const std::uint32_t& key) -> std::optional<std::int64_t> {
+    const auto load = [this](const std::uint32_t& key) -> std::optional<std::int64_t> {
       const auto row = rows.find(key);
       return row == rows.end() ? std::nullopt : std::optional{row->second};
     };
+    if (where == rows_in::database) chosen.load = load;
     most = all.cache<std::uint32_t, std::int64_t>(0, "rows", chosen);
     second = all.cache<std::uint32_t, std::int64_t>(1, "rows", chosen);
     few = all.cache<std::uint32_t, std::int64_t>(2, "rows", chosen);
     for (std::uint32_t key = 0; key < keys; ++key) rows[key] = 1;
+    if (where == rows_in::database) return;
+    for (std::uint32_t key = 0; key < keys; ++key) most->put(key, 1);
+    all.run_for(21s);  // these puts are no part of the cut
   }
   void cut() {
     all.cut(2, 0);
     all.cut(2, 1);
     REQUIRE(all.run_until([&] { return members(0) == 2 && members(2) == 1; }, 60s));
     for (std::uint32_t key = 0; key < keys; ++key) {
-      CHECK(*most->get(key) == 1);
-      CHECK(*few->get(key) == 1);
+      CHECK(read(key) == 1);
     }
   }
   void meet() {
@@ -55,13 +62,23 @@ struct split {
   }
   /// What the survivors answer, by each member.
   std::int64_t read(std::uint32_t key) {
-    const std::int64_t seen = *most->get(key);
-    CHECK(*few->get(key) == seen);
-    return seen;
+    const auto seen = most->get(key);
+    const auto there = few->get(key);
+    REQUIRE(seen);
+    REQUIRE(there);
+    CHECK(*there == *seen);
+    return *seen;
   }
   std::uint64_t told() {
     std::uint64_t sum = 0;
     for (const auto& lane : all.host(2).lanes()) sum += lane->shipped().counters().told;
+    return sum;
+  }
+
+  /// What became of the writes.
+  std::uint64_t dropped() {
+    std::uint64_t sum = 0;
+    for (const auto& lane : all.host(2).lanes()) sum += lane->shipped().counters().dropped;
     return sum;
   }
 
@@ -160,5 +177,58 @@ TEST_CASE("merge: a rejoined member whose side wrote nothing tells nothing") {
   sides.all.run_for(21s);
   sides.cut();
   sides.meet();
+  CHECK(sides.told() == 0);
+}
+
+TEST_CASE("merge: with newest the higher version stays, and what only the survivors wrote does") {
+  const settings chosen{.backups = 2, .merge_policy = kith::merge_policy::newest};
+  split sides{chosen, {.seed = 3}, rows_in::cache_alone};
+  sides.cut();
+  for (std::uint32_t key = 0; key < 20; ++key) sides.few->put(key, 2);
+  for (std::uint32_t key = 20; key < split::keys; ++key) sides.most->put(key, 3);
+  sides.few->erase(20);
+  sides.meet();
+  for (std::uint32_t key = 0; key < split::keys; ++key)
+    CHECK(sides.read(key) == (key < 20 ? 2 : 3));
+}
+
+TEST_CASE("merge: a function of the user's is given both sides' values") {
+  settings chosen{.backups = 2};
+  chosen.merge = [](const std::uint32_t&, const std::int64_t* theirs, const std::int64_t* ours) {
+    std::optional<std::int64_t> sum;
+    if (theirs != nullptr && ours != nullptr) sum = *theirs + *ours;
+    return sum;
+  };
+  split sides{chosen, {.seed = 3}, rows_in::cache_alone};
+  sides.cut();
+  for (std::uint32_t key = 0; key < 20; ++key) sides.few->put(key, 5);
+  sides.most->put(3, 10);
+  sides.few->erase(20);
+  sides.meet();
+  for (std::uint32_t key = 0; key < 20; ++key) CHECK(sides.read(key) == (key == 3 ? 15 : 6));
+  CHECK_FALSE(sides.most->get(20));
+  CHECK(sides.read(21) == 1);
+  CHECK(sides.dropped() == 0);
+}
+
+TEST_CASE("merge: values for which there is no room are left out") {
+  const settings chosen{.backups = 2, .merge_policy = kith::merge_policy::newest};
+  kith::sim::cluster_options options{.seed = 3};
+  options.lane.replica.dirty_bytes = 0;
+  split sides{chosen, options, rows_in::cache_alone};
+  sides.cut();
+  for (std::uint32_t key = 0; key < 20; ++key) sides.few->put(key, 2);
+  sides.meet();
+  for (std::uint32_t key = 0; key < split::keys; ++key) CHECK(sides.read(key) == 1);
+  CHECK(sides.dropped() == 20);
+}
+
+TEST_CASE("merge: where values are merged a clear takes nothing from the survivors") {
+  const settings chosen{.backups = 2, .merge_policy = kith::merge_policy::newest};
+  split sides{chosen, {.seed = 3}, rows_in::cache_alone};
+  sides.cut();
+  sides.few->clear();
+  sides.meet();
+  for (std::uint32_t key = 0; key < split::keys; ++key) CHECK(sides.read(key) == 1);
   CHECK(sides.told() == 0);
 }

@@ -396,7 +396,7 @@ subscription cache_state<Key, Value>::listen(entry_listener<Key, Value> listener
 template <class Key, class Value>
 void cache_state<Key, Value>::register_processor(const std::string& name, std::type_index type,
                                                  processor run) {
-  if (name.empty() || name.size() > wire::limits::name_bytes) {
+  if (name.empty() || name.size() > wire::limits::name_bytes || name == node::merge_processor) {
     throw error{errc::invalid_argument, "the processor's name: 1 to " +
                                             std::to_string(wire::limits::name_bytes) + " bytes"};
   }
@@ -430,6 +430,7 @@ template <class Key, class Value>
 replica::processor_result cache_state<Key, Value>::run_processor(
     const replica::run_processor& job) noexcept {
   try {
+    if (job.name == node::merge_processor) return merge_entry(options_, job);
     processor run;
     {
       const mutex_lock lock{processors_mutex_};

@@ -131,6 +131,9 @@ void check_options(const std::string& name, const cache_options<Key, Value>& opt
   require(options.backups >= 0 && options.backups <= 6, "backups: 0 to 6");
   require(options.async_backups >= 0 && options.async_backups <= 6 - options.backups,
           "async_backups: 0 to 6, and at most 6 together with backups");
+  require(
+      !options.merge || options.merge_policy.value_or(merge_policy::newest) == merge_policy::newest,
+      "merge: with merge_policy::newest, or with none");
   require(options.timeout > duration{}, "timeout: must be positive");
 }
 

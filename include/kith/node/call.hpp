@@ -85,6 +85,7 @@ struct cache_binding {
   bool writes_cut_off = false;
   /// As in replica::cache_settings.
   bool tells_dirty = false;
+  bool tells_values = false;
   /// This member's writes of single keys that ended: well, and with an error. Counted by calls,
   /// which change nothing else here.
   mutable std::atomic<std::uint64_t> writes{0};

@@ -331,6 +331,7 @@ inline void control::bind(const opened_cache& cache, outbox& out) {
   settings.reads_cut_off = request.binding->reads_cut_off;
   settings.writes_cut_off = request.binding->writes_cut_off;
   settings.tells_dirty = request.binding->tells_dirty;
+  settings.tells_values = request.binding->tells_values;
   out.push_back(open_in_lanes{std::move(settings), request.hooks});
 }
 

@@ -294,7 +294,7 @@ inline void lane::on_identity(time_point now, const member_id& self, outbox& out
   from_replica_.clear();
   from_near_.clear();
   claims_.clear();
-  shipment_.load(now, replica_->take_dirty());
+  shipment_.load(now, replica_->take_dirty(now));
   cut_ = false;
   replica_.emplace(self, options_.replica);
   near_.emplace(self, gates_, options_.near);

@@ -1,6 +1,7 @@
 // What a lane of a member that went over to another cluster tells that one's owners: which keys its
 // former side has written since the cut (replica/dirty_keys.hpp). Each is an ordinary write through
 // the router: an erase, the end of a tag, or a clear of a partition where there were too many keys.
+// Where values are told, it is a processor that has the one to be merged as its fields.
 //
 // Nothing waits for it. A few are under way at a time; one that fails is asked again, under a later
 // identity too; what has not come through within `patience` is dropped and counted.
@@ -15,6 +16,9 @@
 #include <kith/node/router_effect.hpp>
 #include <kith/replica/dirty_keys.hpp>
 #include <kith/wire/data_messages.hpp>
+#include <kith/wire/encode.hpp>
+#include <kith/wire/field.hpp>
+#include <kith/wire/limits.hpp>
 
 #include <algorithm>
 #include <array>
@@ -26,10 +30,25 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace kith::node {
+
+/// The processor that merges two sides' entries of a key, and its fields. No user's has its name.
+inline constexpr std::string_view merge_processor = "kith.merge";
+struct merge_fields {
+  /// There is an entry, of this version and value; else it was erased or evicted.
+  bool present = false;
+  kith::version version;
+  byte_view value;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit(self.present, self.version, wire::capped(self.value, wire::limits::value_bytes));
+  }
+};
 
 struct shipment_counters {
   /// Writes that were to be told, and what became of them.
@@ -72,6 +91,7 @@ class shipment {
     bytes key;
     /// Of the key, or the tag.
     std::uint64_t hash = 0;
+    bytes value = {};
     time_point ends = never;
   };
   /// Never told anything: the lane asks take() before.
@@ -82,6 +102,8 @@ class shipment {
   };
 
   void drop(std::size_t count) { counters_.dropped += count; }
+  void load_keys(const std::shared_ptr<cache_binding>& binding, const replica::dirty_cache& of,
+                 time_point ends);
 
   std::deque<item> waiting_;
   std::array<place, at_once> places_;
@@ -105,21 +127,43 @@ inline void shipment::load(time_point now, const std::vector<replica::dirty_cach
       binding->name = name->second;
     }
     const time_point ends = now + patience;
-    for (const partition_id p : one.whole) {
-      waiting_.push_back({binding, p, wire::mutation::clear, {}, 0, ends});
+    counters_.begun += one.whole.size() + one.tags.size() + one.keys.size() + one.left_out;
+    if (one.values) {
+      // Each key has to be merged by itself, or not at all.
+      drop(one.whole.size() + one.tags.size() + one.left_out);
+    } else {
+      for (const partition_id p : one.whole) {
+        waiting_.push_back({binding, p, wire::mutation::clear, {}, 0, {}, ends});
+      }
+      for (const auto& [p, tag] : one.tags) {
+        waiting_.push_back({binding, p, wire::mutation::end_tag, {}, tag, {}, ends});
+      }
     }
-    for (const auto& [p, tag] : one.tags) {
-      waiting_.push_back({binding, p, wire::mutation::end_tag, {}, tag, ends});
-    }
-    for (const replica::dirty_key& key : one.keys) {
-      waiting_.push_back(
-          {binding, partition_of(key.hash), wire::mutation::erase, key.key, key.hash, ends});
-    }
-    counters_.begun += one.whole.size() + one.tags.size() + one.keys.size();
+    load_keys(binding, one, ends);
   }
   // The other cluster has numbers of its own.
   names_.clear();
   for (auto& [name, binding] : bindings_) binding->id.store(0, std::memory_order_release);
+}
+
+inline void shipment::load_keys(const std::shared_ptr<cache_binding>& binding,
+                                const replica::dirty_cache& of, time_point ends) {
+  for (const replica::dirty_key& key : of.keys) {
+    item told{binding, partition_of(key.hash), wire::mutation::erase, key.key, key.hash, {}, ends};
+    if (of.values) {
+      merge_fields with;
+      with.present = key.value.has_value();
+      with.version = key.version;
+      if (key.value) with.value = *key.value;
+      told.kind = wire::mutation::invoke;
+      told.value = wire::encoded(with);
+    }
+    if (told.value.size() > wire::limits::value_bytes) {
+      drop(1);
+      continue;
+    }
+    waiting_.push_back(std::move(told));
+  }
 }
 
 inline void shipment::on_view(const cluster::view& installed) {
@@ -156,6 +200,8 @@ inline std::optional<call> shipment::next(time_point now) {
   what.partition = free->what.partition;
   what.mutation = free->what.kind;
   what.key = free->what.key;
+  what.value = free->what.value;
+  if (what.mutation == wire::mutation::invoke) what.processor = merge_processor;
   if (what.mutation == wire::mutation::end_tag) {
     what.tags.push_back({free->what.hash});
   } else {
@@ -167,6 +213,11 @@ inline std::optional<call> shipment::next(time_point now) {
   return what;
 }
 
+/// unknown_processor: the cache is not open here yet.
+[[nodiscard]] inline bool may_come_through(const error_code& failed) {
+  return failed == condition::retryable || failed == errc::unknown_processor;
+}
+
 inline bool shipment::take(time_point now, const complete& over) {
   const auto at =
       std::ranges::find_if(places_, [&](const place& each) { return &each == over.done; });
@@ -176,7 +227,7 @@ inline bool shipment::take(time_point now, const complete& over) {
   item what = std::move(at->what);
   if (!over.result.error) {
     ++counters_.told;
-  } else if (now >= what.ends || !(over.result.error == condition::retryable)) {
+  } else if (now >= what.ends || !may_come_through(over.result.error)) {
     drop(1);
   } else {
     ++counters_.retried;

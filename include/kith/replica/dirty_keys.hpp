@@ -9,12 +9,14 @@
 #include <kith/core/bytes.hpp>
 #include <kith/core/hash_map.hpp>
 #include <kith/core/ids.hpp>
+#include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -24,11 +26,17 @@ namespace kith::replica {
 struct dirty_key {
   std::uint64_t hash = 0;
   bytes key;
+  /// Of a cache that tells values: the entry, if it is still here.
+  std::optional<bytes> value = std::nullopt;
+  kith::version version = {};
 };
 
 /// Of one cache in one lane. `whole` are partitions of which everything is dirty.
 struct dirty_cache {
   cache_id cache{};
+  bool values = false;
+  /// Keys whose values were too much.
+  std::size_t left_out = 0;
   std::vector<dirty_key> keys;
   std::vector<std::pair<partition_id, std::uint64_t>> tags;
   std::vector<partition_id> whole;

@@ -113,6 +113,8 @@ struct replica_options {
 
   /// Written keys of a cache that are remembered for the other side of a cut. With 16 lanes 64 k.
   std::size_t dirty_keys = 4096;
+  /// Of values that are told with them; the rest are left out. With 16 lanes 64 MiB.
+  std::size_t dirty_bytes = std::size_t{4} << 20;
   /// A cut is noticed sooner than this, by far.
   duration dirty_period = std::chrono::seconds{10};
 
@@ -177,6 +179,8 @@ struct cache_settings {
   bool writes_cut_off = false;
   /// Its keys that were written are told to the other side of a cut, if that survives.
   bool tells_dirty = false;
+  /// And with them what they were given.
+  bool tells_values = false;
   lifetime_settings life;
   store_settings store;
   /// What this member's listeners want to hear; null: there are none.

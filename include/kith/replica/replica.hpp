@@ -24,6 +24,7 @@
 #include <kith/core/time.hpp>
 #include <kith/replica/copies.hpp>
 #include <kith/replica/counters.hpp>
+#include <kith/replica/dirty_values.hpp>
 #include <kith/replica/effect.hpp>
 #include <kith/replica/feeding.hpp>
 #include <kith/replica/holdings.hpp>
@@ -108,7 +109,9 @@ class replica {
   /// Others may go on without this member, as after a cut; or none any more.
   void on_cut(time_point now, bool cut) { held_.dirty.on_cut(now, cut); }
   /// What a cut's other side must not go on with; nothing is noted of it any more.
-  [[nodiscard]] std::vector<dirty_cache> take_dirty() { return held_.dirty.take(); }
+  [[nodiscard]] std::vector<dirty_cache> take_dirty(time_point now) {
+    return take_dirty_of(held_, now);
+  }
   /// All members of this view have installed it, and those that are not in it are fenced.
   void on_stable(view_number number) {
     held_.stable = std::max(held_.stable, std::optional{number});
