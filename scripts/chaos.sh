@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Real processes under chaos: members that read and write while some of them are killed (SIGKILL),
-# stopped (SIGSTOP), asked to leave, and started again. Their histories are judged by what an
-# eventual cache promises; the last line is the number of violations, and the exit code tells if
+# stopped (SIGSTOP), asked to leave, and started again. Their histories are judged by what the
+# cache promises; the last line is the number of violations, and the exit code tells if
 # there were any. Works as the first command on a fresh checkout: it installs what is missing and
 # builds.
 #
@@ -12,6 +12,8 @@
 #   --quorum Q       none or majority (none)
 #   --backups N      copies of each entry (0). With some, one process is struck at a time, and no
 #                    write that was acknowledged may be missing
+#   --strong         a strong cache: 5 members, majority, one copy unless told otherwise; stops are
+#                    about as long as leases and fences, and all reads have to be linearizable
 #   --build FOLDER   uses programs built there, and installs and builds nothing
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -24,6 +26,7 @@ while [[ $# -gt 0 ]]; do
     --minutes | --seed | --members | --quorum | --backups)
       options+=("$1" "${2:?$1 needs a value}")
       ;;
+    --strong) options+=("$1"); shift; continue ;;
     --build) build=${2:?--build needs a folder} ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;

@@ -8,6 +8,7 @@
 #include "chaos_judge.hpp"
 
 #include <kith/core/random.hpp>
+#include <kith/options.hpp>
 
 #include <unistd.h>
 
@@ -42,6 +43,7 @@ struct settings {
   std::size_t members = 8;
   bool majority = false;
   std::size_t backups = 0;
+  bool strong = false;
   std::string program;
   std::string folder;
   bool judge_only = false;
@@ -84,6 +86,7 @@ class run {
   void look();
   void act_on_due();
   void strike();
+  [[nodiscard]] milliseconds stop_length(std::uint64_t draw);
   [[nodiscard]] bool healthy(const member& one) const;
   [[nodiscard]] bool whole() const;
   [[nodiscard]] bool may_strike() const;
@@ -122,6 +125,7 @@ void run::start(std::size_t i) {
       "folder=" + chosen_.folder,
       std::string{"quorum="} + (chosen_.majority ? "majority" : "none"),
       "backups=" + std::to_string(chosen_.backups),
+      std::string{"coherence="} + (chosen_.strong ? "strong" : "eventual"),
       "expect=" + std::to_string(chosen_.majority ? chosen_.members : 1),
       "port=" + std::to_string(first_port_ + i)};
   for (std::size_t k = 0; k < chosen_.members; ++k) {
@@ -194,18 +198,33 @@ bool run::may_strike() const {
   return static_cast<std::size_t>(ill) < std::max<std::size_t>(1, most);
 }
 
+/// Near the limits of the protocol: a heartbeat, max_staleness, the fence, a removal; of a strong
+/// cache within a tenth of a lease, a fence, and the silence after which a member is removed.
+milliseconds run::stop_length(std::uint64_t draw) {
+  if (chosen_.strong) {
+    constexpr auto timing = kith::timing_options::fast();
+    const auto around = [this](kith::duration limit) {
+      const auto tenth = static_cast<std::uint64_t>(limit / 10ms);
+      return between(9 * tenth, 11 * tenth);
+    };
+    if (draw < 25) return around(timing.lease);
+    if (draw < 50) return around(timing.fence);
+    if (draw < 70) return around(timing.silence);
+    return draw < 90 ? between(20, 400) : between(1'500, 4'000);
+  }
+  // Without a quorum a long one makes two clusters of one, and what the smaller acknowledged is
+  // given up: no entry could be asked for afterwards.
+  const bool brief = draw < 40 || (chosen_.backups > 0 && !chosen_.majority);
+  if (brief) return between(50, 1'000);
+  return draw < 75 ? between(1'000, 5'000) : between(5'000, 12'000);
+}
+
 /// Something befalls a member, if it may. The draws are the same either way.
 void run::strike() {
   const std::uint64_t kind = random_.below(100);
   const std::size_t first = random_.below(members_.size());
   const std::uint64_t length = random_.below(100);
-  // Near the limits of the protocol: a heartbeat, max_staleness, the fence, a removal.
-  // Without a quorum a long one makes two clusters of one, and what the smaller acknowledged is
-  // given up: no entry could be asked for afterwards.
-  const bool brief = length < 40 || (chosen_.backups > 0 && !chosen_.majority);
-  const milliseconds stop = brief         ? between(50, 1'000)
-                            : length < 75 ? between(1'000, 5'000)
-                                          : between(5'000, 12'000);
+  const milliseconds stop = stop_length(length);
   const milliseconds pause = between(100, 3'000);
   if (!may_strike()) return;
   for (std::size_t k = 0; k < members_.size(); ++k) {
@@ -275,8 +294,14 @@ void run::go() {
 
 [[nodiscard]] settings read_settings(int argc, char** argv) {
   settings made;
-  const std::vector<std::string> all(argv + 1, argv + argc);
+  std::vector<std::string> all(argv + 1, argv + argc);
   made.program = std::filesystem::path{argv[0]}.parent_path() / "kith_chaos_member";
+  if (std::erase(all, "--strong") > 0) {
+    made.strong = true;
+    made.majority = true;
+    made.backups = 1;
+    made.members = 5;
+  }
   for (std::size_t i = 0; i + 1 < all.size(); i += 2) {
     const std::string& value = all[i + 1];
     if (all[i] == "--minutes") {
@@ -297,6 +322,9 @@ void run::go() {
     }
   }
   if (all.size() % 2 != 0) throw std::invalid_argument{all.back() + " needs a value"};
+  if (made.strong && (!made.majority || made.backups == 0)) {
+    throw std::invalid_argument{"--strong needs --quorum majority and a backup"};
+  }
   if (made.backups > 6) throw std::invalid_argument{"0 to 6 backups"};
   if (made.members < 3 || made.members > 100 || made.minutes <= 0 || made.folder.empty()) {
     throw std::invalid_argument{"3 to 100 members, some minutes, and a --folder"};
@@ -328,21 +356,26 @@ void take_all(const std::string& folder, chaos::judge& into) {
   constexpr std::size_t shown_most = 20;
   using copies = chaos::judge::copies;
   chaos::judge judge{chosen.majority ? kith::quorum::majority : kith::quorum::none, allowed,
-                     chosen.backups > 0 ? copies::kept : copies::none};
+                     chosen.backups > 0 ? copies::kept : copies::none,
+                     chosen.strong ? kith::coherence::strong : kith::coherence::eventual};
   take_all(chosen.folder, judge);
   judge.decide();
   judge.demand_a_run();
   violations.insert(violations.end(), judge.violations().begin(), judge.violations().end());
-  const auto ms = [](kith::duration span) {
-    return std::chrono::ceil<milliseconds>(span).count();
-  };
+  const auto ms = [](kith::duration span) { return std::chrono::ceil<milliseconds>(span).count(); };
   const chaos::judge::figures& seen = judge.counted();
   std::cout << "operations    " << seen.reads + seen.writes << ": " << seen.reads << " reads, "
             << seen.writes << " writes; " << seen.failed << " of them failed\nnear hits     "
             << seen.hits << "\nexcused       " << seen.excused
             << " reads found nothing, and an erase without an answer may be why\noldest answer "
-            << ms(seen.oldest) << " ms out of date; "
-            << ms(allowed) << " ms are allowed, more on a side that was cut off\n";
+            << ms(seen.oldest) << " ms out of date; " << ms(allowed)
+            << " ms are allowed, more on a side that was cut off\n";
+  if (judge.strong()) {
+    const auto& counted = judge.strong()->counters();
+    std::cout << "linearizable  " << judge.strong()->checks() << " operations checked in order, "
+              << counted.searched << " histories searched, " << counted.undecided
+              << " of them undecided\n";
+  }
   for (std::size_t i = 0; i < std::min(violations.size(), shown_most); ++i) {
     std::cout << violations[i] << '\n';
   }
@@ -360,7 +393,8 @@ int main(int argc, char** argv) {
     if (chosen.judge_only) return report(chosen, {}) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     std::cout << "chaos: " << chosen.members << " members, " << chosen.minutes
               << " minutes, quorum " << (chosen.majority ? "majority" : "none") << ", backups "
-              << chosen.backups << ", seed " << chosen.seed << std::endl;
+              << chosen.backups << (chosen.strong ? ", strong" : "") << ", seed " << chosen.seed
+              << std::endl;
     std::vector<std::string> violations;
     {
       run all{chosen};

@@ -2,15 +2,15 @@
 // are nanoseconds of CLOCK_BOOTTIME, which all processes of a machine share.
 //
 //   invoked KEY VALUE TIME              a write is about to begin; an erase has the value 0
-//   put KEY VALUE TIMES OK VERSION
-//   erase KEY 0 TIMES OK VERSION
-//   read KEY VALUE TIMES OK VERSION FOUND EPOCH EPOCH
+//   put KEY VALUE TIMES OK VERSION EPOCHS
+//   erase KEY 0 TIMES OK VERSION EPOCHS
+//   read KEY VALUE TIMES OK VERSION FOUND EPOCHS
 //   near|owned KEY VALUE VERSION FOUND  read when all had healed
 //   view NUMBER BRANCH HASH             the process has a new view
 //   hits N                              near hits of the process until now
 //
-// TIMES are the invocation and the answer, VERSION is view, branch and sequence. The two epochs of
-// a read are those of the key's partition in the process's view before and after it.
+// TIMES are the invocation and the answer, VERSION is view, branch and sequence. EPOCHS are those
+// of the key's partition in the process's view before and after the operation.
 //
 // A line goes to the system before the write that it announces begins, and at the latest with some
 // hundred others: a SIGKILL loses the tail of what was answered, and no write.

@@ -17,11 +17,13 @@
 //                   write that was under way at a kill may have been applied, and need not
 //   I12             views of one key are equal
 //   C1 convergence  when all had healed, all read the same, near and at the owner
+//   L1 .. J3        chaos_strong.hpp, of a strong cache: reads are linearizable
 //   C2 a run        values were read, near caches answered, and every member told its last reads:
 //                   nothing is wrong where nothing was asked
 #pragma once
 
 #include "chaos_history.hpp"
+#include "chaos_strong.hpp"
 
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
@@ -35,6 +37,8 @@
 #include <cstdint>
 #include <istream>
 #include <map>
+#include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <tuple>
@@ -64,8 +68,11 @@ class judge {
   /// Whether an entry outlives its owner.
   enum class copies : std::uint8_t { none, kept };
 
-  judge(kith::quorum quorum, kith::duration max_staleness, copies held = copies::none)
-      : quorum_{quorum}, max_staleness_{max_staleness}, held_{held} {}
+  judge(kith::quorum quorum, kith::duration max_staleness, copies held = copies::none,
+        kith::coherence of = kith::coherence::eventual)
+      : quorum_{quorum}, max_staleness_{max_staleness}, held_{held} {
+    if (of == kith::coherence::strong) strong_.emplace();
+  }
 
   /// One life of one process. A last line that was torn by a kill counts as not written.
   void take(std::size_t member, std::size_t life, std::istream& history);
@@ -76,6 +83,8 @@ class judge {
 
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] const figures& counted() const { return figures_; }
+  /// Absent for an eventual cache.
+  [[nodiscard]] const std::optional<strong_judge>& strong() const { return strong_; }
 
  private:
   struct operation : kith::sim::record {
@@ -109,6 +118,7 @@ class judge {
   [[nodiscard]] ended_by end_of(const operation& read, const acknowledged& put) const;
   void note_age(const operation& op);
   void sweep();
+  void judge_strong();
   void check_final();
 
   const kith::quorum quorum_;
@@ -128,6 +138,7 @@ class judge {
   /// Those whose histories were taken, and whether they told their last reads.
   std::map<std::size_t, bool> members_;
   kith::sim::value_oracle values_{"registers"};
+  std::optional<strong_judge> strong_;
   std::vector<std::string> violations_;
   figures figures_;
 };
@@ -141,8 +152,8 @@ inline void judge::take(std::size_t member, std::size_t life, std::istream& hist
     if (line.starts_with("hits ")) {
       hits = std::stoull(line.substr(5));
     } else if (!take_line(member, life, line)) {
-      violations_.push_back("member " + std::to_string(member) + " wrote what nobody can read: " +
-                            line);
+      violations_.push_back("member " + std::to_string(member) +
+                            " wrote what nobody can read: " + line);
     }
   }
   figures_.hits += hits;
@@ -189,10 +200,8 @@ inline bool judge::take_operation(std::istream& in, operation op) {
   bool ok = false;
   in >> op.key >> op.value >> op.invoked >> op.answered >> ok;
   read(in, op.version);
-  if (op.kind == operation_kind::read) {
-    in >> op.yes;
-    read(read(in, op.began), op.ended);
-  }
+  if (op.kind == operation_kind::read) in >> op.yes;
+  read(read(in, op.began), op.ended);
   if (in.fail()) return false;
   op.failed = !ok;
   op.bound = op.invoked - max_staleness_;
@@ -208,9 +217,9 @@ inline void judge::fail(const std::string& rule, const operation& op, const std:
     return std::to_string(t.time_since_epoch() / std::chrono::milliseconds{1});
   };
   violations_.push_back(rule + ": key " + std::to_string(op.key) + " member " +
-                        std::to_string(op.member) + " invoked " + ms(op.invoked) +
-                        " ms answered " + ms(op.answered) + " ms version " +
-                        text_of(op.version) + " value " + std::to_string(op.value) + ": " + more);
+                        std::to_string(op.member) + " invoked " + ms(op.invoked) + " ms answered " +
+                        ms(op.answered) + " ms version " + text_of(op.version) + " value " +
+                        std::to_string(op.value) + ": " + more);
 }
 
 inline void judge::decide() {
@@ -225,6 +234,7 @@ inline void judge::decide() {
   sweep();
   for (const kith::sim::violation& each : values_.violations()) violations_.push_back(each.what);
   check_final();
+  if (strong_) judge_strong();
 }
 
 inline void judge::demand_a_run() {
@@ -281,9 +291,8 @@ inline const judge::acknowledged* judge::newest(const line_of_writes& all, kith:
 inline void judge::check_read(const operation& op) {
   const bool one_epoch = op.began == op.ended;
   const auto in_epoch = by_epoch_.find({op.key, op.began});
-  const acknowledged* must = !one_epoch || in_epoch == by_epoch_.end()
-                                 ? nullptr
-                                 : newest(in_epoch->second, op.bound);
+  const acknowledged* must =
+      !one_epoch || in_epoch == by_epoch_.end() ? nullptr : newest(in_epoch->second, op.bound);
   if (!op.yes) {
     const char* rule = must != nullptr ? "E2" : "E4";
     if (must == nullptr && held_ == copies::kept) must = newest(by_key_[op.key], op.bound);
@@ -365,6 +374,20 @@ inline void judge::sweep() {
   }
 }
 
+inline void judge::judge_strong() {
+  std::set<std::tuple<kith::time_point, std::uint32_t, std::int64_t>> ended;
+  for (const operation& op : operations_) {
+    strong_->told(op, op.ended);
+    if (op.kind != operation_kind::read) ended.emplace(op.invoked, op.key, op.value);
+  }
+  for (const auto& [when, key, value] : invoked_) {
+    if (!ended.contains({when, key, value})) strong_->announced(when, key, value);
+  }
+  strong_->decide();
+  const std::vector<std::string> found = strong_->violations();
+  violations_.insert(violations_.end(), found.begin(), found.end());
+}
+
 inline void judge::check_final() {
   for (const auto& [key, all] : final_) {
     for (const final_read& one : all) {
@@ -372,11 +395,11 @@ inline void judge::check_final() {
       if (one.found == first.found && one.version == first.version && one.value == first.value) {
         continue;
       }
-      violations_.push_back(
-          "C1: key " + std::to_string(key) + " is version " + text_of(first.version) + " value " +
-          std::to_string(first.value) + " at member " + std::to_string(first.member) +
-          " and version " + text_of(one.version) + " value " + std::to_string(one.value) +
-          " at member " + std::to_string(one.member));
+      violations_.push_back("C1: key " + std::to_string(key) + " is version " +
+                            text_of(first.version) + " value " + std::to_string(first.value) +
+                            " at member " + std::to_string(first.member) + " and version " +
+                            text_of(one.version) + " value " + std::to_string(one.value) +
+                            " at member " + std::to_string(one.member));
     }
   }
 }

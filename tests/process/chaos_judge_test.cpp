@@ -21,7 +21,7 @@ class story {
                const std::string& what = "put") {
     announce(member, what == "erase" ? 0 : value, invoked);
     lines_[member] += what + " 1 " + std::to_string(what == "erase" ? 0 : value) +
-                      times(invoked, answered) + " 1 5 0 " + std::to_string(seq) + '\n';
+                      times(invoked, answered) + " 1 5 0 " + std::to_string(seq) + " 5 0 5 0\n";
     return *this;
   }
   story& announce(std::size_t member, long value, long invoked) {
@@ -41,8 +41,9 @@ class story {
     return *this;
   }
   [[nodiscard]] chaos::judge judge(kith::quorum quorum = kith::quorum::none,
-                                   copies held = copies::none) const {
-    chaos::judge judge{quorum, std::chrono::seconds{3}, held};
+                                   copies held = copies::none,
+                                   kith::coherence of = kith::coherence::eventual) const {
+    chaos::judge judge{quorum, std::chrono::seconds{3}, held, of};
     for (const auto& [member, text] : lines_) {
       std::istringstream in{text};
       judge.take(member, 1, in);
@@ -78,9 +79,7 @@ class story {
   std::map<std::size_t, std::string> lines_;
 };
 
-story two_writes() {
-  return story{}.write(1, 10, 1'000, 1'001, 1).write(1, 11, 2'000, 2'001, 2);
-}
+story two_writes() { return story{}.write(1, 10, 1'000, 1'001, 1).write(1, 11, 2'000, 2'001, 2); }
 
 }  // namespace
 
@@ -125,14 +124,36 @@ TEST_CASE("chaos judge: where there are copies what was put is read in every epo
   CHECK(rule(two_writes().read(2, 10, 5'002, 5'003, 1, "6 0 6 0")) == "E1");
 }
 
+TEST_CASE("chaos judge: of a strong cache whatever is older than what was known is reported") {
+  const auto rules = [](const story& of) {
+    const auto all = of.judge(kith::quorum::majority, copies::kept, kith::coherence::strong);
+    std::vector<std::string> found;
+    for (const std::string& each : all.violations()) found.push_back(each.substr(0, 2));
+    return found;
+  };
+  using faults = std::vector<std::string>;
+  CHECK(rules(two_writes().read(2, 10, 2'002, 2'003, 1)) == faults{"L1", "J1", "J2"});
+  CHECK(rules(two_writes().read(2, 10, 2'001, 2'003, 1)).empty());
+  CHECK(rules(two_writes().read(2, 0, 2'002, 2'003, 0)) == faults{"L2", "J1", "J2"});
+  CHECK(rules(two_writes().announce(3, 0, 1'500).read(2, 0, 2'002, 2'003, 0)).empty());
+  // Nobody answered the second write, but it was seen.
+  const story seen =
+      story{}.write(1, 10, 1'000, 1'001, 1).announce(1, 11, 1'500).read(2, 11, 1'600, 1'601, 2);
+  CHECK(rules(seen).empty());
+  CHECK(rules(story{seen}.read(3, 10, 1'602, 1'603, 1)) == faults{"L1", "J1", "J2"});
+  CHECK(rules(story{seen}.read(3, 10, 1'601, 1'603, 1)).empty());
+  CHECK(rules(story{seen}.write(3, 12, 1'700, 1'701, 2)).front() == "L3");
+}
+
 TEST_CASE("chaos judge: an absence that only an erase without an answer explains is counted") {
   const auto excused = [](const story& of) { return of.judge().counted().excused; };
   const story unanswered = two_writes().announce(3, 0, 1'500);
   CHECK(excused(story{unanswered}.read(2, 0, 5'002, 5'003, 0).read(2, 0, 5'004, 5'005, 0)) == 2);
   // Where nothing has to be found there is nothing to excuse, nor where an erase was answered.
   CHECK(excused(story{unanswered}.read(2, 0, 1'600, 1'601, 0)) == 0);
-  CHECK(excused(story{unanswered}.write(3, 0, 3'000, 3'001, 3, "erase").read(2, 0, 9'000, 9'001,
-                                                                             0)) == 0);
+  CHECK(excused(
+            story{unanswered}.write(3, 0, 3'000, 3'001, 3, "erase").read(2, 0, 9'000, 9'001, 0)) ==
+        0);
   CHECK(excused(two_writes().read(2, 0, 5'002, 5'003, 0)) == 0);
   // It is too old to land between.
   const story late = story{}.announce(3, 0, 1'000).write(1, 10, 31'000, 31'001, 1);
@@ -147,8 +168,7 @@ TEST_CASE("chaos judge: a run in which too little was asked does not pass") {
                           .add(2, "near 1 11 5 0 2 1\n");
   CHECK(whole.missing().empty());
   using faults = std::vector<std::string>;
-  CHECK(story{whole}.add(3, "view 5 0 7\n").missing() ==
-        faults{"C2: member 3 told no last reads"});
+  CHECK(story{whole}.add(3, "view 5 0 7\n").missing() == faults{"C2: member 3 told no last reads"});
   const auto last = [](story of) {
     return of.add(1, "owned 1 11 5 0 2 1\n").add(2, "near 1 11 5 0 2 1\n");
   };

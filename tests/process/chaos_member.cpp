@@ -2,8 +2,10 @@
 // and write down what they asked and were told (chaos_history.hpp). scripts/chaos.sh starts,
 // kills and stops it.
 //
-//   chaos_member cluster=C number=N life=L folder=F quorum=none|majority expect=N backups=N port=P
-//                seed=P...
+//   chaos_member cluster=C number=N life=L folder=F quorum=none|majority expect=N backups=N
+//                coherence=eventual|strong port=P seed=P...
+//
+// With a strong cache the timing is the fast one; members of odd numbers keep what they own near.
 //
 // It prints "ready" and each of its views, "view NUMBER SIZE COPIED", of which the last is 1 when
 // each partition has its copies, else 0. It takes on its standard input:
@@ -13,7 +15,12 @@
 
 #include <support/copies.hpp>
 
+#include <kith/core/random.hpp>
+#include <kith/core/stable_hash.hpp>
 #include <kith/kith.hpp>
+#include <kith/net/clock.hpp>
+#include <kith/net/runtime.hpp>
+#include <kith/net/system_random.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -50,6 +57,7 @@ struct settings {
   std::int64_t number = 0;
   std::int64_t life = 0;
   int backups = 0;
+  bool strong = false;
 };
 
 [[nodiscard]] settings read_settings(int argc, char** argv) {
@@ -66,11 +74,13 @@ struct settings {
     if (name == "number") made.number = std::stoll(value);
     if (name == "life") made.life = std::stoll(value);
     if (name == "backups") made.backups = std::stoi(value);
+    if (name == "coherence") made.strong = value == "strong";
     if (name == "port") made.member.bind.port = port();
     if (name == "expect") made.member.bootstrap_expect = port();
     if (name == "quorum" && value == "majority") made.member.quorum = kith::quorum::majority;
     if (name == "seed") made.member.discovery.seeds.push_back({"127.0.0.1", port()});
   }
+  if (made.strong) made.member.timing = kith::timing_options::fast();
   return made;
 }
 
@@ -110,9 +120,14 @@ class load {
 
   /// A cluster that is being cut to pieces may take its time to agree.
   [[nodiscard]] static registers open(kith::member& of, const settings& chosen) {
+    kith::cache_options<std::uint32_t, std::int64_t> options{.backups = chosen.backups};
+    if (chosen.strong) {
+      options.coherence = kith::coherence::strong;
+      options.near.local = chosen.number % 2 == 1;
+    }
     for (int attempt = 1;; ++attempt) {
       try {
-        return of.cache<std::uint32_t, std::int64_t>("registers", {.backups = chosen.backups});
+        return of.cache<std::uint32_t, std::int64_t>("registers", options);
       } catch (const kith::error& wrong) {
         if (wrong.code() != kith::errc::timed_out || attempt == 5) throw;
       }
@@ -148,8 +163,7 @@ class load {
     }
     const kith::time_point answered = kith::net::now();
     note("read", key, value ? *value : 0, {invoked, answered}, ok,
-         value ? value.version() : kith::version{},
-         (value ? " 1 " : " 0 ") + text_of(before) + ' ' + text_of(epoch_of(key)));
+         value ? value.version() : kith::version{}, value ? " 1 " : " 0 ", before);
   }
 
   void write_some(kith::random_source& random) {
@@ -158,10 +172,11 @@ class load {
     // Told apart for ever: by the member, its life, and the number of the write.
     const std::int64_t value =
         erases ? 0 : (chosen_.number * 100'000 + chosen_.life) * 1'000'000 + ++writes_;
+    const kith::epoch before = epoch_of(key);
     const kith::time_point invoked = kith::net::now();
-    history_.add("invoked " + std::to_string(key) + ' ' + std::to_string(value) + ' ' +
-                     text_of(invoked),
-                 history::when::now);
+    history_.add(
+        "invoked " + std::to_string(key) + ' ' + std::to_string(value) + ' ' + text_of(invoked),
+        history::when::now);
     kith::version version;
     bool ok = true;
     try {
@@ -169,15 +184,16 @@ class load {
     } catch (const kith::error&) {
       ok = false;
     }
-    note(erases ? "erase" : "put", key, value, {invoked, kith::net::now()}, ok, version, {});
+    note(erases ? "erase" : "put", key, value, {invoked, kith::net::now()}, ok, version, " ",
+         before);
   }
 
   void note(const char* what, std::uint32_t key, std::int64_t value,
             std::pair<kith::time_point, kith::time_point> times, bool ok,
-            const kith::version& version, const std::string& rest) {
-    history_.add(std::string{what} + ' ' + std::to_string(key) + ' ' + std::to_string(value) +
-                 ' ' + text_of(times.first) + ' ' + text_of(times.second) + (ok ? " 1 " : " 0 ") +
-                 text_of(version) + rest);
+            const kith::version& version, const char* found, const kith::epoch& before) {
+    history_.add(std::string{what} + ' ' + std::to_string(key) + ' ' + std::to_string(value) + ' ' +
+                 text_of(times.first) + ' ' + text_of(times.second) + (ok ? " 1 " : " 0 ") +
+                 text_of(version) + found + text_of(before) + ' ' + text_of(epoch_of(key)));
   }
 
   const settings& chosen_;

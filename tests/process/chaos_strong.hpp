@@ -1,0 +1,73 @@
+// The promises of a strong cache, for the judge of chaos runs: the histories of its clients, near
+// reads too, go to the judges of the simulator, which say what L1 to L3 and J1 to J3 are
+// (kith/sim/linear_order.hpp, kith/sim/judged_histories.hpp).
+//
+// What a history cannot tell is taken for possible: every epoch may begin with what earlier ones
+// left, and a write without an answer may have been applied.
+#pragma once
+
+#include <kith/core/ordinal.hpp>
+#include <kith/core/time.hpp>
+#include <kith/sim/history.hpp>
+#include <kith/sim/judged_histories.hpp>
+#include <kith/sim/linear_order.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace chaos {
+
+class strong_judge {
+ public:
+  /// An operation that was answered, or failed. `until` is the epoch of the key's partition that
+  /// its process knew at the end.
+  void told(const kith::sim::record& op, const kith::epoch& until) {
+    kith::sim::judged_call call{op};
+    if (until != kith::epoch{}) call.until = until;
+    call.maybe_applied = op.failed;
+    take(std::move(call));
+  }
+  /// A write that was announced, and nobody knows more: its process was killed meanwhile.
+  void announced(kith::time_point when, std::uint32_t key, std::int64_t value) {
+    kith::sim::judged_call call;
+    call.op.kind = value == 0 ? kith::sim::operation_kind::erase : kith::sim::operation_kind::write;
+    call.op.key = key;
+    call.op.value = value;
+    call.op.invoked = when;
+    call.op.answered = kith::never;
+    call.op.failed = true;
+    call.maybe_applied = true;
+    take(std::move(call));
+  }
+  /// When all were told.
+  void decide() {
+    histories_.judge([](std::uint32_t, const kith::epoch&) { return true; });
+    order_.judge();
+  }
+
+  /// After decide().
+  [[nodiscard]] std::vector<std::string> violations() const {
+    std::vector<std::string> all;
+    for (const auto& each : order_.violations()) all.push_back(each.what);
+    for (const auto& each : histories_.violations()) all.push_back(each.what);
+    return all;
+  }
+  [[nodiscard]] std::uint64_t checks() const { return order_.checks(); }
+  [[nodiscard]] const kith::sim::judged_counters& counters() const { return histories_.counters(); }
+
+ private:
+  void take(kith::sim::judged_call call) {
+    order_.told(call);
+    histories_.told(std::move(call));
+  }
+
+  kith::sim::judged_histories histories_{"registers", kith::sim::history_part::whole};
+  /// As few fail at a time as have copies, so nothing is ever lost.
+  kith::sim::linear_order order_{
+      [](std::uint32_t, const kith::epoch&, const kith::epoch&) { return true; }};
+};
+
+}  // namespace chaos
