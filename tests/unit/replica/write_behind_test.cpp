@@ -68,7 +68,7 @@ struct owing_team : copied_team {
   std::vector<store_row> write(const member_id& by, const write_result& result) {
     now += 1s;
     outbox out;
-    at(by).set_coordinator_freshness(now);
+    at(by).set_standing(now);
     at(by).on_timeout(now, out);
     std::vector<store_row> rows;
     for (std::size_t i = 0; i < out.size(); ++i) {
