@@ -4,6 +4,7 @@
 
 #include "chaos_judge.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <sstream>
@@ -142,7 +143,8 @@ TEST_CASE("chaos judge: of a strong cache whatever is older than what was known 
   CHECK(rules(seen).empty());
   CHECK(rules(story{seen}.read(3, 10, 1'602, 1'603, 1)) == faults{"L1", "J1", "J2"});
   CHECK(rules(story{seen}.read(3, 10, 1'601, 1'603, 1)).empty());
-  CHECK(rules(story{seen}.write(3, 12, 1'700, 1'701, 2)).front() == "L3");
+  const faults repeated = rules(story{seen}.write(3, 12, 1'700, 1'701, 2));
+  CHECK(std::ranges::find(repeated, "L3") != repeated.end());
 }
 
 TEST_CASE("chaos judge: an absence that only an erase without an answer explains is counted") {
