@@ -367,7 +367,9 @@ void take_all(const std::string& folder, chaos::judge& into) {
   std::cout << "operations    " << seen.reads + seen.writes << ": " << seen.reads << " reads, "
             << seen.writes << " writes; " << seen.failed << " of them failed\nnear hits     "
             << seen.hits << "\nexcused       " << seen.excused
-            << " reads found nothing, and an erase without an answer may be why\noldest answer "
+            << " reads found nothing, and an erase without an answer may be why\nlost          "
+            << seen.lost
+            << " reads found nothing, as all who had the partition were gone\noldest answer "
             << ms(seen.oldest) << " ms out of date; " << ms(allowed)
             << " ms are allowed, more on a side that was cut off\n";
   if (judge.strong()) {

@@ -6,7 +6,8 @@
 //   erase KEY 0 TIMES OK VERSION EPOCHS
 //   read KEY VALUE TIMES OK VERSION FOUND EPOCHS
 //   near|owned KEY VALUE VERSION FOUND  read when all had healed
-//   view NUMBER BRANCH HASH             the process has a new view
+//   view NUMBER BRANCH HASH LOST...     the process has a new view, in which these partitions begin
+//                                       with nothing: all who had them are gone
 //   hits N                              near hits of the process until now
 //
 // TIMES are the invocation and the answer, VERSION is view, branch and sequence. EPOCHS are those

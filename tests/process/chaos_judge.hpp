@@ -25,6 +25,8 @@
 #include "chaos_history.hpp"
 #include "chaos_strong.hpp"
 
+#include <kith/codec.hpp>
+#include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/options.hpp>
@@ -61,6 +63,8 @@ class judge {
     /// Reads that found nothing where E2 wants a value, and an erase whose answer nobody has may
     /// be why: what the judge could not judge.
     std::uint64_t excused = 0;
+    /// Reads that found nothing because all who had the partition were gone.
+    std::uint64_t lost = 0;
     /// By how much the oldest value that was read was out of date when it was asked for.
     kith::duration oldest{};
   };
@@ -119,6 +123,7 @@ class judge {
   void note_age(const operation& op);
   void sweep();
   void judge_strong();
+  [[nodiscard]] bool kept(std::uint32_t key, const kith::epoch& from, const kith::epoch& to) const;
   void check_final();
 
   const kith::quorum quorum_;
@@ -134,6 +139,8 @@ class judge {
   /// Erases of each key, those announced alone included, which have no version.
   std::map<std::uint32_t, std::vector<std::pair<kith::time_point, kith::version>>> erases_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> views_;
+  /// By partition, the views in which it began with nothing.
+  std::map<std::uint32_t, std::set<std::uint64_t>> lost_;
   std::map<std::uint32_t, std::vector<final_read>> final_;
   /// Those whose histories were taken, and whether they told their last reads.
   std::map<std::size_t, bool> members_;
@@ -175,6 +182,9 @@ inline bool judge::take_line(std::size_t member, std::size_t life, const std::st
         views_[{number, branch}] != hash) {
       violations_.push_back("I12: two views of number " + std::to_string(number) + " differ");
     }
+    if (in.fail()) return false;
+    for (std::uint32_t lost = 0; in >> lost;) lost_[lost].insert(number);
+    return true;
   } else if (what == "invoked") {
     kith::time_point when;
     in >> op.key >> op.value >> when;
@@ -310,6 +320,10 @@ inline void judge::check_read(const operation& op) {
 
 inline void judge::check_absence(const std::string& rule, const operation& op,
                                  const acknowledged& put) {
+  if (!kept(op.key, put.version.epoch, op.ended)) {
+    ++figures_.lost;
+    return;
+  }
   switch (end_of(op, put)) {
     case ended_by::erase: return;
     case ended_by::unanswered_erase: ++figures_.excused; return;
@@ -383,9 +397,19 @@ inline void judge::judge_strong() {
   for (const auto& [when, key, value] : invoked_) {
     if (!ended.contains({when, key, value})) strong_->announced(when, key, value);
   }
-  strong_->decide();
+  strong_->decide([this](std::uint32_t key, const kith::epoch& from, const kith::epoch& to) {
+    return kept(key, from, to);
+  });
   const std::vector<std::string> found = strong_->violations();
   violations_.insert(violations_.end(), found.begin(), found.end());
+}
+
+/// No view said meanwhile that all who had the key's partition are gone.
+inline bool judge::kept(std::uint32_t key, const kith::epoch& from, const kith::epoch& to) const {
+  const auto found = lost_.find(index_of(kith::partition_of(kith::key_hash<std::uint32_t>(key))));
+  if (found == lost_.end()) return true;
+  const auto next = found->second.upper_bound(from.view.value());
+  return next == found->second.end() || *next > to.view.value();
 }
 
 inline void judge::check_final() {

@@ -147,6 +147,26 @@ TEST_CASE("chaos judge: of a strong cache whatever is older than what was known 
   CHECK(std::ranges::find(repeated, "L3") != repeated.end());
 }
 
+TEST_CASE("chaos judge: what a view says to be lost with all who had it may be absent") {
+  const auto partition = [](std::uint32_t key) {
+    return std::to_string(index_of(kith::partition_of(kith::key_hash<std::uint32_t>(key))));
+  };
+  const story absent = two_writes().read(2, 0, 5'002, 5'003, 0, "6 0 6 0");
+  const auto judged = [](const story& of) {
+    return of.judge(kith::quorum::majority, copies::kept, kith::coherence::strong);
+  };
+  CHECK_FALSE(judged(absent).violations().empty());
+  CHECK_FALSE(
+      judged(story{absent}.add(3, "view 6 0 7 " + partition(2) + '\n')).violations().empty());
+  const chaos::judge lost = judged(story{absent}.add(3, "view 6 0 7 " + partition(1) + '\n'));
+  CHECK(lost.violations().empty());
+  CHECK(lost.counted().lost == 1);
+  // Before, or later.
+  for (const std::string view : {"view 5 0 7 ", "view 7 0 7 "}) {
+    CHECK_FALSE(judged(story{absent}.add(3, view + partition(1) + '\n')).violations().empty());
+  }
+}
+
 TEST_CASE("chaos judge: an absence that only an erase without an answer explains is counted") {
   const auto excused = [](const story& of) { return of.judge().counted().excused; };
   const story unanswered = two_writes().announce(3, 0, 1'500);

@@ -216,6 +216,15 @@ class reporter {
   }
 
  private:
+  [[nodiscard]] static std::string lost_in(const kith::cluster::view& in) {
+    std::string found;
+    for (std::size_t p = 0; p < in.rows.size(); ++p) {
+      const kith::epoch& began = in.rows[p].epoch;
+      const bool here = began.view == in.key.number && began.branch == in.key.branch;
+      if (here && !in.rows[p].inherits) found += ' ' + std::to_string(p);
+    }
+    return found;
+  }
   void run(kith::member& of, history& into, const load& counted) {
     kith::cluster::view_key last;
     std::uint64_t hits = 0;
@@ -224,7 +233,7 @@ class reporter {
       if (view && view->key != last) {
         last = view->key;
         into.add("view " + std::to_string(last.number.value()) + ' ' + std::to_string(last.branch) +
-                 ' ' + std::to_string(view->hash));
+                 ' ' + std::to_string(view->hash) + lost_in(*view));
         // One write, so that no other line gets between.
         std::cout << "view " + std::to_string(last.number.value()) + ' ' +
                          std::to_string(view->size()) + (counted.copied(*view) ? " 1\n" : " 0\n")

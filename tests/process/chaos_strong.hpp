@@ -43,31 +43,31 @@ class strong_judge {
     take(std::move(call));
   }
   /// When all were told.
-  void decide() {
+  void decide(kith::sim::linear_order::keeps kept) {
     histories_.judge([](std::uint32_t, const kith::epoch&) { return true; });
-    order_.judge();
+    kith::sim::linear_order order{std::move(kept)};
+    for (const kith::sim::judged_call& each : calls_) order.told(each);
+    order.judge();
+    checks_ = order.checks();
+    for (const auto& each : order.violations()) violations_.push_back(each.what);
+    for (const auto& each : histories_.violations()) violations_.push_back(each.what);
   }
 
   /// After decide().
-  [[nodiscard]] std::vector<std::string> violations() const {
-    std::vector<std::string> all;
-    for (const auto& each : order_.violations()) all.push_back(each.what);
-    for (const auto& each : histories_.violations()) all.push_back(each.what);
-    return all;
-  }
-  [[nodiscard]] std::uint64_t checks() const { return order_.checks(); }
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  [[nodiscard]] std::uint64_t checks() const { return checks_; }
   [[nodiscard]] const kith::sim::judged_counters& counters() const { return histories_.counters(); }
 
  private:
   void take(kith::sim::judged_call call) {
-    order_.told(call);
+    calls_.push_back(call);
     histories_.told(std::move(call));
   }
 
   kith::sim::judged_histories histories_{"registers", kith::sim::history_part::whole};
-  /// As few fail at a time as have copies, so nothing is ever lost.
-  kith::sim::linear_order order_{
-      [](std::uint32_t, const kith::epoch&, const kith::epoch&) { return true; }};
+  std::vector<kith::sim::judged_call> calls_;
+  std::uint64_t checks_ = 0;
+  std::vector<std::string> violations_;
 };
 
 }  // namespace chaos
