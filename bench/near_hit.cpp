@@ -1,8 +1,11 @@
 // What a hit in the near cache costs, against a bare absl::flat_hash_map, and what a second thread
-// adds: on keys of its own choice, and on one key that all read.
+// adds: on keys of its own choice, and on one key that all read. Of a strong cache, against the
+// same and a reading of the clock, which it cannot do without.
 
 #include "measure.hpp"
 #include "subject.hpp"
+
+#include <kith/net/clock.hpp>
 
 #include <absl/container/flat_hash_map.h>
 
@@ -122,29 +125,80 @@ void measure(const subjects& on, bool quick, bench::report& report) {
   report.figure("near_hit_1t_ns", ns[1], "ns");
 }
 
+/// Two members of which one owns all and the other has all near.
+class two_members {
+ public:
+  two_members(const std::string& cluster, const std::vector<std::string>& keys, kith::coherence of)
+      : owner_{with(of, bench::apart(cluster))},
+        reader_{with(of, bench::apart(cluster, owner_.address().port, 0))} {
+    bench::record_options options;
+    options.coherence = of;
+    if (of == kith::coherence::strong) options.backups = 1;
+    options.timeout = std::chrono::seconds{30};
+    const auto owned = owner_.cache<std::string, bench::record>("records", options);
+    bench::wait_for_members(reader_, 2);
+    near_.push_back(reader_.cache<std::string, bench::record>("records", options));
+    bench::fill(owned, keys);
+    for (int twice = 0; twice < 2; ++twice) {
+      for (const std::string& key : keys) (void)near().get(key);
+    }
+  }
+  [[nodiscard]] const bench::record_cache& near() const { return near_.front(); }
+
+ private:
+  static kith::member_options with(kith::coherence of, kith::member_options made) {
+    if (of == kith::coherence::eventual) return made;
+    made.quorum = kith::quorum::majority;
+    made.bootstrap_expect = 2;
+    return made;
+  }
+
+  kith::member owner_;
+  kith::member reader_;
+  std::vector<bench::record_cache> near_;
+};
+
+void measure_strong(const subjects& on, bool quick, bench::report& report) {
+  const auto before = on.cache.stats();
+  const auto ns = bench::interleave(
+      {quick ? 50U : 1000U, 2000},
+      [&](std::size_t i) {
+        std::uint64_t id = read_bare(on.bare, on.key(i * 31));
+        kith::time_point now = kith::net::now();
+        bench::keep(id);
+        bench::keep(now);
+      },
+      [&](std::size_t i) {
+        std::uint64_t id = read_near(on.cache, on.key(i * 31));
+        bench::keep(id);
+      });
+  const auto after = on.cache.stats();
+  std::printf(
+      "strong: bare find and clock %.1f ns, near hit %.1f ns, %llu reads went to the owner\n",
+      ns[0], ns[1], static_cast<unsigned long long>(after.owner_hits - before.owner_hits));
+  report.figure("near_hit_strong_1t", ns[1] / ns[0], "x");
+}
+
 int run(int argc, char** argv) {
   bench::report report{argc, argv,
                        "near_hit: cache::get of keys that another member owns, all in the near "
                        "cache, against\nfind in an absl::flat_hash_map<string, value>. 10000 keys "
                        "of 14 bytes, random order, one field read.\nRounds of 2000 calls turn "
                        "about, medians. Two threads: rounds of 40000 calls a thread; one and two "
-                       "turn about."};
+                       "turn about.\nstrong: of a strong cache, against find and a "
+                       "clock_gettime."};
   const std::string cluster = "bench-near-hit-" + std::to_string(::getpid());
-  kith::member owner{bench::apart(cluster)};
-  const auto owned = owner.cache<std::string, bench::record>("records");
-  kith::member reader{bench::apart(cluster, owner.address().port, 0)};
-  bench::wait_for_members(reader, 2);
-  const auto cache = reader.cache<std::string, bench::record>("records");
-
   const std::vector<std::string> keys = bench::make_keys(key_count);
   const std::vector<std::uint32_t> order = bench::make_order(order_size, key_count);
-  bench::fill(owned, keys);
   bare_map bare;
   for (std::size_t i = 0; i < keys.size(); ++i) bare.emplace(keys[i], bench::make_record(i));
-  for (int twice = 0; twice < 2; ++twice) {
-    for (const std::string& key : keys) (void)cache.get(key);
+  const bool quick = bench::is_quick(argc, argv);
+  {
+    const two_members eventual{cluster, keys, kith::coherence::eventual};
+    measure({eventual.near(), bare, keys, order}, quick, report);
   }
-  measure({cache, bare, keys, order}, bench::is_quick(argc, argv), report);
+  const two_members strong{cluster + "-strong", keys, kith::coherence::strong};
+  measure_strong({strong.near(), bare, keys, order}, quick, report);
   return report.finish();
 }
 

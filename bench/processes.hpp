@@ -130,6 +130,13 @@ class child {
   }
   [[nodiscard]] std::uint16_t read_port() { return static_cast<std::uint16_t>(read_number()); }
 
+  /// A line on its standard input.
+  void tell(std::string line) const {
+    line += '\n';
+    require(::write(to_, line.data(), line.size()) == static_cast<ssize_t>(line.size()),
+            "a process that was started reads nothing");
+  }
+
   /// The processor time that it has used, of all its threads.
   [[nodiscard]] double cpu_us() const {
     clockid_t its_clock{};
