@@ -95,7 +95,7 @@ TEST_CASE("stream: a gap that the owner does not know of is asked for at each di
   CHECK(r.reply(id, r.value(9, 9, 3)) == reply_verdict::deliver);
   CHECK(r.sent<wire::replay_request>().size() == 1);
   // The owner began the stream behind number 3, believing that the reader had come so far.
-  CHECK(r.lane.on_digest(r.now, r.owner, r.sid, {false, {}, {}}, r.out));
+  CHECK(r.lane.on_digest(r.now, r.owner, r.sid, {false, {}, false, {}}, r.out));
   CHECK(r.sent<wire::replay_request>().size() == 2);
   CHECK(r.too_old(3, 9));
   CHECK_FALSE(r.suspects(r.key));
@@ -300,8 +300,8 @@ TEST_CASE("hostile: a stream message of the present term from a member that is n
   CHECK(r.hit(r.key));
   CHECK(r.counted().violations == 4);
   // A digest may be outdated by a view change; it is ignored as far as others' partitions go.
-  CHECK(
-      r.lane.on_digest(r.now, r.stranger, 6, {false, {}, {{p, r.term, stream_number{5}}}}, r.out));
+  CHECK(r.lane.on_digest(r.now, r.stranger, 6, {false, {}, false, {{p, r.term, stream_number{5}}}},
+                         r.out));
   CHECK_FALSE(r.suspects(r.key));
 }
 
@@ -333,8 +333,9 @@ TEST_CASE("hostile: an invalidation of a key of another partition closes the con
 TEST_CASE("hostile: a digest about another lane closes the connection") {
   near_reader r;
   const near_key foreign = key_like(r.key, [](auto a, auto b) { return a % 16 != b % 16; });
-  CHECK_FALSE(r.lane.on_digest(
-      r.now, r.owner, r.sid, {false, {}, {{foreign.partition, r.term, stream_number{1}}}}, r.out));
+  CHECK_FALSE(r.lane.on_digest(r.now, r.owner, r.sid,
+                               {false, {}, false, {{foreign.partition, r.term, stream_number{1}}}},
+                               r.out));
 }
 
 TEST_CASE("hostile: empty batches are harmless") {

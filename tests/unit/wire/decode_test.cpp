@@ -71,7 +71,7 @@ TEST_CASE("decode: what an honest member sends is within the bound of its memory
   const std::size_t held = test::peak_of([&] { CHECK(decode(sent, read) == decode_error::none); });
   CHECK(held <= decode_memory(sent.size()));
   CHECK(held > 2 * sent.size());
-  const digest longest{true, {}, std::vector<stream_position>(limits::batch_items)};
+  const digest longest{true, {}, false, std::vector<stream_position>(limits::batch_items)};
   CHECK(decoded_error<digest>(encoded(longest)) == decode_error::none);
   const batch counts{std::vector<batch_item>(limits::batch_items, {opcode::count, 1, {}, {}})};
   CHECK(decoded_error<batch>(encoded(counts)) == decode_error::none);
