@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 namespace {
 
 /// A router over the near side of a lane that keeps version 1 of one key.
-struct writer : near_caller {
-  writer() {
+struct near_writer : near_caller {
+  near_writer() {
     reader.fill(reader.key, 1);
     REQUIRE(reader.hit(reader.key));
   }
@@ -46,13 +46,13 @@ struct writer : near_caller {
 }  // namespace
 
 TEST_CASE("router: an applied write drops what is kept of its key") {
-  writer w;
+  near_writer w;
   w.answer(w.write(wire::mutation::put), wire::mutate_status::applied, w.reader.at(2));
   CHECK_FALSE(w.reader.hit(w.reader.key));
 }
 
 TEST_CASE("router: a refused write drops what is older than the version that refused it") {
-  writer w;
+  near_writer w;
   w.answer(w.write(wire::mutation::compare_and_put), wire::mutate_status::refused, w.reader.at(1));
   CHECK(w.reader.hit(w.reader.key));
   w.answer(w.write(wire::mutation::compare_and_put), wire::mutate_status::refused, w.reader.at(5));
@@ -61,7 +61,7 @@ TEST_CASE("router: a refused write drops what is older than the version that ref
 
 TEST_CASE("router: a write without an answer drops what is kept of its key") {
   for (const auto kind : {wire::mutation::put, wire::mutation::clear}) {
-    writer w;
+    near_writer w;
     static_cast<void>(w.write(kind));
     while (w.machine.pending() > 0) {
       w.reader.now = w.machine.next_timeout();
@@ -73,13 +73,13 @@ TEST_CASE("router: a write without an answer drops what is kept of its key") {
 }
 
 TEST_CASE("router: a write whose answer is forgotten drops what is kept of its key") {
-  writer w;
+  near_writer w;
   w.answer(w.write(wire::mutation::put), wire::mutate_status::stale_operation, {});
   CHECK_FALSE(w.reader.hit(w.reader.key));
 }
 
 TEST_CASE("router: calls of a moved partition go to the new owner, once a view") {
-  writer w;
+  near_writer w;
   const std::uint64_t first = w.write(wire::mutation::put);
   w.out.clear();
   const epoch next{view_number{w.reader.term.view.value() + 1}, 0};
@@ -95,7 +95,7 @@ TEST_CASE("router: calls of a moved partition go to the new owner, once a view")
 }
 
 TEST_CASE("router: what an owner says of a token ends the read") {
-  writer w;
+  near_writer w;
   node::call what;
   what.cache = w.binding;
   what.partition = w.reader.key.partition;
@@ -128,7 +128,7 @@ TEST_CASE("router: what an owner says of a token ends the read") {
 namespace {
 
 /// A call about a value that its caller has from before, as it leaves.
-struct validation : writer {
+struct validation : near_writer {
   explicit validation(std::optional<wire::known_value> known) {
     machine.on_ownership(reader.distant.partition, near_reader::owner, reader.term);
     submit(known);

@@ -135,9 +135,9 @@ TEST_CASE("shipment: what has not come through in time, or never will, is droppe
 TEST_CASE("shipment: a cache that the other cluster does not have is waited for, not for ever") {
   shipped lane;
   lane.load(1);
-  cluster::view other;
-  other.caches.push_back({cache_id{3}, "films", {}});
-  lane.machine.on_view(other);
+  cluster::view another;
+  another.caches.push_back({cache_id{3}, "films", {}});
+  lane.machine.on_view(another);
   CHECK(lane.leaving().empty());
   CHECK_FALSE(lane.machine.empty());
   lane.now += node::shipment::patience;
