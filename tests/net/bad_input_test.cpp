@@ -35,8 +35,9 @@ struct pestered {
   [[nodiscard]] std::unique_ptr<raw_peer> stranger(std::uint64_t number) {
     auto peer = std::make_unique<raw_peer>(alone.runtime().local());
     const auto of = options();
-    REQUIRE(peer->shake_hands(number, kith::stable_hash(kith::as_bytes(of.cluster)), 1 << 20,
-                              kith::net::config_hash(of.membership.quorum)));
+    REQUIRE(peer->shake_hands(
+        number, kith::stable_hash(kith::as_bytes(of.cluster)), 1 << 20,
+        kith::net::config_hash(of.membership.quorum, of.membership.timers, of.lane.replica.lease)));
     return peer;
   }
 

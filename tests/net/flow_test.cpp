@@ -90,7 +90,7 @@ class held_up {
 };
 
 std::vector<std::pair<std::int64_t, std::string>> large_entries(std::size_t number,
-                                                             std::size_t size) {
+                                                                std::size_t size) {
   std::vector<std::pair<std::int64_t, std::string>> entries;
   for (std::size_t i = 0; i < number; ++i) {
     entries.emplace_back(static_cast<std::int64_t>(i), std::string(size, 'x'));
@@ -202,8 +202,10 @@ TEST_CASE("flow: who breaks a cap is named in the log and counted") {
   };
   real_member owner{options};
   raw_peer peer{owner.runtime().local()};
-  REQUIRE(peer.shake_hands(7, kith::stable_hash(kith::as_bytes(options.cluster)), 1 << 20,
-                           kith::net::config_hash(options.membership.quorum)));
+  REQUIRE(
+      peer.shake_hands(7, kith::stable_hash(kith::as_bytes(options.cluster)), 1 << 20,
+                       kith::net::config_hash(options.membership.quorum, options.membership.timers,
+                                              options.lane.replica.lease)));
   peer.send(peer.framed(packet_of(opcode::heartbeat, 1, 2 * kith::wire::limits::control_bytes)));
   const kith::net::close_reason why = kith::net::close_reason::too_long;
   CHECK(shared->wait([&] {

@@ -19,7 +19,7 @@ constexpr epoch before{view_number{3}, 7};
 constexpr epoch after{view_number{5}, 7};
 constexpr epoch elsewhere{view_number{1}, 8};
 
-version at(const epoch& in, std::uint64_t number) { return {in, sequence{number}}; }
+version numbered(const epoch& in, std::uint64_t number) { return {in, sequence{number}}; }
 
 sim::judged_call asked(kind what, const epoch& in, int invoked, int answered) {
   sim::judged_call call;
@@ -42,7 +42,7 @@ sim::judged_call failed_erase(int invoked) {
   return call;
 }
 
-std::string broken_by(const std::vector<sim::judged_call>& calls, bool kept = true) {
+std::string order_broken_by(const std::vector<sim::judged_call>& calls, bool kept = true) {
   sim::linear_order order{[&](std::uint32_t, const epoch&, const epoch&) { return kept; }};
   for (const sim::judged_call& call : calls) order.told(call);
   order.judge();
@@ -55,41 +55,41 @@ std::string broken_by(const std::vector<sim::judged_call>& calls, bool kept = tr
 
 TEST_CASE(
     "linear_order: nothing older is read than what was written before, in a later epoch too") {
-  const auto put = told(kind::write, at(after, 4), 10, 20);
-  CHECK(broken_by({put, told(kind::read, at(after, 4), 30, 40)}).empty());
-  CHECK(broken_by({put, told(kind::read, at(before, 9), 30, 40)}) == "L1 ");
-  CHECK(broken_by({put, told(kind::read, at(after, 3), 20, 40)}).empty());
-  CHECK(broken_by({put, told(kind::read, at(after, 3), 21, 40)}) == "L1 ");
+  const auto put = told(kind::write, numbered(after, 4), 10, 20);
+  CHECK(order_broken_by({put, told(kind::read, numbered(after, 4), 30, 40)}).empty());
+  CHECK(order_broken_by({put, told(kind::read, numbered(before, 9), 30, 40)}) == "L1 ");
+  CHECK(order_broken_by({put, told(kind::read, numbered(after, 3), 20, 40)}).empty());
+  CHECK(order_broken_by({put, told(kind::read, numbered(after, 3), 21, 40)}) == "L1 ");
 }
 
 TEST_CASE("linear_order: nothing older is read than what anybody has read before") {
-  CHECK(broken_by({told(kind::read, at(before, 5), 10, 20),
-                   told(kind::read, at(before, 4), 30, 40)}) == "L1 ");
-  CHECK(
-      broken_by({told(kind::read, at(before, 5), 10, 35), told(kind::read, at(before, 4), 30, 40)})
-          .empty());
+  CHECK(order_broken_by({told(kind::read, numbered(before, 5), 10, 20),
+                         told(kind::read, numbered(before, 4), 30, 40)}) == "L1 ");
+  CHECK(order_broken_by({told(kind::read, numbered(before, 5), 10, 35),
+                         told(kind::read, numbered(before, 4), 30, 40)})
+            .empty());
 }
 
 TEST_CASE("linear_order: what was written is found, unless it was erased or lost") {
-  const auto put = told(kind::write, at(before, 4), 10, 20);
+  const auto put = told(kind::write, numbered(before, 4), 10, 20);
   const auto absent = asked(kind::read, after, 30, 40);
-  CHECK(broken_by({put, absent}) == "L2 ");
-  CHECK(broken_by({put, absent}, false).empty());
-  CHECK(broken_by({put, told(kind::erase, at(before, 5), 35, 50), absent}).empty());
-  CHECK(broken_by({put, failed_erase(5), absent}).empty());
-  CHECK(broken_by({told(kind::erase, at(before, 3), 1, 5), put, absent}) == "L2 ");
+  CHECK(order_broken_by({put, absent}) == "L2 ");
+  CHECK(order_broken_by({put, absent}, false).empty());
+  CHECK(order_broken_by({put, told(kind::erase, numbered(before, 5), 35, 50), absent}).empty());
+  CHECK(order_broken_by({put, failed_erase(5), absent}).empty());
+  CHECK(order_broken_by({told(kind::erase, numbered(before, 3), 1, 5), put, absent}) == "L2 ");
 }
 
 TEST_CASE("linear_order: a write comes behind what was known before it") {
-  CHECK(broken_by({told(kind::write, at(before, 4), 10, 20),
-                   told(kind::write, at(before, 4), 30, 40)}) == "L3 ");
-  CHECK(
-      broken_by({told(kind::write, at(before, 4), 10, 20), told(kind::erase, at(after, 1), 30, 40)})
-          .empty());
+  CHECK(order_broken_by({told(kind::write, numbered(before, 4), 10, 20),
+                         told(kind::write, numbered(before, 4), 30, 40)}) == "L3 ");
+  CHECK(order_broken_by({told(kind::write, numbered(before, 4), 10, 20),
+                         told(kind::erase, numbered(after, 1), 30, 40)})
+            .empty());
 }
 
 TEST_CASE("linear_order: a cluster that was founded anew owes nothing of the one before") {
-  CHECK(broken_by(
-            {told(kind::write, at(before, 4), 10, 20), told(kind::read, at(elsewhere, 1), 30, 40)})
+  CHECK(order_broken_by({told(kind::write, numbered(before, 4), 10, 20),
+                         told(kind::read, numbered(elsewhere, 1), 30, 40)})
             .empty());
 }

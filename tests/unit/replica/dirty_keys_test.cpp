@@ -13,13 +13,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr cache_id books{1};
+constexpr cache_id noted_books{1};
 constexpr cache_id others{2};
 
 struct noted {
-  explicit noted(std::size_t most = 100) : machine{most, 10s} { machine.track(books); }
+  explicit noted(std::size_t most = 100) : machine{most, 10s} { machine.track(noted_books); }
 
-  void write(const std::string& key, cache_id cache = books) {
+  void write(const std::string& key, cache_id cache = noted_books) {
     const std::uint64_t hash = stable_hash(as_bytes(key));
     machine.note_key(now, cache, partition_of(hash), hash, as_bytes(key));
   }
@@ -91,7 +91,7 @@ TEST_CASE(
   const std::vector<partition_id> whole{partition_of(stable_hash(as_bytes("c")))};
   CHECK(owner.last[0].whole == whole);
   owner.write("a");
-  owner.machine.note_all(owner.now, books, partition_of(stable_hash(as_bytes("a"))));
+  owner.machine.note_all(owner.now, noted_books, partition_of(stable_hash(as_bytes("a"))));
   owner.write("a");
   CHECK(owner.keys().empty());
   CHECK(owner.last[0].whole.size() == 1);
@@ -99,15 +99,15 @@ TEST_CASE(
 
 TEST_CASE("dirty_keys: two keys of one hash make their partition dirty") {
   noted owner;
-  owner.machine.note_key(owner.now, books, partition_id{3}, 7, as_bytes("one"));
-  owner.machine.note_key(owner.now, books, partition_id{3}, 7, as_bytes("two"));
+  owner.machine.note_key(owner.now, noted_books, partition_id{3}, 7, as_bytes("one"));
+  owner.machine.note_key(owner.now, noted_books, partition_id{3}, 7, as_bytes("two"));
   static_cast<void>(owner.keys());
   CHECK(owner.last[0].whole == std::vector<partition_id>{partition_id{3}});
 }
 
 TEST_CASE("dirty_keys: tags are told once, and only of caches that are tracked is anything noted") {
   noted owner;
-  for (int i = 0; i < 2; ++i) owner.machine.note_tag(owner.now, books, partition_id{3}, 9);
+  for (int i = 0; i < 2; ++i) owner.machine.note_tag(owner.now, noted_books, partition_id{3}, 9);
   owner.machine.note_all(owner.now, others, partition_id{3});
   owner.write("a", others);
   static_cast<void>(owner.keys());
