@@ -44,6 +44,7 @@ kith::member_options member_of(kind of, const std::string& cluster, std::uint16_
   if (of == kind::eventual) return made;
   made.quorum = kith::quorum::majority;
   made.bootstrap_expect = members;
+  made.discovery.loopback = true;  // the first view needs all of them to know each other
   if (of == kind::strong_fast) made.timing = kith::timing_options::fast();
   return made;
 }

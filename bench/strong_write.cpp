@@ -31,6 +31,7 @@ kith::member_options of_cluster(const std::string& cluster, std::uint16_t seed,
   kith::member_options made = bench::apart(cluster, seed, weight);
   made.quorum = kith::quorum::majority;
   made.bootstrap_expect = members;
+  made.discovery.loopback = true;  // the first view needs all of them to know each other
   return made;
 }
 
