@@ -241,6 +241,18 @@ TEST_CASE("strong face: options that cannot hold are refused by their names") {
   options = strong_with_backup();
   options.load = [](const std::string&) { return std::optional<std::int64_t>{}; };
   CHECK(refused(with_quorum, options) == "load");
+  options = strong_with_backup();
+  options.write_many = [](const std::vector<kith::write_row<std::string, std::int64_t>>&) {};
+  options.write_mode = kith::write_mode::behind;
+  CHECK(refused(with_quorum, options) == "write_mode");
+  options = strong_with_backup();
+  options.merge_policy = kith::merge_policy::newest;
+  CHECK(refused(with_quorum, options) == "merge_policy");
+  options = strong_with_backup();
+  options.merge = [](const std::string&, const std::int64_t*, const std::int64_t* ours) {
+    return ours == nullptr ? std::nullopt : std::optional{*ours};
+  };
+  CHECK(refused(with_quorum, options) == "merge");
   // What was refused left nothing behind.
   with_quorum.cache<std::string, std::int64_t>("refused", strong_with_backup()).put("key", 1);
 }

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <typeindex>
 #include <utility>
@@ -143,10 +144,12 @@ template <class Key, class Value>
 void check_coherence(const port& to, const cache_options<Key, Value>& options) {
   if (options.coherence != kith::coherence::strong) return;
   require_option(to.needs_majority(), "coherence: strong needs the member's quorum = majority");
-  const bool stored = options.write && options.write_mode == write_mode::through;
-  require_option(options.backups > 0 || stored,
+  const std::string_view store = store_of(options);
+  require_option(options.backups > 0 || store == "through",
                  "backups: a strong cache needs at least 1, or a store that is written through");
-  require_option(!options.write || stored, "write_mode: a strong cache writes its store through");
+  require_option(store != "behind", "write_mode: a strong cache writes its store through");
+  require_option(!options.merge,
+                 "merge: a strong cache has nothing to merge, as one side of a cut goes on");
   require_option(options.merge_policy.value_or(merge_policy::discard) == merge_policy::discard,
                  "merge_policy: a strong cache has nothing to merge, as one side of a cut goes on");
   require_option(options.async_backups == 0,
