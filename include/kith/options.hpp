@@ -51,10 +51,11 @@ constexpr byte_count operator""_GiB(unsigned long long n) { return byte_count{n 
 /// `strong`: operations on one key are linearizable, reads from near caches too. A write returns
 /// when every member that may have an older value near has dropped it, or has lost the lease to
 /// serve it, and when the synchronous copies have the write. Until then readers get the value
-/// before. A member that does not answer holds a write up for `timing.lease` at most; one that
-/// hears no majority serves nothing. An entry that was evicted, or whose owner and copies are all
-/// gone, is absent: a hit is never old. Needs `quorum = majority` and `backups`; takes neither
-/// `async_backups` nor a loader. See docs/coherence.md.
+/// before. A member that does not answer holds a write up for about 1.2 times `timing.lease`; one
+/// that hears no majority serves nothing. An entry that was evicted, or whose owner and copies are
+/// all gone, is absent: a hit is never old. Needs `quorum = majority`, and `backups` or a store
+/// that is written through; takes neither `async_backups`, nor a loader, nor a merge. See
+/// docs/coherence.md.
 enum class coherence : std::uint8_t { eventual, strong };
 
 /// What a cluster does when it is cut in two. `none`: each side goes on, and the smaller one gives
@@ -287,8 +288,8 @@ struct timing_options {
   /// cache. At least three heartbeats. When the coordinator dies, the others wait as long before
   /// one of them takes its place.
   duration fence = std::chrono::seconds{4};
-  /// How long a near entry of a strong cache may be read after its owner was last heard. So long
-  /// can a member that does not answer hold up a write. From 300 ms to a minute.
+  /// How long a near entry of a strong cache may be read after its owner was last heard. 1.2 times
+  /// as long can a member that does not answer hold up a write. From 300 ms to a minute.
   duration lease = std::chrono::seconds{3};
   /// A member that is silent for so long is removed. Above `fence` by more than a 20th of it: who
   /// is removed serves nothing any more.
