@@ -62,12 +62,6 @@ struct membership_timers {
   return made;
 }
 
-/// For clusters on one fast network: a silent death costs a second instead of five.
-[[nodiscard]] inline membership_timers fast_membership_timers() {
-  using std::chrono::milliseconds;
-  return timers_for(milliseconds{200}, milliseconds{700}, milliseconds{1000});
-}
-
 /// How much of where others may be is known. `part`: a source has not told yet, so that nobody
 /// found does not mean that nobody is there.
 enum class discovered : std::uint8_t { part, whole };
