@@ -9,6 +9,9 @@
 #include <kith/net/clock.hpp>
 #include <kith/net/runtime.hpp>
 #include <kith/net/worker_pool.hpp>
+#include <kith/node/lane_index.hpp>
+#include <kith/node/lane_sights.hpp>
+#include <kith/node/sights.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -110,9 +113,17 @@ class member_port final : public handle::port {
     return std::make_unique<loader_waiter>(std::move(job));
   }
 
-  void read_lane(std::uint32_t index,
-                 const std::function<void(const node::lane&)>& visit) const override {
-    runtime_->read_lane(index, visit);
+  node::key_sight look_at_key(const node::key_place& of) const override {
+    node::key_sight seen;
+    runtime_->read_lane(node::lane_of(of.partition), [&](const node::lane& in) {
+      seen = node::look_at_key(in, net::now(), of);
+    });
+    return seen;
+  }
+  node::owned_share owned_of(cache_id cache) const override {
+    node::owned_share all;
+    runtime_->for_each_lane([&](const node::lane& each) { node::add_share(all, each, cache); });
+    return all;
   }
   std::shared_ptr<const cluster::view> view() const override {
     return runtime_->in_child() ? nullptr : runtime_->view();
@@ -127,6 +138,7 @@ class member_port final : public handle::port {
   time_point now() const override { return net::now(); }
   near::gates& gates() override { return runtime_->gates(); }
   duration lease() const override { return runtime_->lease(); }
+  duration heartbeat() const override { return runtime_->heartbeat(); }
   bool needs_majority() const override { return runtime_->needs_majority(); }
   std::uint64_t cluster_hash() const override { return runtime_->cluster_hash(); }
   bool closed() const override { return runtime_->closed(); }

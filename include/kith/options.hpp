@@ -95,8 +95,9 @@ struct near_options {
   byte_count max_bytes = byte_count{std::uint64_t{64} << 20};
   /// No near hit is older than this, even while invalidations cannot arrive; and no owner that was
   /// cut off serves longer, unless the cache asks for it (`serve_stale`, `minority_policy`). At
-  /// least `least_staleness`: a member shows once a heartbeat (1 s) that it still belongs to its
-  /// cluster. One heartbeat more keeps hits going through a lost packet.
+  /// least `least_staleness`, and a second more than the member's `timing.heartbeat`: so often it
+  /// shows that it still belongs to its cluster. One heartbeat more keeps hits going through a lost
+  /// packet.
   ///
   /// Counted on members' own monotonic clocks, which go on while a machine sleeps. A virtual
   /// machine that is suspended from outside has none that does: what is read in the moment in which

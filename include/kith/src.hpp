@@ -13,6 +13,8 @@
 #include <kith/member_port.hpp>
 #include <kith/net/addresses.hpp>
 #include <kith/net/runtime.hpp>
+#include <kith/node/lane_index.hpp>
+#include <kith/node/lane_sights.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -255,6 +255,15 @@ TEST_CASE("face: a cache's options that are not allowed name their field") {
   CHECK(contains(refusal(member, "c", {.timeout = 0s}), "timeout"));
 }
 
+TEST_CASE("face: a near cache that a heartbeat is too slow for is refused") {
+  kith::member_options options = at(cluster_name());
+  options.timing = {.heartbeat = 3s, .fence = 9s, .lease = 3s, .silence = 10s};
+  kith::member member{std::move(options)};
+  CHECK(contains(refusal(member, "c", {.near = {.max_staleness = 3900ms}}), "timing.heartbeat"));
+  CHECK_NOTHROW(static_cast<void>(
+      member.cache<std::string, std::string>("c", {.near = {.max_staleness = 4s}})));
+}
+
 TEST_CASE("face: a cache that was opened otherwise is refused with the field's name") {
   members all{2};
   static_cast<void>(all[0].cache<std::string, std::string>("words", {.ttl = 10s}));

@@ -249,16 +249,11 @@ cache_stats cache_state<Key, Value>::stats() const {
     const mutex_lock lock{warm_mutex_};
     now.near_warm = warm_;
   }
-  for (std::uint32_t lane = 0; lane < node::lane_count; ++lane) {
-    port_->read_lane(lane, [&](const node::lane& of) {
-      const replica::entries* owned = of.owned().cache(binding_->current_id());
-      if (owned == nullptr) return;
-      now.owned_entries += owned->size();
-      now.owned_bytes += owned->bytes_held();
-      now.owned_allocated += owned->bytes_allocated();
-      add_counters(now.owned_store, owned->counters(), node::owned_store_rows);
-    });
-  }
+  const node::owned_share owned = port_->owned_of(binding_->current_id());
+  now.owned_entries = owned.entries;
+  now.owned_bytes = owned.bytes;
+  now.owned_allocated = owned.allocated;
+  now.owned_store = owned.store;
   return now;
 }
 

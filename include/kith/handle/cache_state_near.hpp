@@ -62,8 +62,9 @@ explanation cache_state<Key, Value>::explain(const encoded_key<Key>& key,
   } else {
     seen = near_->look(key.hash(), lookup);
   }
-  return explain_key(*port_, {binding_->current_id(), key.hash(), key.view()}, seen,
-                     binding_->max_staleness);
+  const node::key_place place{partition_of(key.hash()), binding_->current_id(), key.hash(),
+                              key.view()};
+  return explain_key(*port_, place, seen, binding_->max_staleness);
 }
 
 }  // namespace kith::handle

@@ -5,7 +5,7 @@
 #include <kith/codec.hpp>
 #include <kith/handle/async.hpp>
 #include <kith/handle/calls.hpp>
-#include <kith/node/control.hpp>
+#include <kith/node/lane_index.hpp>
 #include <kith/store/handle.hpp>
 
 #include <concepts>

@@ -10,12 +10,10 @@
 #include <kith/handle/port.hpp>
 #include <kith/near/cell_store.hpp>
 #include <kith/near/gates.hpp>
-#include <kith/node/lane.hpp>
+#include <kith/node/sights.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -109,39 +107,13 @@ struct explanation {
 
 namespace handle {
 
-struct explained_key {
-  cache_id cache{};
-  std::uint64_t hash = 0;
-  byte_view bytes;
-};
-
-/// The part of a lane, with its lock held.
-inline void explain_in_lane(const node::lane& in, time_point now, const explained_key& key,
-                            const cluster::view* view, explanation& of) {
-  const replica::replica& owner = in.owned();
-  if (const auto held = owner.peek(now, of.partition, key.cache, key.hash, key.bytes)) {
-    of.owned = {held->present, held->version};
-    for (const member_id& id : owner.listeners(of.partition)) {
-      const auto at = view == nullptr ? std::nullopt : view->find(id);
-      if (at) of.listeners.push_back(view->members[*at].address);
-    }
-  }
-  std::vector<key_event_record> read, owned, found;
-  in.near().events().for_key(key.cache, key.hash, [&](const auto& one) { read.push_back(one); });
-  owner.events().for_key(key.cache, key.hash, [&](const auto& one) { owned.push_back(one); });
-  std::ranges::merge(read, owned, std::back_inserter(found), {}, &key_event_record::at,
-                     &key_event_record::at);
-  for (const key_event_record& one : found)
-    of.events.push_back({now - one.at, one.what, one.version});
-}
-
-[[nodiscard]] inline explanation explain_key(port& from, const explained_key& key,
+[[nodiscard]] inline explanation explain_key(port& from, const node::key_place& key,
                                              const std::optional<near::cell_store::sight>& seen,
                                              duration max_staleness) {
   explanation of;
   const time_point now = from.now();
   of.key_hash = key.hash;
-  of.partition = partition_of(key.hash);
+  of.partition = key.partition;
   const std::shared_ptr<const cluster::view> view = from.view();
   if (view != nullptr) {
     of.view_number = view->key.number.value();
@@ -156,8 +128,15 @@ inline void explain_in_lane(const node::lane& in, time_point now, const explaine
     of.near = {seen->version, in_force && known.allows(now, max_staleness), std::nullopt};
     if (seen->expires < never) of.near->ttl_left = seen->expires - now;
   }
-  from.read_lane(node::lane_of(of.partition),
-                 [&](const node::lane& in) { explain_in_lane(in, now, key, view.get(), of); });
+  const node::key_sight in_lane = from.look_at_key(key);
+  if (in_lane.owned) of.owned = {in_lane.owned->present, in_lane.owned->version};
+  for (const member_id& id : in_lane.listeners) {
+    const auto at = view == nullptr ? std::nullopt : view->find(id);
+    if (at) of.listeners.push_back(view->members[*at].address);
+  }
+  for (const key_event_record& one : in_lane.events) {
+    of.events.push_back({now - one.at, one.what, one.version});
+  }
   return of;
 }
 

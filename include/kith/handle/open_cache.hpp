@@ -8,10 +8,12 @@
 #include <kith/handle/entry.hpp>
 #include <kith/handle/key_calls.hpp>
 #include <kith/handle/port.hpp>
-#include <kith/node/control.hpp>
+#include <kith/node/lane_index.hpp>
 #include <kith/options.hpp>
 #include <kith/replica/options.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -127,8 +129,6 @@ void check_options(const std::string& name, const cache_options<Key, Value>& opt
           "max_bytes: must be above 0 (4096 << 20 is 0 in an int; write 4_GiB)");
   require(!options.near.enabled || options.near.max_bytes.value() > 0,
           "near.max_bytes: must be above 0; near.enabled = false turns the near cache off");
-  require(options.near.max_staleness >= near_options::least_staleness,
-          "near.max_staleness: at least 2 s, in which each owner can show that it still owns");
   require(options.backups >= 0 && options.backups <= 6, "backups: 0 to 6");
   require(options.async_backups >= 0 && options.async_backups <= 6 - options.backups,
           "async_backups: 0 to 6, and at most 6 together with backups");
@@ -136,6 +136,15 @@ void check_options(const std::string& name, const cache_options<Key, Value>& opt
       !options.merge || options.merge_policy.value_or(merge_policy::newest) == merge_policy::newest,
       "merge: with merge_policy::newest, or with none");
   require(options.timeout > duration{}, "timeout: must be positive");
+}
+
+/// A strong cache counts by leases instead.
+inline void check_staleness(const port& to, const near_options& near) {
+  const duration least = std::max<duration>(near_options::least_staleness,
+                                            to.heartbeat() + std::chrono::seconds{1});
+  require_option(near.max_staleness >= least,
+                 "near.max_staleness: at least 2 s, and a second more than the member's "
+                 "timing.heartbeat, in which each owner can show that it still owns");
 }
 
 /// A strong cache keeps its promise only where one side of a cut goes on, and something survives
@@ -184,6 +193,7 @@ template <class Key, class Value>
                                                                   cache_options<Key, Value> options,
                                                                   std::uint64_t salt) {
   check_options(name, options);
+  if (options.coherence != kith::coherence::strong) check_staleness(*to, options.near);
   check_coherence(*to, options);
   using state = cache_state<Key, Value>;
   const cluster::cache_request agreed = agreed_options(name, options);

@@ -10,7 +10,7 @@
 #include <kith/near/gates.hpp>
 #include <kith/node/call.hpp>
 #include <kith/node/hooks.hpp>
-#include <kith/node/lane.hpp>
+#include <kith/node/sights.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -63,10 +63,10 @@ class port {
       const std::function<std::shared_ptr<void>()>& make) = 0;
   virtual void end_opening(const std::string& name, bool agreed) = 0;
 
-  /// Shows lane `index` of node::lane_count with its lock held, if the member may still be asked.
-  /// `visit` is to be brief: calls wait meanwhile.
-  virtual void read_lane(std::uint32_t index,
-                         const std::function<void(const node::lane&)>& visit) const = 0;
+  /// What the key's lane knows of it. Takes the lane's lock; a member that is closed knows nothing.
+  [[nodiscard]] virtual node::key_sight look_at_key(const node::key_place& of) const = 0;
+  /// Takes each lane's lock for a moment.
+  [[nodiscard]] virtual node::owned_share owned_of(cache_id cache) const = 0;
 
   /// Who owns what, as this member knows; null before the first view.
   [[nodiscard]] virtual std::shared_ptr<const cluster::view> view() const = 0;
@@ -87,6 +87,8 @@ class port {
   [[nodiscard]] virtual near::gates& gates() = 0;
   /// How long a lease of a strong cache lasts.
   [[nodiscard]] virtual duration lease() const = 0;
+  /// How often members show that they belong to the cluster.
+  [[nodiscard]] virtual duration heartbeat() const = 0;
   /// Only a side with a majority of the members goes on.
   [[nodiscard]] virtual bool needs_majority() const = 0;
   /// The hash of the cluster's name, as handshakes have it.

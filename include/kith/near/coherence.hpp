@@ -226,6 +226,9 @@ inline void coherence::on_ownership(time_point now, partition_id p, const member
   if (s.owner == owner && s.epoch == began) return;
   lane_.flush(now, slot);
   lane_.drop_fills(slot, out);
+  const auto before = lane_.owners.find(s.owner);
+  if (before != lane_.owners.end() && --before->second == 0) lane_.owners.erase(before);
+  ++lane_.owners[owner];
   s.restart(owner, began);
   if (!owner.nobody() && owner != lane_.self && lane_.sid_of(owner) != 0) s.trust();
   // What this member owns itself it knows as well as it knows that it is still the owner, which is

@@ -61,6 +61,7 @@ class freshness {
 /// The gets that went to this owner are lost with the connection, or were made before it (R2: they
 /// are sent again, with new tokens, behind the subscription).
 inline void freshness::lose(const member_id& owner, outbox& out) {
+  if (!lane_.owners.contains(owner)) return;
   for (std::size_t slot = 0; slot < lane_.streams.size(); ++slot) {
     reader_stream& s = lane_.streams[slot];
     if (s.owner != owner) continue;
@@ -93,12 +94,11 @@ inline void freshness::on_session(time_point now, const member_id& who, std::uin
 }
 
 inline void freshness::subscribe(const member_id& owner, outbox& out) {
+  if (!lane_.owners.contains(owner)) return;
   wire::subscribe message;
-  bool owns = false;
   for (std::size_t slot = 0; slot < lane_.streams.size(); ++slot) {
     reader_stream& s = lane_.streams[slot];
     if (s.owner != owner) continue;
-    owns = true;
     if (s.subscribed && lane_.holds(slot)) {
       message.positions.push_back({lane_.partition_at(slot), s.epoch, s.contiguous});
       s.suspected = suspicion::resubscribing;
@@ -111,7 +111,7 @@ inline void freshness::subscribe(const member_id& owner, outbox& out) {
     }
     lane_.publish_suspicion(slot);
   }
-  if (owns) lane_.send(owner, lane_.partition_at(0), message, out);
+  lane_.send(owner, lane_.partition_at(0), message, out);
 }
 
 /// A session outlives the view: it may be older than the one that names its member, and nobody

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <kith/core/assert.hpp>
+#include <kith/core/hash_map.hpp>
 #include <kith/core/ids.hpp>
 #include <kith/core/key_events.hpp>
 #include <kith/core/ordinal.hpp>
@@ -155,6 +156,8 @@ class lane_state {
 
   // The lane's. Maps that are iterated are ordered: what leaves must not depend on a hash.
   std::vector<reader_stream> streams;
+  /// How many of them each member owns: in a large cluster most own none of a lane's.
+  hash_map<member_id, std::uint32_t> owners;
   fill_table fills;
   std::map<member_id, peer> peers;
   std::map<cache_id, attachment> tables;

@@ -14,6 +14,7 @@
 
 #include <kith/core/bytes.hpp>
 #include <kith/net/fifo.hpp>
+#include <kith/node/lane_index.hpp>
 #include <kith/wire/data_messages.hpp>
 #include <kith/wire/frame.hpp>
 #include <kith/wire/limits.hpp>

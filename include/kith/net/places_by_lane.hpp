@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kith/node/control.hpp>
+#include <kith/node/lane_index.hpp>
 
 #include <array>
 #include <cstddef>

@@ -46,6 +46,7 @@
 #include <kith/node/control.hpp>
 #include <kith/node/hooks.hpp>
 #include <kith/node/lane.hpp>
+#include <kith/node/lane_index.hpp>
 
 #include <boost/asio/io_context.hpp>
 
@@ -120,6 +121,7 @@ class runtime final : public link_events, public std::enable_shared_from_this<ru
   }
   /// How long a lease of a strong cache lasts.
   [[nodiscard]] duration lease() const { return options_.lane.replica.lease; }
+  [[nodiscard]] duration heartbeat() const { return membership_.timers.heartbeat; }
   [[nodiscard]] bool needs_majority() const {
     return membership_.quorum == cluster::quorum_mode::majority;
   }

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <kith/net/runtime.hpp>
-#include <kith/node/lane_stats.hpp>
+#include <kith/node/lane_sights.hpp>
 
 #include <boost/asio/post.hpp>
 

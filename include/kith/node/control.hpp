@@ -12,6 +12,7 @@
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
 #include <kith/node/hooks.hpp>
+#include <kith/node/lane_index.hpp>
 #include <kith/node/placement.hpp>
 #include <kith/replica/options.hpp>
 
@@ -25,11 +26,6 @@
 #include <vector>
 
 namespace kith::node {
-
-/// Lanes of a member; agreed by the handshake's configuration hash.
-inline constexpr std::uint32_t lane_count = 16;
-
-[[nodiscard]] constexpr std::uint32_t lane_of(partition_id p) { return index_of(p) % lane_count; }
 
 /// Tell every lane who owns what from now on, and who should.
 struct install_view {

@@ -4,7 +4,7 @@
 
 #include <kith/cluster/membership_counters.hpp>
 #include <kith/near/counters.hpp>
-#include <kith/node/router.hpp>
+#include <kith/node/router_effect.hpp>
 #include <kith/node/shipment.hpp>
 #include <kith/replica/counters.hpp>
 #include <kith/stats.hpp>

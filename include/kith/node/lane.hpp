@@ -13,6 +13,7 @@
 #include <kith/near/coherence.hpp>
 #include <kith/near/gates.hpp>
 #include <kith/node/control.hpp>
+#include <kith/node/lane_index.hpp>
 #include <kith/node/placement.hpp>
 #include <kith/node/router.hpp>
 #include <kith/node/shipment.hpp>

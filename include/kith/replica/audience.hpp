@@ -290,6 +290,7 @@ inline void audience::on_session(const member_id& peer, std::uint32_t sid) {
   listener& who = listeners_[peer];
   if (who.sid == sid) return;
   for (channel& c : channels_) {
+    if (who.active == 0) break;
     const auto at = c.streams.find(peer);
     if (at == c.streams.end() || at->second.state != listening::active) continue;
     change(who, c, at->second, [](stream& s) { s.state = listening::suspended; });

@@ -99,6 +99,8 @@ class feeding {
   bool scans_changed_ = false;
   /// A feed that should be is not, because its member did not keep up.
   bool missing_ = false;
+  /// How many there are: a member of a large cluster that feeds nobody looks for none.
+  std::size_t feeds_ = 0;
 };
 
 // --- implementation ---
@@ -168,7 +170,7 @@ inline auto feeding::end_unwanted(time_point now, owned_partition& in, const std
                                   outbox& out) -> rests {
   feed_table& table = held_.feeds;
   rests left;
-  std::erase_if(table.at(in.slot).feeds, [&](feed_out& each) {
+  feeds_ -= std::erase_if(table.at(in.slot).feeds, [&](feed_out& each) {
     const auto wanted = std::ranges::find(all, each.to, &wish::to);
     const bool broken = each.stage == feed_stage::broken;
     const bool has_enough = wanted != all.end() && covers(each.scope, wanted->scope);
@@ -190,6 +192,7 @@ inline void feeding::begin(time_point now, owned_partition& in, const wish& to,
   feeds& all = held_.feeds.at(in.slot).feeds;
   const std::uint64_t changes = held_.feeds.at(in.slot).changes;
   all.emplace_back(to.to, to.scope, held_.next_number(), changes, now);
+  ++feeds_;
   all.back().position = in.row.position_of(to.to);
   all.back().heir = to.to == in.row.heir;
   all.back().barrier = changes;
@@ -249,12 +252,14 @@ inline void feeding::tell_answers(time_point now, const owned_partition& in, fee
 }
 
 inline void feeding::on_epoch_end(owned_partition& ended) {
+  feeds_ -= held_.feeds.at(ended.slot).feeds.size();
   for (feed_out& each : held_.feeds.at(ended.slot).feeds) drop(each);
   held_.feeds.at(ended.slot) = {};
   ended.unconfirmed.clear();
 }
 
 inline void feeding::on_session(const member_id& peer) {
+  if (feeds_ == 0) return;
   for (const owned_partition& in : held_.partitions()) {
     for (feed_out& each : held_.feeds.at(in.slot).feeds) {
       if (each.to != peer || each.idle()) continue;

@@ -65,7 +65,7 @@ inline void feeding::on_timeout(time_point now, outbox& out) {
   for (owned_partition& in : held_.partitions()) {
     if (!in.owned) continue;
     // Nobody waits for these.
-    std::erase_if(held_.feeds.at(in.slot).feeds, [&](const feed_out& each) {
+    feeds_ -= std::erase_if(held_.feeds.at(in.slot).feeds, [&](const feed_out& each) {
       const bool over = each.stage == feed_stage::broken && !each.position && !each.bound;
       if (over) send_end(in, each, out);
       missing_ = missing_ || over;

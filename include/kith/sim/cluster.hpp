@@ -62,6 +62,8 @@ struct cluster_options {
   bool start = true;
   /// How long run_until_stable may take.
   duration stable_limit = std::chrono::seconds{60};
+  /// How long a member waits for a cache to be agreed on.
+  duration open_limit = std::chrono::seconds{30};
 };
 
 class cluster {

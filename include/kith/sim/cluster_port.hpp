@@ -5,6 +5,9 @@
 #include <kith/core/assert.hpp>
 #include <kith/core/time.hpp>
 #include <kith/handle/state_table.hpp>
+#include <kith/node/lane_index.hpp>
+#include <kith/node/lane_sights.hpp>
+#include <kith/node/sights.hpp>
 #include <kith/sim/cluster.hpp>
 
 #include <chrono>
@@ -33,7 +36,7 @@ class cluster::member_port final : public handle::port {
     if (closed_) throw error{errc::closed};
     host_->open(request);
     const auto answered = [&] { return closed_ || host_->answer_of(name).has_value(); };
-    const bool done = cluster_->run_until(answered, std::chrono::seconds{30});
+    const bool done = cluster_->run_until(answered, cluster_->options_.open_limit);
     if (closed_) throw error{errc::closed};
     if (!done) throw error{errc::timed_out, "opening the cache " + name};
     const node::open_answered answer = *host_->answer_of(name);
@@ -69,9 +72,15 @@ class cluster::member_port final : public handle::port {
     if (closed_) throw error{errc::closed};
     return std::make_unique<pump>(*cluster_);
   }
-  void read_lane(std::uint32_t index,
-                 const std::function<void(const node::lane&)>& visit) const override {
-    if (!closed_) visit(*host_->lanes()[index]);
+  node::key_sight look_at_key(const node::key_place& of) const override {
+    if (closed_) return {};
+    return node::look_at_key(*host_->lanes()[node::lane_of(of.partition)], now(), of);
+  }
+  node::owned_share owned_of(cache_id cache) const override {
+    node::owned_share all;
+    if (closed_) return all;
+    for (const auto& each : host_->lanes()) node::add_share(all, *each, cache);
+    return all;
   }
   std::shared_ptr<const kith::cluster::view> view() const override {
     return closed_ ? nullptr : host_->control().membership().current();
@@ -86,6 +95,7 @@ class cluster::member_port final : public handle::port {
   time_point now() const override { return host_->now(); }
   near::gates& gates() override { return host_->gates(); }
   duration lease() const override { return host_->options().lane.replica.lease; }
+  duration heartbeat() const override { return host_->options().membership.timers.heartbeat; }
   bool needs_majority() const override {
     return host_->options().membership.quorum == kith::cluster::quorum_mode::majority;
   }

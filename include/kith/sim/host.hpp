@@ -16,6 +16,7 @@
 #include <kith/node/control.hpp>
 #include <kith/node/hooks.hpp>
 #include <kith/node/lane.hpp>
+#include <kith/node/lane_index.hpp>
 #include <kith/sim/host_clock.hpp>
 #include <kith/sim/network.hpp>
 #include <kith/sim/scheduler.hpp>
