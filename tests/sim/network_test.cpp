@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -15,7 +17,12 @@ using namespace kith;
 namespace {
 
 struct recorder final : sim::endpoint_events {
-  void on_bytes(std::uint64_t, byte_view received) override { bytes_in += received.size(); }
+  void on_bytes(std::uint64_t, byte_view received) override {
+    bytes_in += received.size();
+    for (const std::byte one : received) {
+      bits_in += static_cast<std::size_t>(std::popcount(std::to_integer<unsigned>(one)));
+    }
+  }
   void on_lost(std::uint64_t, sim::loss_kind how) override { lost.push_back(how); }
   void on_accept(std::uint64_t connection) override { accepted = connection; }
   void on_dialled(std::uint64_t, sim::dial_result, std::uint64_t connection) override {
@@ -23,6 +30,7 @@ struct recorder final : sim::endpoint_events {
   }
 
   std::size_t bytes_in = 0;
+  std::size_t bits_in = 0;
   std::vector<sim::loss_kind> lost;
   std::uint64_t accepted = 0;
   std::uint64_t dialled = 0;
@@ -111,6 +119,23 @@ TEST_CASE("network: nothing follows a chunk within which a reset struck") {
   two.run();
   CHECK(two.second.bytes_in < 10);
   CHECK(two.second.lost == std::vector{sim::loss_kind::reset});
+}
+
+TEST_CASE("network: damage turns one bit of one chunk over, if it is sent in time") {
+  pair two;
+  two.net.damage(0, 1, 8 * 10 + 3, 100ms);
+  two.net.send(two.first.dialled, 0, bytes(10));
+  two.net.send(two.first.dialled, 0, bytes(10));
+  two.run();
+  CHECK(two.second.bytes_in == 20);
+  CHECK(two.second.bits_in == 1);
+  CHECK(two.net.damaged_at(1) == 1);
+  two.net.damage(0, 1, 0, 100ms);
+  two.run();
+  two.net.send(two.first.dialled, 0, bytes(10));
+  two.run();
+  CHECK(two.second.bits_in == 1);
+  CHECK(two.net.damaged_at(1) == 1);
 }
 
 TEST_CASE("network: what a lossy machine loses is sent again, in order") {

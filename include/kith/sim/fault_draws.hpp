@@ -131,6 +131,12 @@ inline fault_entry fault_draws::draw(fault which, duration left) {
       break;
     case fault::memory: draw_memory(one); break;
     case fault::leave: draw_leave(one, left); break;
+    case fault::damage:
+      one.from = any_end(which);
+      one.to = any_end(which);
+      one.nth = random(which).next();
+      one.length = between(which, 1, 5'000);
+      break;
     case fault::late_ticks: break;  // they are drawn tick by tick
     case fault::changeover: break;  // drawn when its moment has come (changeovers.hpp)
   }

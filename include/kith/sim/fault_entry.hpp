@@ -36,7 +36,8 @@ struct fault_entry {
   /// Their machines die too and answer nothing.
   bool silently = false;
   std::optional<host_index> bridge{};
-  /// Which of the member's connections breaks, counted round and round.
+  /// Which of the member's connections breaks, or which bit of the chunk is turned over, counted
+  /// round and round.
   std::uint64_t nth = 0;
   /// Occasions of the same instant that it lets pass.
   std::uint64_t skip = 0;
@@ -125,6 +126,11 @@ void each_field(Entry& one, Visit&& visit) {
     case fault::leave:
       visit("members", one.side);
       visit("by", one.by);
+      return visit("for", one.length);
+    case fault::damage:
+      visit("from", one.from);
+      visit("to", one.to);
+      visit("nth", one.nth);
       return visit("for", one.length);
   }
 }

@@ -36,14 +36,15 @@ enum class fault : std::uint8_t {
   memory,
   changeover,
   leave,
+  damage,
 };
-inline constexpr std::size_t fault_count = 17;
+inline constexpr std::size_t fault_count = 18;
 
 [[nodiscard]] constexpr std::string_view to_string(fault which) {
   constexpr std::array<std::string_view, fault_count> names{
       "crash",     "silent_crash", "pause",       "partition",  "one_way_loss", "clog",
       "duplicate", "reset",        "slow_reader", "late_ticks", "freeze",       "isolated_pair",
-      "flip_flop", "stall",        "memory",      "changeover", "leave"};
+      "flip_flop", "stall",        "memory",      "changeover", "leave",        "damage"};
   return names[static_cast<std::size_t>(which)];
 }
 
@@ -102,6 +103,7 @@ inline void draw_more_classes(fault_plan& plan, std::uint64_t seed) {
   random_source random{seed ^ 0x636C617373000001u};
   plan.set(fault::changeover, random.below(2) == 0);
   plan.set(fault::leave, random.below(4) == 0);
+  plan.set(fault::damage, random.below(4) == 0);
 }
 
 inline void draw_rates(fault_plan& plan, random_source& random) {

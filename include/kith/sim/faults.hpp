@@ -112,6 +112,7 @@ class fault_injector {
   bool reset(const fault_entry& one);
   bool slow_reader(const fault_entry& one);
   bool short_memory(const fault_entry& one);
+  bool damage(const fault_entry& one);
 
   void log(const fault_entry& one) {
     log_.entries.push_back(one);
@@ -281,6 +282,7 @@ inline bool fault_injector::apply(std::size_t number) {
     case fault::stall: return stall(one);
     case fault::memory: return short_memory(one);
     case fault::leave: return leave(one);
+    case fault::damage: return damage(one);
     case fault::late_ticks:
     case fault::changeover: break;  // they are awaited
   }
@@ -434,6 +436,12 @@ inline bool fault_injector::short_memory(const fault_entry& one) {
   cluster_.host(victim).press({static_cast<store::pressure>(one.rung), one.excess});
   cluster_.time().after(one.length, [this, victim] { cluster_.host(victim).press({}); });
   return true;
+}
+
+inline bool fault_injector::damage(const fault_entry& one) {
+  if (one.from == one.to) return false;
+  cluster_.network().damage(one.from, one.to, one.nth, one.length);
+  return has_traffic(one.from);
 }
 
 inline void fault_injector::stop() {

@@ -61,7 +61,7 @@ enum class linearizability : std::uint8_t { holds, broken, undecided };
 struct linearizability_options {
   /// Operations that are looked at or tried, in one search. What is remembered takes no more than a
   /// few hundred bytes for each.
-  std::uint64_t steps_most = 200'000;
+  std::uint64_t steps_most = 1'000'000;
 };
 
 struct linearizability_report {

@@ -19,6 +19,7 @@
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/history.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -119,7 +120,10 @@ inline void member_rules::end_of_life(sim::host& over) {
   for (const auto& lane : over.lanes()) check_lane(over, *lane);
   check_host(over);
   const host_counters& counted = over.counters();
-  const std::uint64_t now = counted.violations + counted.malformed + counted.to_itself;
+  // What was damaged on its way is refused, and no more than that.
+  const std::uint64_t damaged = cluster_.network().damaged_at(over.index());
+  const std::uint64_t malformed = counted.malformed - std::min(counted.malformed, damaged);
+  const std::uint64_t now = counted.violations + malformed + counted.to_itself;
   if (std::exchange(accused_[over.index()], now) == now) return;
   violations_.push_back({"M1: member " + std::to_string(over.index()) + " saw " +
                          std::to_string(counted.violations) + " violations, refused " +

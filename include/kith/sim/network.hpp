@@ -119,6 +119,11 @@ class network {
   /// often as begun.
   void lossy(host_index host, bool is) { hosts_[host].losses += is ? 1 : -1; }
 
+  /// Turns a bit, counted round and round, over in the next chunk that is sent within `length`.
+  void damage(host_index from, host_index to, std::uint64_t bit, duration length);
+  /// How many such chunks were sent to the host.
+  [[nodiscard]] std::uint64_t damaged_at(host_index host) const { return hosts_[host].damaged; }
+
   [[nodiscard]] const network_counters& counters() const { return counters_; }
   network_options& options() { return options_; }
   /// Decides about resets within chunks: `told` gets what was drawn, which is how many bytes arrive
@@ -142,11 +147,15 @@ class network {
     duration drain{};
     /// When the last slow reader of the host ends.
     time_point drained_at{};
+    std::uint64_t damaged = 0;  // chunks with a bit turned over that were sent here
     std::set<std::uint64_t> connections{};  // with an end here that the network still knows
   };
   struct link_state {
     int cuts = 0;
     duration clog{};
+    /// Of the next chunk that is sent by then, this bit is turned over.
+    std::uint64_t damaged_bit = 0;
+    time_point damaged_until{};
     std::vector<std::uint64_t> held;  // connections of which something waits for the cut to end
   };
   struct pipe {
@@ -317,6 +326,12 @@ inline std::optional<std::size_t> network::draw_reset(host_index from, host_inde
   return kept ? std::optional{std::min<std::size_t>(*kept, size - 1)} : std::nullopt;
 }
 
+inline void network::damage(host_index from, host_index to, std::uint64_t bit, duration length) {
+  link_state& road = link(from, to);
+  road.damaged_bit = bit;
+  road.damaged_until = time_.now() + length;
+}
+
 inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
@@ -330,6 +345,12 @@ inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
     if (!chunk.empty()) transmit(id, side, std::move(chunk));
     time_.after(draw_delay(), [this, id] { reset(id); });
     return;
+  }
+  link_state& road = link(from, to);
+  if (time_.now() < std::exchange(road.damaged_until, {})) {
+    ++hosts_[to].damaged;
+    const std::uint64_t bit = road.damaged_bit % (8 * chunk.size());
+    chunk[bit / 8] ^= std::byte{1} << bit % 8;
   }
   if (chunk.size() > 1 && random_.one_in_million(options_.split_per_million)) {
     ++counters_.splits;

@@ -264,6 +264,15 @@ inline void work_under_faults(const run_parts& in, duration length) {
   }
 }
 
+/// Caches that members have asked for and that are not agreed on yet.
+[[nodiscard]] inline std::size_t opening(cluster& in) {
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (in.host(i).running()) all += in.host(i).control().opening();
+  }
+  return all;
+}
+
 [[nodiscard]] inline std::vector<violation> heal_and_converge(const run_parts& in) {
   std::vector<violation> wrong;
   in.clients.stop();
@@ -281,6 +290,11 @@ inline void work_under_faults(const run_parts& in, duration length) {
   if (!in.members.run_until([&] { return pending() == 0; }, std::chrono::seconds{30})) {
     wrong.push_back({"liveness: " + std::to_string(pending()) + " operations have no answer"});
   }
+  // A cache that nobody waits for any more may be agreed on only now, and its copies are made then.
+  if (!in.members.run_until([&] { return opening(in.members) == 0; }, std::chrono::seconds{30})) {
+    wrong.push_back({"liveness: " + std::to_string(opening(in.members)) + " caches do not open"});
+  }
+  in.members.run_until_stable();
   constexpr std::chrono::seconds rest{3};
   const std::uint64_t before = in.members.time().events();
   in.members.run_for(rest);

@@ -267,6 +267,9 @@ inline swarm draw_swarm(const run_options& chosen) {
     drawn.work.row_copies = drawn.work.token_copies = {};
     drawn.judged = {};
     drawn.strong.drawn = false;
+    // Nor about loads; and while a member that is cut off waits for a cache, a thousand others run.
+    drawn.lifetimes.drawn = false;
+    of.open_limit = std::chrono::seconds{1};
   }
   return drawn;
 }
