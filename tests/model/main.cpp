@@ -15,6 +15,7 @@
 #include "copies.hpp"
 #include "eventual.hpp"
 #include "explorer.hpp"
+#include "settling.hpp"
 #include "strong.hpp"
 #include "views.hpp"
 
@@ -150,6 +151,24 @@ int strong(options& given) {
   throw std::invalid_argument("--keys is 1 or 2");
 }
 
+int settling(options& given) {
+  namespace settling = model::settling;
+  settling::scope s;
+  const int members = given.number("members", 3);
+  s.views = given.number("views", s.views);
+  s.operations = given.number("operations", s.operations);
+  const int without = given.number("without", -1);
+  if (without >= 0) s.without = static_cast<settling::rule>(without);
+  const std::size_t states = given.states();
+  given.refuse_unknown();
+  if (s.views > settling::views_max || s.operations > settling::operations_max) {
+    throw std::invalid_argument("more views or operations than the model has room for");
+  }
+  if (members == 3) return explored(settling::settling_model<3>(s), states);
+  if (members == 4) return explored(settling::settling_model<4>(s), states);
+  throw std::invalid_argument("--members is 3 or 4");
+}
+
 int run(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
   if (name.empty()) throw std::invalid_argument("no model is named");
@@ -157,6 +176,7 @@ int run(int argc, char** argv) {
   if (name == "copies") return copies(given);
   if (name == "views") return views(given);
   if (name == "eventual") return eventual(given);
+  if (name == "settling") return settling(given);
   if (name == "strong") return strong(given);
   throw std::invalid_argument("unknown model " + name);
 }
