@@ -80,6 +80,17 @@ TEST_CASE("linear_order: what was written is found, unless it was erased or lost
   CHECK(order_broken_by({told(kind::erase, numbered(before, 3), 1, 5), put, absent}) == "L2 ");
 }
 
+TEST_CASE("linear_order: an erase whose process died with it may be behind an absence") {
+  const auto put = told(kind::write, numbered(before, 4), 10, 20);
+  const auto absent = asked(kind::read, after, 30, 40);
+  sim::judged_call announced = failed_erase(25);
+  announced.op.began = {};
+  announced.until.reset();
+  CHECK(order_broken_by({put, announced, absent}).empty());
+  announced.op.invoked = time_point{std::chrono::milliseconds{45}};
+  CHECK(order_broken_by({put, announced, absent}) == "L2 ");
+}
+
 TEST_CASE("linear_order: a write comes behind what was known before it") {
   CHECK(order_broken_by({told(kind::write, numbered(before, 4), 10, 20),
                          told(kind::write, numbered(before, 4), 30, 40)}) == "L3 ");

@@ -123,14 +123,15 @@ TEST_CASE("network: nothing follows a chunk within which a reset struck") {
 
 TEST_CASE("network: damage turns one bit of one chunk over, if it is sent in time") {
   pair two;
-  two.net.damage(0, 1, 8 * 10 + 3, 100ms);
+  two.net.harm(0, 1, {.bit = 8 * 10 + 3, .behind = 10, .until = two.time.now() + 100ms});
+  two.net.send(two.first.dialled, 0, bytes(10));
   two.net.send(two.first.dialled, 0, bytes(10));
   two.net.send(two.first.dialled, 0, bytes(10));
   two.run();
-  CHECK(two.second.bytes_in == 20);
+  CHECK(two.second.bytes_in == 30);
   CHECK(two.second.bits_in == 1);
   CHECK(two.net.damaged_at(1) == 1);
-  two.net.damage(0, 1, 0, 100ms);
+  two.net.harm(0, 1, {.until = two.time.now() + 100ms});
   two.run();
   two.net.send(two.first.dialled, 0, bytes(10));
   two.run();

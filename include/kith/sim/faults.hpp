@@ -31,6 +31,7 @@
 #include <kith/sim/fault_script.hpp>
 #include <kith/sim/leavers.hpp>
 #include <kith/store/pressure.hpp>
+#include <kith/wire/handshake.hpp>
 
 #include <algorithm>
 #include <array>
@@ -440,7 +441,10 @@ inline bool fault_injector::short_memory(const fault_entry& one) {
 
 inline bool fault_injector::damage(const fault_entry& one) {
   if (one.from == one.to) return false;
-  cluster_.network().damage(one.from, one.to, one.nth, one.length);
+  // Handshakes have no checksum without a secret, and say no more than who is there.
+  constexpr std::uint64_t handshake = wire::hello::size + wire::proof::size;
+  cluster_.network().harm(one.from, one.to,
+                          {one.nth, handshake, cluster_.time().now() + one.length});
   return has_traffic(one.from);
 }
 

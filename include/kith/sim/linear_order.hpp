@@ -37,7 +37,10 @@ class linear_order {
 
   explicit linear_order(keeps kept) : kept_{std::move(kept)} {}
 
-  void told(const judged_call& call) { calls_[{call.op.key, branch_of(call)}].push_back(call); }
+  void told(const judged_call& call) {
+    if (placed(call)) calls_[{call.op.key, branch_of(call)}].push_back(call);
+    if (removes(call) && !placed(call)) erases_[call.op.key].push_back(call);
+  }
   /// At the end of a run.
   void judge();
 
@@ -55,17 +58,26 @@ class linear_order {
   [[nodiscard]] static std::uint32_t branch_of(const judged_call& call) {
     return call.op.version != version{} ? call.op.version.epoch.branch : call.op.began.branch;
   }
+  /// One whose caller died with it may have been done anywhere.
+  [[nodiscard]] static bool placed(const judged_call& call) {
+    return call.op.version != version{} || call.op.began != epoch{};
+  }
   [[nodiscard]] static bool removes(const judged_call& call) {
     return call.op.kind == operation_kind::erase && (!call.op.failed || call.maybe_applied);
   }
   [[nodiscard]] static std::vector<known> all_known(const std::vector<judged_call>& calls);
   void judge(const judged_call& call, const known& before, const std::vector<judged_call>& all);
+  /// An erase that was under way since what is known was written may be behind it.
+  [[nodiscard]] static bool removed(const judged_call& call, const known& before,
+                                    const std::vector<judged_call>& all);
   void fail(const char* rule, const judged_call& call, const known& before);
 
   keeps kept_;
   /// A cluster that was lost with its last member and founded anew has another branch, and nothing
   /// of the other's.
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<judged_call>> calls_;
+  /// By key: those of which nobody knows where they were done.
+  std::map<std::uint32_t, std::vector<judged_call>> erases_;
   std::vector<violation> violations_;
   std::uint64_t checks_ = 0;
 };
@@ -114,13 +126,16 @@ inline void linear_order::judge(const judged_call& call, const known& before,
     return;
   }
   if (!before.present || !call.until) return;
-  // An erase that was under way since what is known was written may be behind it.
-  const bool removed = std::ranges::any_of(all, [&](const judged_call& other) {
-    if (!removes(other) || other.op.invoked > op.answered) return false;
+  if (removed(call, before, all) || removed(call, before, erases_[op.key])) return;
+  if (kept_(op.key, before.version.epoch, *call.until)) fail("L2", call, before);
+}
+
+inline bool linear_order::removed(const judged_call& call, const known& before,
+                                  const std::vector<judged_call>& all) {
+  return std::ranges::any_of(all, [&](const judged_call& other) {
+    if (!removes(other) || other.op.invoked > call.op.answered) return false;
     return other.op.failed || other.op.version > before.version;
   });
-  if (removed || !kept_(op.key, before.version.epoch, *call.until)) return;
-  fail("L2", call, before);
 }
 
 inline void linear_order::judge() {

@@ -13,6 +13,7 @@
 #include <kith/core/hash_map.hpp>
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
+#include <kith/sim/damage.hpp>
 #include <kith/sim/scheduler.hpp>
 
 #include <algorithm>
@@ -119,8 +120,8 @@ class network {
   /// often as begun.
   void lossy(host_index host, bool is) { hosts_[host].losses += is ? 1 : -1; }
 
-  /// Turns a bit, counted round and round, over in the next chunk that is sent within `length`.
-  void damage(host_index from, host_index to, std::uint64_t bit, duration length);
+  /// Of the next chunk from `from` to `to` that it may strike.
+  void harm(host_index from, host_index to, const damage& how) { link(from, to).harm = how; }
   /// How many such chunks were sent to the host.
   [[nodiscard]] std::uint64_t damaged_at(host_index host) const { return hosts_[host].damaged; }
 
@@ -153,12 +154,11 @@ class network {
   struct link_state {
     int cuts = 0;
     duration clog{};
-    /// Of the next chunk that is sent by then, this bit is turned over.
-    std::uint64_t damaged_bit = 0;
-    time_point damaged_until{};
+    damage harm{};
     std::vector<std::uint64_t> held;  // connections of which something waits for the cut to end
   };
   struct pipe {
+    std::uint64_t sent = 0;
     time_point last_arrival{};
     /// Its first chunk was lost and will be sent again.
     bool backs_off = false;
@@ -326,12 +326,6 @@ inline std::optional<std::size_t> network::draw_reset(host_index from, host_inde
   return kept ? std::optional{std::min<std::size_t>(*kept, size - 1)} : std::nullopt;
 }
 
-inline void network::damage(host_index from, host_index to, std::uint64_t bit, duration length) {
-  link_state& road = link(from, to);
-  road.damaged_bit = bit;
-  road.damaged_until = time_.now() + length;
-}
-
 inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
@@ -346,12 +340,9 @@ inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
     time_.after(draw_delay(), [this, id] { reset(id); });
     return;
   }
-  link_state& road = link(from, to);
-  if (time_.now() < std::exchange(road.damaged_until, {})) {
-    ++hosts_[to].damaged;
-    const std::uint64_t bit = road.damaged_bit % (8 * chunk.size());
-    chunk[bit / 8] ^= std::byte{1} << bit % 8;
-  }
+  pipe& way = found->second.pipes[side];
+  const std::uint64_t before = std::exchange(way.sent, way.sent + chunk.size());
+  if (link(from, to).harm.strike(time_.now(), before, chunk)) ++hosts_[to].damaged;
   if (chunk.size() > 1 && random_.one_in_million(options_.split_per_million)) {
     ++counters_.splits;
     const auto at = static_cast<std::ptrdiff_t>(1 + random_.below(chunk.size() - 1));
