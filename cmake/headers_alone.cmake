@@ -1,8 +1,7 @@
 # The target kith_headers_alone: each header passes the compiler by itself, so that a program
-# may include any of them first. Of the simulator's, which see all others and take a quarter of a
-# minute each, only the one that users include. CMake's VERIFY_INTERFACE_HEADER_SETS shows the
-# same, but generates code as well, which takes three times as long. scripts/header_alone.py knows
-# which need no compiler of their own.
+# may include any of them first. CMake's VERIFY_INTERFACE_HEADER_SETS shows the same, but generates
+# code as well, which takes three times as long. scripts/header_alone.py knows which need no
+# compiler of their own.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # Never built: its properties are those of a program that uses kith.
@@ -20,9 +19,6 @@ set(stamps)
 foreach(header IN LISTS kith_headers)
   cmake_path(RELATIVE_PATH header BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/include
     OUTPUT_VARIABLE name)
-  if(name MATCHES "^kith/sim/" AND NOT name STREQUAL "kith/sim/cluster.hpp")
-    continue()
-  endif()
   string(REPLACE / - stamp ${name})
   set(stamp ${PROJECT_BINARY_DIR}/headers_alone/${stamp}.passed)
   add_custom_command(OUTPUT ${stamp}

@@ -41,12 +41,9 @@ run() {
   echo "== $preset"
   mkdir -p "build/$preset"
   # Benchmarks are only run to see that they end here, and most tests take longer to compile than to
-  # run; the next plain cmake --preset undoes this. (With -O1 g++ 12 takes a coroutine's operators
-  # new and delete for ones that do not match.)
+  # run; the next plain cmake --preset undoes this.
   local options=(-D KITH_COMPILE_ONCE=ON)
-  if [[ $preset == release ]]; then
-    options+=(-D "CMAKE_CXX_FLAGS_RELEASE=-O1 -Wno-mismatched-new-delete")
-  fi
+  if [[ $preset == release ]]; then options+=(-D CMAKE_CXX_FLAGS_RELEASE=-O1); fi
   if ! { cmake --preset "$preset" "${options[@]}" &&
     cmake --build --preset "$preset" --parallel "$jobs"; }; then
     fail 1

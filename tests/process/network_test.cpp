@@ -26,7 +26,7 @@ struct proxied_processes {
       proxies.back()->forward_to(all.back()->hear_port());
       all.back()->wait_until_ready();
     }
-    REQUIRE(wait_until([&] { return share_a_view(all, 3); }));
+    REQUIRE(wait_until([&] { return share_partitions(all); }));
   }
 
   std::vector<std::unique_ptr<proxy>> proxies;

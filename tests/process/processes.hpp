@@ -146,18 +146,29 @@ using processes = std::vector<std::unique_ptr<process>>;
   return all;
 }
 
-/// True when all hold the same view, of `size` members.
-[[nodiscard]] inline bool share_a_view(const processes& all, std::size_t size) {
-  const std::string first = all.front()->ask("view");
-  std::istringstream in{first};
+/// How many members an answer to "view" names.
+[[nodiscard]] inline std::size_t members_of(const std::string& view) {
+  std::istringstream in{view};
   std::string word;
   std::size_t words = 0;
   while (in >> word) ++words;
-  if (words != size + 2) return false;
+  REQUIRE_MESSAGE(words >= 2, view);
+  return words - 2;
+}
+
+/// True when all hold the same view, of `size` members.
+[[nodiscard]] inline bool share_a_view(const processes& all, std::size_t size) {
+  const std::string first = all.front()->ask("view");
+  if (members_of(first) != size) return false;
   for (const auto& each : all) {
     if (each->ask("view") != first) return false;
   }
   return true;
+}
+
+/// True when all hold the same view, and it has given each of them a share of the partitions.
+[[nodiscard]] inline bool share_partitions(const processes& all) {
+  return share_a_view(all, all.size()) && all.front()->ask("shared") == "yes";
 }
 
 /// The number after `name=` in the worker's tally; 0 where there is none.

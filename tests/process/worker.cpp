@@ -14,6 +14,7 @@
 //   adds KEY N                  starts N async adds of 1
 //   tally                       how those that were started since the last `forget` ended
 //   copied N                    "yes" when each partition has so many copies, else "no"
+//   shared                      "yes" when each member owns half of an even share, else "no"
 //   forget | view | threads | quit
 #include <support/copies.hpp>
 
@@ -214,6 +215,9 @@ class worker {
     const bool all = partitions_with_copies(*view, next_number(in)) == kith::partition_count;
     return all ? "yes" : "no";
   }
+  [[nodiscard]] std::string shared(words&) {
+    return partitions_are_shared(*member_.runtime().view()) ? "yes" : "no";
+  }
   [[nodiscard]] static std::string threads(words&) {
     const std::filesystem::directory_iterator all{"/proc/self/task"};
     return "value " + std::to_string(std::distance(begin(all), end(all)));
@@ -233,6 +237,7 @@ class worker {
       {"gets", [this](words& in) { return gets(in); }},
       {"adds", [this](words& in) { return adds(in); }},
       {"copied", [this](words& in) { return copied(in); }},
+      {"shared", [this](words& in) { return shared(in); }},
       {"tally", [this](words&) { return tally_->line(); }},
       {"forget",
        [this](words&) {

@@ -3,8 +3,8 @@
 // reads are answered without leave to keep them for a while.
 //
 // Counted are the writes of a key, and its reads that got a lease, since it was first written; of
-// the keys that were written last, up to a bound. A copy does not pay when there are fewer leased
-// reads than writes for each two listeners.
+// the keys that were written last, up to a bound. A copy does not pay when a write meets fewer
+// leased reads than half of its listeners.
 #pragma once
 
 #include <kith/core/hash_map.hpp>

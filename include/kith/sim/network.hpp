@@ -120,7 +120,7 @@ class network {
   /// often as begun.
   void lossy(host_index host, bool is) { hosts_[host].losses += is ? 1 : -1; }
 
-  /// Of the next chunk from `from` to `to` that it may strike.
+  /// `how` strikes the next chunk from `from` to `to` that it may.
   void harm(host_index from, host_index to, const damage& how) { link(from, to).harm = how; }
   /// How many such chunks were sent to the host.
   [[nodiscard]] std::uint64_t damaged_at(host_index host) const { return hosts_[host].damaged; }
