@@ -27,6 +27,8 @@ using namespace kith::wire;
 
 namespace {
 
+constexpr member_id listener_id{1, 1, 1};
+
 struct settings {
   bool listener = false;
   bool mended = false;
@@ -66,6 +68,18 @@ void mend(bytes& stream, std::size_t at) {
   }
 }
 
+/// Writes the right code into the proof behind a hello.
+void mend_proof(bytes& stream) {
+  if (stream.size() < hello::size + proof::size) return;
+  const auto told = from_record<proof>(byte_view{stream}.subspan(hello::size, proof::size));
+  if (!told) return;
+  bytes said = to_bytes(byte_view{stream}.first(hello::size));
+  const auto answer = to_record(challenge{newest_version, listener_id, {}});
+  said.insert(said.end(), answer.begin(), answer.end());
+  const mac code = code_behind(said, *told);
+  std::memcpy(stream.data() + hello::size, code.data(), code.size());
+}
+
 /// Takes what came whole out of `from`, and what it says of itself.
 template <class Source>
 void drain(Source& from, outcome& into) {
@@ -90,7 +104,7 @@ struct accepted_connection {
   static session_config config(const std::shared_ptr<decode_budget>& memory) {
     session_config of;
     of.role = session_role::listener;
-    of.self = {1, 1, 1};
+    of.self = listener_id;
     of.memory = memory;
     return of;
   }
@@ -152,7 +166,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   bytes stream = to_bytes(in.rest());
   constexpr std::size_t handshake = hello::size + proof::size;
   const std::size_t frames_at = of.listener ? std::min(handshake, stream.size()) : 0;
-  if (of.mended) mend(stream, frames_at);
+  if (of.mended) {
+    if (of.listener) mend_proof(stream);
+    mend(stream, frames_at);
+  }
   of.listener ? compare<accepted_connection>(stream, of.budget, seed)
               : compare<bare>(stream, of.budget, seed);
   return 0;

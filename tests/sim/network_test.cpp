@@ -123,7 +123,7 @@ TEST_CASE("network: nothing follows a chunk within which a reset struck") {
 
 TEST_CASE("network: damage turns one bit of one chunk over, if it is sent in time") {
   pair two;
-  two.net.harm(0, 1, {.bit = 8 * 10 + 3, .behind = 10, .until = two.time.now() + 100ms});
+  two.net.harm(0, 1, {.bit = 8 * 10 + 3, .until = two.time.now() + 100ms});
   two.net.send(two.first.dialled, 0, bytes(10));
   two.net.send(two.first.dialled, 0, bytes(10));
   two.net.send(two.first.dialled, 0, bytes(10));

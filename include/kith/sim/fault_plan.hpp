@@ -104,6 +104,7 @@ inline void draw_more_classes(fault_plan& plan, std::uint64_t seed) {
   random_source random{seed ^ 0x636C617373000001u};
   plan.set(fault::changeover, random.below(2) == 0);
   plan.set(fault::leave, random.below(4) == 0);
+  plan.set(fault::damage, random.below(4) == 0);
 }
 
 inline void draw_rates(fault_plan& plan, random_source& random) {

@@ -441,10 +441,7 @@ inline bool fault_injector::short_memory(const fault_entry& one) {
 
 inline bool fault_injector::damage(const fault_entry& one) {
   if (one.from == one.to) return false;
-  // Handshakes have no checksum without a secret, and say no more than who is there.
-  constexpr std::uint64_t handshake = wire::hello::size + wire::proof::size;
-  cluster_.network().harm(one.from, one.to,
-                          {one.nth, handshake, cluster_.time().now() + one.length});
+  cluster_.network().harm(one.from, one.to, {one.nth, cluster_.time().now() + one.length});
   return has_traffic(one.from);
 }
 

@@ -65,6 +65,8 @@ struct host_options {
 struct host_counters {
   std::uint64_t frames = 0;
   std::uint64_t malformed = 0;
+  /// Either side's: the one that sees it may be the other one than what was damaged came to.
+  std::uint64_t damaged_handshakes = 0;
   std::uint64_t violations = 0;
   std::uint64_t dropped_packets = 0;
   /// Packets of its machines to itself: they have shorter ways.

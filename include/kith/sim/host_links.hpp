@@ -288,8 +288,10 @@ inline void host::take_frames(std::uint64_t id) {
   }
   const auto found = connections_.find(id);
   if (found == connections_.end() || !found->second->session.failed()) return;
-  if (found->second->session.error() != wire::frame_error::handshake_refused) {
-    ++counters_.malformed;
+  switch (found->second->session.error()) {
+    case wire::frame_error::handshake_refused: break;
+    case wire::frame_error::bad_handshake_checksum: ++counters_.damaged_handshakes; break;
+    default: ++counters_.malformed;
   }
   close(id);
 }

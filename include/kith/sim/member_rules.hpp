@@ -116,18 +116,25 @@ inline void member_rules::look() {
   check_host(of);
 }
 
+/// By how much `count` passes what it may be.
+[[nodiscard]] inline std::uint64_t more_than(std::uint64_t count, std::uint64_t most) {
+  return count - std::min(count, most);
+}
+
 inline void member_rules::end_of_life(sim::host& over) {
   for (const auto& lane : over.lanes()) check_lane(over, *lane);
   check_host(over);
   const host_counters& counted = over.counters();
   // What was damaged on its way is refused, and no more than that.
   const std::uint64_t damaged = cluster_.network().damaged_at(over.index());
-  const std::uint64_t malformed = counted.malformed - std::min(counted.malformed, damaged);
-  const std::uint64_t now = counted.violations + malformed + counted.to_itself;
+  const std::uint64_t anywhere = cluster_.network().counters().damaged_chunks;
+  const std::uint64_t now = counted.violations + more_than(counted.malformed, damaged) +
+                            more_than(counted.damaged_handshakes, anywhere) + counted.to_itself;
   if (std::exchange(accused_[over.index()], now) == now) return;
   violations_.push_back({"M1: member " + std::to_string(over.index()) + " saw " +
                          std::to_string(counted.violations) + " violations, refused " +
-                         std::to_string(counted.malformed) + " messages and sent " +
+                         std::to_string(counted.malformed) + " messages and " +
+                         std::to_string(counted.damaged_handshakes) + " handshakes, and sent " +
                          std::to_string(counted.to_itself) + " to itself"});
 }
 

@@ -73,6 +73,7 @@ struct network_counters {
   std::uint64_t held_ends = 0;
   std::uint64_t slow_chunks = 0;
   std::uint64_t lost_chunks = 0;
+  std::uint64_t damaged_chunks = 0;
   std::uint64_t tail_chunks = 0;
   std::uint64_t dials = 0;
   std::uint64_t refused = 0;
@@ -120,7 +121,7 @@ class network {
   /// often as begun.
   void lossy(host_index host, bool is) { hosts_[host].losses += is ? 1 : -1; }
 
-  /// `how` strikes the next chunk from `from` to `to` that it may.
+  /// `how` strikes the next chunk from `from` to `to`.
   void harm(host_index from, host_index to, const damage& how) { link(from, to).harm = how; }
   /// How many such chunks were sent to the host.
   [[nodiscard]] std::uint64_t damaged_at(host_index host) const { return hosts_[host].damaged; }
@@ -158,7 +159,6 @@ class network {
     std::vector<std::uint64_t> held;  // connections of which something waits for the cut to end
   };
   struct pipe {
-    std::uint64_t sent = 0;
     time_point last_arrival{};
     /// Its first chunk was lost and will be sent again.
     bool backs_off = false;
@@ -340,9 +340,10 @@ inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
     time_.after(draw_delay(), [this, id] { reset(id); });
     return;
   }
-  pipe& way = found->second.pipes[side];
-  const std::uint64_t before = std::exchange(way.sent, way.sent + chunk.size());
-  if (link(from, to).harm.strike(time_.now(), before, chunk)) ++hosts_[to].damaged;
+  if (link(from, to).harm.strike(time_.now(), chunk)) {
+    ++hosts_[to].damaged;
+    ++counters_.damaged_chunks;
+  }
   if (chunk.size() > 1 && random_.one_in_million(options_.split_per_million)) {
     ++counters_.splits;
     const auto at = static_cast<std::ptrdiff_t>(1 + random_.below(chunk.size() - 1));

@@ -66,6 +66,7 @@ enum class frame_error : std::uint8_t {
   over_budget,
   no_memory,
   handshake_refused,
+  bad_handshake_checksum,
 };
 
 [[nodiscard]] constexpr std::string_view to_string(frame_error why) {
@@ -84,6 +85,7 @@ enum class frame_error : std::uint8_t {
     case frame_error::over_budget: return "too many unfinished messages";
     case frame_error::no_memory: return "no memory left for unfinished messages";
     case frame_error::handshake_refused: return "handshake refused";
+    case frame_error::bad_handshake_checksum: return "bad handshake checksum";
   }
   return "unknown";
 }

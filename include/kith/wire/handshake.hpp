@@ -3,16 +3,21 @@
 //
 //   C->S hello       128 bytes   who I am, which cluster, which versions, a nonce
 //   S->C challenge    96 bytes   who I am, the version chosen, a nonce
-//   C->S proof        64 bytes   a MAC over both (zeros without a secret), my configuration
+//   C->S proof        64 bytes   a code over all so far, my configuration
 //   S->C verdict      64 bytes   the same from the server, the session's number, or why not
+//
+// There are no secrets yet, so a code is a checksum: who is there must not be what a bit that was
+// turned over on the way makes of it.
 //
 // What differs between the two members' configurations is said in the verdict only, never before
 // the proof was seen.
 #pragma once
 
 #include <kith/core/bytes.hpp>
+#include <kith/core/crc32c.hpp>
 #include <kith/core/ids.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -153,6 +158,25 @@ using record = std::array<std::byte, Size>;
   out.put(value.sid);
   out.put(value.status);
   return target;
+}
+
+/// The code of a proof or a verdict behind the records `said`: their CRC-32C and its own, where its
+/// code counts as zeros. All but the first four bytes are zeros.
+template <class Record>
+[[nodiscard]] mac code_behind(bytes said, Record value) {
+  value.code = {};
+  const auto encoded = to_record(value);
+  said.insert(said.end(), encoded.begin(), encoded.end());
+  const std::uint32_t sum = crc32c(said);
+  mac code{};
+  std::memcpy(code.data(), &sum, sizeof sum);
+  return code;
+}
+
+/// Anything else is the MAC of a peer that has a secret.
+[[nodiscard]] inline bool is_checksum(const mac& code) {
+  return std::all_of(code.begin() + sizeof(std::uint32_t), code.end(),
+                     [](std::byte one) { return one == std::byte{0}; });
 }
 
 /// Each reader is empty where the record is not one: a wrong magic, an unknown status, or bytes

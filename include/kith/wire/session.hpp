@@ -98,10 +98,24 @@ class session {
     refusal_ = why;
     error_ = frame_error::handshake_refused;
   }
+  void hear(byte_view record) { said_.insert(said_.end(), record.begin(), record.end()); }
   template <class Record>
   void put(const Record& value) {
     const auto encoded = to_record(value);
     output_.insert(output_.end(), encoded.begin(), encoded.end());
+    hear(encoded);
+  }
+  template <class Record>
+  void put_with_code(Record value) {
+    value.code = code_behind(said_, value);
+    put(value);
+  }
+  /// Says so where the records are not those that the peer sent and received.
+  template <class Record>
+  [[nodiscard]] bool has_right_code(const Record& told) {
+    if (told.code == code_behind(said_, told)) return true;
+    error_ = frame_error::bad_handshake_checksum;
+    return false;
   }
 
   session_config config_;
@@ -114,6 +128,8 @@ class session {
   std::uint8_t version_ = newest_version;
   std::uint64_t stale_frames_ = 0;
   bytes handshake_;
+  /// The records of the handshake so far, of both sides.
+  bytes said_;
   bytes output_;
   std::optional<splitter> frames_;
   std::optional<frame_cutter> cutter_;
@@ -190,6 +206,7 @@ inline void session::on_hello(byte_view record) {
   } else if (config_.busy) {
     pending_refusal_ = verdict_status::busy;
   }
+  hear(record);
   put(challenge{version_, config_.self, config_.fresh});
   state_ = state::challenged;
 }
@@ -206,19 +223,23 @@ inline void session::on_challenge(byte_view record) {
   }
   version_ = told->version;
   peer_ = told->self;
-  put(proof{{}, config_.config_hash});
+  hear(record);
+  put_with_code(proof{{}, config_.config_hash});
   state_ = state::proof_sent;
 }
 
 inline void session::on_proof(byte_view record) {
   const auto told = from_record<proof>(record);
-  if (!told || told->code != mac{}) {
+  if (!told || !is_checksum(told->code)) {
     pending_refusal_ = verdict_status::wrong_proof;
+  } else if (!has_right_code(*told)) {
+    return;
   } else if (pending_refusal_ == verdict_status::welcome &&
              told->config_hash != config_.config_hash) {
     pending_refusal_ = verdict_status::wrong_config;
   }
-  put(verdict{{}, config_.config_hash, sid_, pending_refusal_});
+  hear(record);
+  put_with_code(verdict{{}, config_.config_hash, sid_, pending_refusal_});
   if (pending_refusal_ != verdict_status::welcome) return refuse(pending_refusal_);
   open();
 }
@@ -229,8 +250,8 @@ inline void session::on_verdict(byte_view record) {
     error_ = frame_error::bad_magic;
     return;
   }
+  if (!has_right_code(*told)) return;
   if (told->status != verdict_status::welcome) return refuse(told->status);
-  if (told->code != mac{}) return refuse(verdict_status::wrong_proof);
   if (peer_.same_object(config_.self)) return refuse(verdict_status::own_identity);
   if (told->sid == 0) {
     error_ = frame_error::unknown_session;
@@ -242,6 +263,7 @@ inline void session::on_verdict(byte_view record) {
 
 inline void session::open() {
   state_ = state::open;
+  said_ = {};
   frames_.emplace(version_, config_.memory);
   cutter_.emplace(version_);
 }

@@ -57,12 +57,13 @@ bytes header_alone(std::uint32_t length) {
   return header;
 }
 
+/// What opens the target's own listener.
 bytes opening() {
-  const auto first = to_record(hello{oldest_version, newest_version, 0, 0, {2, 2, 1}, {}});
-  const auto second = to_record(proof{});
   bytes out;
-  append(out, first);
-  append(out, second);
+  append(out, to_record(hello{oldest_version, newest_version, 0, 0, {2, 2, 1}, {}}));
+  bytes said = out;
+  append(said, to_record(challenge{newest_version, {1, 1, 1}, {}}));
+  append(out, to_record(proof{code_behind(said, proof{}), 0}));
   return out;
 }
 
