@@ -193,7 +193,8 @@ class membership {
   void watch(time_point now, outbox& out);
   void send_alerts(time_point now, outbox& out);
   void ask_observers(time_point now, outbox& out);
-  void judge_silence(time_point now);
+  void judge_silence(time_point now, outbox& out);
+  void take_census(time_point now, outbox& out);
   void become_stable(outbox& out);
   void stabilise(time_point now, outbox& out);
   [[nodiscard]] bool counts_itself() const { return decision_.promised_to() == 0; }
@@ -292,6 +293,8 @@ class membership {
   time_point probe_at_ = never;
   /// When the coordinator was last heard in this view.
   time_point coordinator_heard_{};
+  /// When this member last asked all others whether they are there, in this view.
+  std::optional<time_point> census_at_;
   /// Since when a member has been bound to another's ballot, seen by the coordinator.
   time_point strayed_since_{};
   bool authority_held_ = false;
@@ -361,6 +364,7 @@ inline void membership::on_contact(time_point now, const member_id& from) {
   if (!view_) return;
   detector_->on_contact(now, from);
   if (const auto index = view_->find(from)) contacts_[*index] = now;
+  if (census_at_) cut_->on_heard(now, from);
 }
 
 inline wire::decode_error membership::on_message(time_point now, const member_id& from,

@@ -128,8 +128,12 @@ inline void membership::on_redirect(time_point now, const member_id& from, const
 
 inline void membership::on_kick(time_point now, const member_id& from, const wire::kick& m,
                                 outbox& out) {
-  if (!view_ || m.ended != view_->key) return;
+  if (!view_) return;
   const bool by_coordinator = from == view_->oldest().id;
+  // What its coordinator dissolved may be a view that this member has not got yet.
+  const bool dissolves = m.why == wire::kick_reason::dissolved && by_coordinator &&
+                         m.ended.branch == view_->key.branch;
+  if (m.ended != view_->key && !(dissolves && m.ended.number > view_->key.number)) return;
   bool valid = by_coordinator;
   if (m.why == wire::kick_reason::removed) {
     valid = m.view.number > view_->key.number &&

@@ -11,7 +11,7 @@ namespace kith::cluster {
 /// Once per heartbeat interval, and at once after an install: the heartbeat acknowledges the view.
 inline void membership::beat(time_point now, outbox& out) {
   beat_at_ = now + options_.timers.heartbeat;
-  judge_silence(now);
+  judge_silence(now, out);
   if (!alerts_.empty()) send_alerts(now, out);
   if (coordinating()) {
     const bool holds = !majority() || authority_.until(now, counts_itself()) > now;
@@ -193,11 +193,34 @@ inline wire::decode_error membership::on_reinforce(time_point now, const wire::r
   return wire::decode_error::none;
 }
 
+/// Nobody has taken over for long. Where most of a large view died at once, most of the dead have
+/// no observer left who could say so (rule I3 of cut_filter.hpp): who would be the next one asks
+/// all others, and those that say nothing are not heard. The older first, since each asks
+/// everybody. With a quorum so many cannot be missing, or nothing can be decided without them.
+inline void membership::take_census(time_point now, outbox& out) {
+  const auto& timers = options_.timers;
+  if (census_at_ && now - *census_at_ > timers.heartbeat) {
+    for (std::uint16_t i = 0; i < view_->size(); ++i) {
+      if (i != self_index_ && contacts_[i] < *census_at_) {
+        cut_->on_unheard(now, view_->members[i].id);
+      }
+    }
+  }
+  if (majority() || (census_at_ && now - *census_at_ < timers.fence)) return;
+  const int place = std::min<int>(self_index_, census_places);
+  if (now - coordinator_heard_ < 2 * timers.fence + place * timers.candidate_delay) return;
+  census_at_ = now;
+  for (const member_record& member : view_->members) {
+    if (member.id != self_.id) post(out, member.id, wire::ping{view_->key});
+  }
+}
+
 /// Heartbeats are no votes, but who hears none for long cannot vouch for the other.
-inline void membership::judge_silence(time_point now) {
+inline void membership::judge_silence(time_point now, outbox& out) {
   const duration limit = options_.timers.ack_timeout;
   if (!coordinating()) {
     if (now - coordinator_heard_ > limit) cut_->on_unheard(now, view_->oldest().id);
+    take_census(now, out);
     return;
   }
   for (std::uint16_t i = 1; i < view_->size(); ++i) {

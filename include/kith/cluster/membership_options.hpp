@@ -83,6 +83,8 @@ struct membership_options {
 /// Bounds of what waits for the next view.
 inline constexpr std::size_t joins_waiting_max = 1024;
 inline constexpr std::size_t joins_many = 50;
+/// Members that wait for each other before one asks all others who is left.
+inline constexpr int census_places = 30;
 inline constexpr std::size_t joins_per_view = 256;
 
 }  // namespace kith::cluster

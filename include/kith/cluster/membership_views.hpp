@@ -99,6 +99,7 @@ inline void membership::install(time_point now, view next, const arrival& how, o
   attempt_cut_.clear();
   attempt_at_ = heir_at_ = never;
   coordinator_heard_ = now;
+  census_at_.reset();
   hurried_beats_ = 0;
   strayed_since_ = {};
   accepted_sent_ = {};

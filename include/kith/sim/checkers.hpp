@@ -325,8 +325,8 @@ inline bool checker::same_line(const kith::cluster::view_key& wrote, const recor
   const auto over = ended_.find(view->oldest().id);
   if (over == ended_.end()) return true;
   const auto& [last, when] = over->second;
-  if (last != view->key && (lineage_.leads(wrote, last) || lineage_.leads(last, wrote))) return true;
-  return when < read.bound;
+  const bool wrote_there = lineage_.leads(wrote, last) || lineage_.leads(last, wrote);
+  return (last != view->key && wrote_there) || when < read.bound;
 }
 
 /// The view of the owner that the writer knows, the last one if it is dead by now; or the writer's

@@ -204,7 +204,28 @@ TEST_CASE("membership: a kick for another view, or by who may not, changes nothi
   static_cast<void>(t.give(t.follower, t.id(t.coordinator), wire::kick{removed, next, old, {}}));
   static_cast<void>(t.give(t.follower, stranger, wire::kick{removed, next, t.key(), {}}));
   static_cast<void>(t.give(t.follower, stranger, wire::kick{dissolved, next, t.key(), {}}));
+  // Nor one of another line, or of a past view, by its own coordinator.
+  view_key foreign = next;
+  foreign.branch += 1;
+  for (const view_key& ended : {old, foreign}) {
+    const wire::kick kick{dissolved, next, ended, {}};
+    static_cast<void>(t.give(t.follower, t.id(t.coordinator), kick));
+  }
   CHECK(t.id(t.follower) == before);
+}
+
+// The change that led there is on its way still, or was lost with its connection; nobody will send
+// another kick.
+TEST_CASE("membership: what its coordinator dissolved ends for a member that lags behind it") {
+  target t{quorum_mode::none};
+  view_key next = t.key();
+  next.number = next.number.next();
+  const member_id before = t.id(t.follower);
+  const wire::kick over{wire::kick_reason::dissolved, {view_number{9}, 9}, next, {}};
+  static_cast<void>(t.give(t.follower, stranger, over));
+  CHECK(t.id(t.follower) == before);
+  static_cast<void>(t.give(t.follower, t.id(t.coordinator), over));
+  CHECK(t.id(t.follower) != before);
 }
 
 namespace {

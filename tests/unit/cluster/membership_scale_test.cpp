@@ -40,7 +40,43 @@ void lose_some(std::size_t n, std::size_t percent) {
   CHECK(view_messages() - before <= 5 * n * views);
 }
 
+/// So many of a hundred die at once, where each member knows few others that could say so.
+void lose_most(std::size_t percent, bool with_oldest) {
+  world_options options;
+  options.check = false;
+  options.ports = 1;
+  options.seed = percent;
+  world w{options};
+  w.add();
+  w.run_for(1s);
+  for (std::size_t i = 1; i < 100; ++i) w.add();
+  REQUIRE(w.run_until(60s, [&] { return w.one_view(w.living()); }));
+  w.run_for(2s);
+  random_source draw{percent};
+  std::size_t left = percent;
+  if (with_oldest) {
+    w.crash(0);
+    --left;
+  }
+  for (std::size_t i = 1; i < 100; ++i) {
+    if (draw.below(100 - i) >= left) continue;
+    w.crash(i);
+    --left;
+  }
+  const time_point killed = w.now();
+  CHECK(w.run_until(90s, [&] { return w.one_view(w.living()); }));
+  MESSAGE(percent, " % die: virtual ms ", (w.now() - killed).count() / 1'000'000);
+}
+
 }  // namespace
+
+// Most of the dead have no observer left.
+TEST_CASE("membership: of a hundred members most die at once") {
+  for (const std::size_t percent : {40, 60, 75, 90, 97}) lose_most(percent, false);
+}
+TEST_CASE("membership: of a hundred members the oldest and most others die at once") {
+  for (const std::size_t percent : {40, 60, 75, 90, 97}) lose_most(percent, true);
+}
 
 TEST_CASE("membership: three hundred members lose one percent") { lose_some(300, 1); }
 TEST_CASE("membership: three hundred members lose thirty percent") { lose_some(300, 30); }
