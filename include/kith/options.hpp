@@ -80,8 +80,14 @@ enum class minority_policy : std::uint8_t { read_only, stop, go_on };
 enum class merge_policy : std::uint8_t { discard, invalidate, newest };
 
 /// Where a read may be answered. `near`: from this member's near cache if it is fresh enough.
-/// `owner`: by the owner of the key, always.
-enum class read : std::uint8_t { near, owner };
+/// `backup`: also from the copy that this member keeps of the key's partition, if writes of the
+/// cache wait for it (`backups`), without a message; it is decoded each time, and counts as no use
+/// of an entry that ends when it is not used. What it finds may be older than what its owner has,
+/// but never older than what this member has seen of the key, nor than a write that was
+/// acknowledged `near.max_staleness` ago; while nothing fails it has every acknowledged write.
+/// Where a loader would have to be asked, or the cache writes through, the owner answers.
+/// errc::invalid_argument of a strong cache. `owner`: by the owner of the key, always.
+enum class read : std::uint8_t { near, backup, owner };
 
 struct near_options {
   /// False: every read of a key owned elsewhere asks its owner.

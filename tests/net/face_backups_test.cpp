@@ -239,6 +239,64 @@ TEST_CASE("backups: copies that no write waits for are there when their owner is
   CHECK(lost_of(other) == 0);
 }
 
+TEST_CASE("backups: a read at a copy asks nobody, and is as new as what was acknowledged") {
+  changing_members all{2};
+  backed_options options = one_backup;
+  options.near.enabled = false;
+  const backed_words first = all[0].cache<std::string, std::string>("words", options);
+  const backed_words second = all[1].cache<std::string, std::string>("words", options);
+  put_backed(first);
+  REQUIRE(all.settle(1));
+  const auto asked = [&] {
+    const kith::cache_stats now = second.stats();
+    return std::pair{now.owner_hits, now.backup_hits};
+  };
+  for (int i = 0; i < backed_keys; ++i) REQUIRE(second.get(backed_key(i)));
+  const auto [owned_or_asked, none] = asked();
+  CHECK(owned_or_asked == backed_keys);
+  CHECK(none == 0);
+  for (int i = 0; i < backed_keys; ++i) {
+    first.put(backed_key(i), "new");
+    CHECK(*second.get(backed_key(i), {.read = kith::read::backup}) == "new");
+  }
+  const auto [owned, copied] = asked();
+  CHECK(owned - owned_or_asked + copied == backed_keys);
+  CHECK(copied > 0);
+  // What the second owns it has no copy of; all that the first owns it has.
+  std::uint64_t of_first = 0;
+  for (int i = 0; i < backed_keys; ++i) {
+    of_first += first.explain(backed_key(i)).owned ? 1 : 0;
+  }
+  CHECK(copied == of_first);
+  first.erase("key1");
+  CHECK_FALSE(second.get("key1", {.read = kith::read::backup}));
+}
+
+TEST_CASE("backups: a copy that no write waits for is not read") {
+  changing_members all{2};
+  const backed_options options{.async_backups = 1, .timeout = patience};
+  const backed_words first = all[0].cache<std::string, std::string>("words", options);
+  const backed_words second = all[1].cache<std::string, std::string>("words", options);
+  put_backed(first);
+  REQUIRE(all.settle(1));
+  for (int i = 0; i < backed_keys; ++i) {
+    CHECK(second.get(backed_key(i), {.read = kith::read::backup}));
+  }
+  CHECK(second.stats().backup_hits == 0);
+}
+
+TEST_CASE("backups: what a copy has not got is for the loader of its owner") {
+  changing_members all{2};
+  backed_options options = one_backup;
+  options.load = [](const std::string& key) { return "of " + key; };
+  const backed_words first = all[0].cache<std::string, std::string>("words", options);
+  const backed_words second = all[1].cache<std::string, std::string>("words", options);
+  REQUIRE(all.settle(1));
+  for (int i = 0; i < 16; ++i) {
+    CHECK(*second.get(backed_key(i), {.read = kith::read::backup}) == "of " + backed_key(i));
+  }
+}
+
 TEST_CASE("backups: a member that joins while others write takes its share and loses nothing") {
   changing_members all{3};
   const auto first = all[0].cache<std::string, std::string>("words", one_backup);

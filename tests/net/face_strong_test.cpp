@@ -222,6 +222,17 @@ TEST_CASE("strong face: who hears no majority fails, and serves again after the 
   }
 }
 
+TEST_CASE("strong face: a copy is not read") {
+  strong_trio all{kith::timing_options::fast()};
+  const std::string key = all.key_owned_by(1);
+  all.cache(0).put(key, 1);
+  for (std::size_t at = 0; at < strong_size; ++at) {
+    CHECK(error_of([&] {
+            static_cast<void>(all.cache(at).get(key, {.read = kith::read::backup}));
+          }) == kith::errc::invalid_argument);
+  }
+}
+
 TEST_CASE("strong face: options that cannot hold are refused by their names") {
   kith::member without_quorum{at(cluster_name())};
   kith::member_options alone = strong_at(cluster_name());

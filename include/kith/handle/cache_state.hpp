@@ -59,6 +59,7 @@ namespace kith::handle {
 /// hits itself, a thread apart from the other.
 struct read_counters {
   std::atomic<std::uint64_t> owner{0};
+  std::atomic<std::uint64_t> backup{0};
   std::atomic<std::uint64_t> loaded{0};
   std::atomic<std::uint64_t> absent{0};
   std::atomic<std::uint64_t> failed{0};
@@ -223,6 +224,7 @@ cache_stats cache_state<Key, Value>::stats() const {
   const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
   cache_stats now;
   now.owner_hits = read(counters_.owner);
+  now.backup_hits = read(counters_.backup);
   now.loaded = read(counters_.loaded);
   now.absent = read(counters_.absent);
   now.failed = read(counters_.failed);
@@ -300,7 +302,8 @@ template <class Key, class Value>
 node::call cache_state<Key, Value>::make_get(const encoded_key<Key>& key,
                                              const get_options& how) const {
   node::call what = make_call(node::call_kind::get, key, how.timeout);
-  what.near = options_.near.enabled && how.read == kith::read::near;
+  what.near = options_.near.enabled && how.read != kith::read::owner;
+  what.backup = how.read == kith::read::backup;
   // Any member may ask for the load: the owner runs its own loader or hands out a ticket.
   what.load = binding_->has_loader;
   what.max_age = how.max_age;
@@ -321,6 +324,7 @@ void cache_state<Key, Value>::count_read(const node::outcome& result, bool faile
   std::atomic<std::uint64_t>& counter = failed                              ? counters_.failed
                                         : !result.yes && !result.shared     ? counters_.absent
                                         : result.tier == node::tier::loaded ? counters_.loaded
+                                        : result.tier == node::tier::backup ? counters_.backup
                                                                             : counters_.owner;
   counter.fetch_add(1, std::memory_order_relaxed);
 }

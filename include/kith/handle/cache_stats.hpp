@@ -23,6 +23,8 @@ struct cache_stats {
   std::uint64_t near_hits = 0;
   /// Answered by the owner, which may be this member.
   std::uint64_t owner_hits = 0;
+  /// Answered by this member's own copy (`read::backup`).
+  std::uint64_t backup_hits = 0;
   /// Answered by a load that ran for this read, or that it shared.
   std::uint64_t loaded = 0;
   std::uint64_t absent = 0;
@@ -78,7 +80,7 @@ struct cache_stats {
   store::counters owned_store;
 
   /// As other caches count: a read is a hit if the cluster had the value, a miss if not.
-  [[nodiscard]] std::uint64_t hits() const { return near_hits + owner_hits; }
+  [[nodiscard]] std::uint64_t hits() const { return near_hits + backup_hits + owner_hits; }
   [[nodiscard]] std::uint64_t misses() const { return loaded + absent; }
 };
 
@@ -98,6 +100,7 @@ inline void visit_stats(const cache_stats& stats, std::string_view name,
   };
   constexpr std::string_view reads = "Reads of this member, by where they were answered.";
   parts("reads", reads, "answer", "near", stats.near_hits);
+  parts("reads", reads, "answer", "backup", stats.backup_hits);
   parts("reads", reads, "answer", "owner", stats.owner_hits);
   parts("reads", reads, "answer", "loaded", stats.loaded);
   parts("reads", reads, "answer", "absent", stats.absent);

@@ -44,6 +44,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -111,6 +112,12 @@ class coherence {
   bool install(time_point now, std::uint64_t rid, const counted_cell& draft, outbox& out);
   /// Ends a fill without a result: its followers begin again. No effect on an unknown rid.
   void abandon(std::uint64_t rid, outbox& out);
+
+  /// F7 (coherence_copies.hpp): may a copy be read that has all of this epoch up to `seq`?
+  [[nodiscard]] bool may_read_copy(partition_id p, const epoch& of, sequence seq) const;
+  /// It was, and the version `found` was there, or nothing.
+  void on_copy_read(partition_id p, cache_id cache, std::uint64_t hash, const epoch& of,
+                    sequence seq, const std::optional<version>& found);
 
   /// F6: a write of this member was applied. Before its caller is told.
   void on_mutation_reply(partition_id p, cache_id cache, std::uint64_t hash, version applied);
@@ -368,6 +375,7 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
     return reply_verdict::retry;
   }
   follow_numbers(now, *f, reply, out);
+  lane_.streams[lane_.slot_of(f->partition)].raise_floor(reply.as_of);
   f->answered = true;
   f->validated = reply.status == wire::get_status::not_modified;
   f->as_of = reply.as_of;
@@ -419,6 +427,7 @@ inline reply_verdict coherence::on_bypass_reply(time_point now, const member_id&
     case get_status::hit:
     case get_status::not_modified:
     case get_status::absent:
+      lane_.streams[slot].raise_floor(reply.as_of);
       if (table* const kept = lane_.table_of(cache)) kept->erase_older(hash, bound_from(reply));
       lane_.fills.for_key(cache, hash, [&](fill& other) {
         other.poison = std::max(other.poison, known_from(reply));
@@ -481,4 +490,5 @@ inline void coherence::abandon(std::uint64_t rid, outbox& out) {
 
 }  // namespace kith::near
 
+#include <kith/near/coherence_copies.hpp>
 #include <kith/near/coherence_writes.hpp>

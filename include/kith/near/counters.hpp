@@ -24,6 +24,8 @@ struct coherence_counters {
   // Replies.
   std::uint64_t replies_of_other_epoch = 0;
   std::uint64_t replies_behind_floor = 0;
+  /// Reads that this member's own copy answered.
+  std::uint64_t copy_reads = 0;
   std::uint64_t replies_unknown = 0;
 
   // Values that were delivered and not installed, by the first reason that held.

@@ -25,7 +25,7 @@
 namespace kith::node {
 
 /// Where an answer came from.
-enum class tier : std::uint8_t { near, owner, loaded };
+enum class tier : std::uint8_t { near, backup, owner, loaded };
 
 struct outcome {
   /// Empty: the call succeeded.
@@ -148,6 +148,8 @@ struct call {
 
   // get
   bool near = false;
+  /// This member's own copy may answer.
+  bool backup = false;
   bool load = false;
   std::optional<duration> max_age;
   /// What the answer must have seen; the oldest version asks for nothing.

@@ -154,6 +154,8 @@ class lane {
   /// True: the router has got something to do.
   bool ship(time_point now);
   void scan(time_point now, cache_id cache, scan_turn& turn) const;
+  /// False: the call has to go to the owner.
+  [[nodiscard]] bool answer_from_copy(time_point now, const call& what, outbox& out);
 
   void carry(time_point, wire::send&& one, outbox& out) { out.push_back(std::move(one)); }
   void carry(time_point now, ask_here&& one, outbox& out);
@@ -228,20 +230,9 @@ inline void lane::submit(time_point now, call&& what, outbox& out) {
     return out.push_back(complete{what.done, {}});
   }
   look_at_gates();
+  if (what.backup && answer_from_copy(now, what, out)) return;
   router_.submit(now, std::move(what), from_router_);
   run(now, out);
-}
-
-inline void lane::scan(time_point now, cache_id cache, scan_turn& turn) const {
-  std::size_t copied = 0;
-  const auto copy = [&](byte_view key, const replica::stored& entry) {
-    copied += key.size() + entry.value.size();
-    turn.found.push_back({to_bytes(key), entry.value, entry.version});
-  };
-  for (std::uint32_t i = 0; i < scan_turn::slots_max && copied < scan_turn::bytes_max; ++i) {
-    if (turn.next == store::no_handle) return;
-    turn.next = replica_->scan(now, cache, turn.next, 1, copy);
-  }
 }
 
 inline void lane::on_session(time_point now, const member_id& peer, std::uint32_t sid,
@@ -495,4 +486,5 @@ inline void lane::carry(time_point now, near::retry&& one, outbox&) {
 
 }  // namespace kith::node
 
+#include <kith/node/lane_reads.hpp>
 #include <kith/node/lane_messages.hpp>

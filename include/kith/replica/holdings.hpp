@@ -195,8 +195,10 @@ class holdings {
 
   [[nodiscard]] std::uint64_t next_number() { return ++numbers_; }
 
- private:
+  /// The coordinator has confirmed this member's view within what the cache allows.
   [[nodiscard]] bool fresh_enough(time_point now, cache_id cache) const;
+
+ private:
   [[nodiscard]] bool goes_on(cache_id cache, bool cache_settings::* allowed) const;
   entries* add_cache(const cache_settings& settings);
   void number(time_point now, owned_partition& of, wire::invalidation entry, outbox& out);

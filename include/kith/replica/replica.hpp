@@ -68,6 +68,15 @@ struct occupancy {
   std::uint64_t bytes_over = 0;
 };
 
+/// What this member's copy of another owner's partition says of a key.
+struct copy_answer {
+  kith::epoch epoch;
+  /// Everything up to here is in it.
+  sequence seq;
+  /// Nullptr: absent. Valid until the next input.
+  const stored* found = nullptr;
+};
+
 class replica {
  public:
   replica(const member_id& self, const replica_options& options)
@@ -211,6 +220,11 @@ class replica {
   [[nodiscard]] const latency_histogram& applied_times() const {
     return held_.audience.applied_times();
   }
+  /// Of the copy that this member keeps for the partition's owner; absent where it keeps none that
+  /// may be read (copy_reads.hpp). `max_age`: how long ago the coordinator may have confirmed it.
+  [[nodiscard]] std::optional<copy_answer> read_copy(time_point now, partition_id partition,
+                                                     cache_id cache, std::uint64_t hash,
+                                                     byte_view key, duration max_age) const;
   /// The members that may keep near entries of the partition.
   [[nodiscard]] std::vector<member_id> listeners(partition_id partition) const {
     const owned_partition* in = held_.partition(partition);
@@ -455,5 +469,6 @@ inline std::optional<holding> replica::peek(time_point now, partition_id partiti
 
 }  // namespace kith::replica
 
+#include <kith/replica/copy_reads.hpp>
 #include <kith/replica/replica_feeds.hpp>
 #include <kith/replica/replica_gauges.hpp>

@@ -16,7 +16,8 @@
 //                 unless later owners began with copies of it
 //   E8 held       a read returns nothing older than what an owner was seen to hold max_staleness
 //                 before it was invoked, in the epoch that still runs, and no value that was gone
-//                 there by then. Beyond E1 this counts what nobody acknowledged
+//                 there by then. Beyond E1 this counts what nobody acknowledged, which a copy
+//                 need not have
 //   E1, E2, E5 and the rules of conditions.hpp go on over changes of owners by which nothing is
 //   lost (terms.hpp)
 //   I12, I13      views of one key are equal; a life's view numbers only grow
@@ -63,6 +64,8 @@ struct checker_options {
   std::size_t token_copies = 0;
   /// Owners evict: E2 says nothing, and E4 and E8 say nothing of what is gone.
   bool evictions = false;
+  /// Reads may be answered by copies: E8 says nothing.
+  bool backup_reads = false;
 };
 
 class checker {

@@ -53,6 +53,7 @@ inline void checker::note_held(std::deque<acknowledged>& all, const acknowledged
 }
 
 inline void checker::check_held(const record& op) {
+  if (options_.backup_reads) return;
   ++checks_;
   if (moved(op)) return;
   const time_point by = op.bound;

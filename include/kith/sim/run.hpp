@@ -127,6 +127,7 @@ void sum_of_copies(const Sum& sum) {
   sum("copies_adopted", [](const lane& l) { return l.owned().counters().copies_adopted; });
   sum("copies_adopted_early",
       [](const lane& l) { return l.owned().counters().copies_adopted_early; });
+  sum("copy_reads", [](const lane& l) { return l.near().counters().copy_reads; });
 }
 
 /// What strong caches did. Only clusters that go on by a majority have them.
@@ -340,7 +341,8 @@ inline void take_results(run_report& report, const run_parts& of) {
           of.counter_copies.sync,
           of.row_copies.sync,
           of.token_copies.sync,
-          of.evictions};
+          of.evictions,
+          of.backup_reads};
 }
 
 /// `Source`: a seed of faults or their script.

@@ -86,6 +86,7 @@ void each_option(Swarm& of, Visit&& visit) {
   visit("think_most", of.work.think_most);
   visit("clients_on", of.work.members_most);
   visit("near_local", of.work.near_local);
+  visit("backup_reads", of.work.backup_reads);
   visit("clears_per_mille", of.work.clears_per_mille);
   visit("register_copies", of.work.register_copies.sync);
   visit("register_copies_async", of.work.register_copies.async);
@@ -147,6 +148,8 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
 
 /// Copies of the caches, in three of four seeds: often of all caches as many.
 inline void draw_copies(std::uint64_t seed, workload_options& work) {
+  random_source reads{seed ^ 0x6261636B75700001u};
+  work.backup_reads = reads.below(3) == 0;
   random_source random{seed ^ 0x636F706965730001u};
   if (random.below(4) == 0) return;
   const auto draw = [&random] {

@@ -55,6 +55,8 @@ struct workload_options {
   bool evictions = false;
   /// Members keep near entries of what they own.
   bool near_local = false;
+  /// Reads may be answered by a member's own copy.
+  bool backup_reads = false;
   duration timeout = std::chrono::seconds{5};
   /// Of each cache.
   cache_copies register_copies;
@@ -160,6 +162,7 @@ class workload {
                              std::uint32_t key);
   void end(record& op, const error_code& code);
 
+  [[nodiscard]] get_options how() const;
   void read(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void read_many(std::size_t member, std::shared_ptr<handles> with);
   void read_after(std::size_t member, std::shared_ptr<handles> with);
@@ -373,7 +376,7 @@ inline void workload::end(record& op, const error_code& code) {
 inline void workload::read(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key) {
   record op = begin(operation_kind::read, member, *with, key);
   with->registers.async_get(
-      key, [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
+      key, how(), [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
         op.yes = static_cast<bool>(found);
         op.version = found.version();
         op.value = found ? *found : 0;
@@ -382,31 +385,6 @@ inline void workload::read(std::size_t member, std::shared_ptr<handles> with, st
         const std::size_t before = checker_.violations().size();
         checker_.check(op);
         explain_first(before, op, &handles::registers);
-        later(member, with);
-      });
-}
-
-inline void workload::read_many(std::size_t member, std::shared_ptr<handles> with) {
-  std::vector<std::uint32_t> keys;
-  std::vector<record> ops;
-  for (std::uint32_t key = 0; key < options_.keys; ++key) {
-    keys.push_back(key);
-    ops.push_back(begin(operation_kind::read, member, *with, key));
-  }
-  with->registers.async_get_many(
-      keys, [this, member, with, ops](error_code code,
-                                      std::vector<register_cache::pair_type> found) mutable {
-        for (record& op : ops) {
-          for (const auto& [key, value] : found) {
-            if (key != op.key) continue;
-            op.yes = true;
-            op.version = value.version();
-            op.value = *value;
-          }
-          end(op, code);
-          register_values_.told(op);
-          checker_.check(op);
-        }
         later(member, with);
       });
 }

@@ -83,7 +83,7 @@ inline void workload::read_token(std::size_t member, std::shared_ptr<handles> wi
                                  std::uint32_t key) {
   record op = begin(operation_kind::read, member, *with, key);
   with->tokens.async_get(
-      key, [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
+      key, how(), [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
         op.yes = static_cast<bool>(found);
         op.version = found.version();
         op.value = found ? *found : 0;
@@ -218,7 +218,7 @@ inline void workload::read_after(std::size_t member, std::shared_ptr<handles> wi
   if (!after) return read(member, with, key);
   record op = begin(operation_kind::read, member, *with, key);
   with->registers.async_get(
-      key, {.after = after},
+      key, {.read = how().read, .after = after},
       [this, member, with, op, after](error_code code, ref<std::int64_t> found) mutable {
         op.yes = static_cast<bool>(found);
         op.version = found.version();

@@ -1,4 +1,4 @@
-// The clients' writes of several keys, touches, and removals of one version (workload.hpp).
+// The clients' reads and writes of several keys, touches, removals of one version (workload.hpp).
 #pragma once
 
 #include <kith/sim/workload.hpp>
@@ -10,6 +10,35 @@
 #include <vector>
 
 namespace kith::sim {
+
+inline get_options workload::how() const {
+  return {.read = options_.backup_reads ? kith::read::backup : kith::read::near};
+}
+
+inline void workload::read_many(std::size_t member, std::shared_ptr<handles> with) {
+  std::vector<std::uint32_t> keys;
+  std::vector<record> ops;
+  for (std::uint32_t key = 0; key < options_.keys; ++key) {
+    keys.push_back(key);
+    ops.push_back(begin(operation_kind::read, member, *with, key));
+  }
+  with->registers.async_get_many(
+      keys, how(), [this, member, with, ops](error_code code,
+                                      std::vector<register_cache::pair_type> found) mutable {
+        for (record& op : ops) {
+          for (const auto& [key, value] : found) {
+            if (key != op.key) continue;
+            op.yes = true;
+            op.version = value.version();
+            op.value = *value;
+          }
+          end(op, code);
+          register_values_.told(op);
+          checker_.check(op);
+        }
+        later(member, with);
+      });
+}
 
 /// No version comes back, so what it wrote is owed to nobody; reads may find it all the same.
 inline void workload::write_many(std::size_t member, std::shared_ptr<handles> with) {

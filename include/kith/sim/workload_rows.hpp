@@ -17,18 +17,18 @@ namespace kith::sim {
 inline void workload::read_row(std::size_t member, std::shared_ptr<handles> with,
                                std::uint32_t key) {
   record op = begin(operation_kind::read, member, *with, key);
-  with->rows.async_get(key,
-                       [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
-                         op.yes = static_cast<bool>(found);
-                         op.version = found.version();
-                         op.value = found ? *found : 0;
-                         end(op, code);
-                         if (!options_.memory_short) row_values_.told(op);
-                         const std::size_t before = checker_.violations().size();
-                         checker_.check_row(op);
-                         explain_first(before, op, &handles::rows);
-                         later(member, with);
-                       });
+  with->rows.async_get(
+      key, how(), [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
+        op.yes = static_cast<bool>(found);
+        op.version = found.version();
+        op.value = found ? *found : 0;
+        end(op, code);
+        if (!options_.memory_short) row_values_.told(op);
+        const std::size_t before = checker_.violations().size();
+        checker_.check_row(op);
+        explain_first(before, op, &handles::rows);
+        later(member, with);
+      });
 }
 
 /// The database first, then the key: a load that began before cannot bring the old row back.
