@@ -87,7 +87,8 @@ class cache : public many_keys<Key, Value> {
   /// Empty: the key is absent. Errors: decode_failed; lost_write (behind a token); load_failed (the
   /// message carries what the loader threw; if it ran in this process, its exception is nested:
   /// std::rethrow_if_nested).
-  /// Staleness: at most `near.max_staleness` after the owner applied a newer value.
+  /// Staleness: at most `near.max_staleness` after the owner applied a newer value; with
+  /// `read::backup`, after it was acknowledged.
   /// Cost: a near hit takes no lock and allocates nothing; else one round trip. (Of the async form
   /// it takes no lock of the cache's, but copies the key and posts the handler.)
   template <key_like<Key> Lookup>

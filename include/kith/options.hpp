@@ -83,10 +83,11 @@ enum class merge_policy : std::uint8_t { discard, invalidate, newest };
 /// `backup`: also from the copy that this member keeps of the key's partition, if writes of the
 /// cache wait for it (`backups`), without a message; it is decoded each time, and counts as no use
 /// of an entry that ends when it is not used. What it finds may be older than what its owner has,
-/// but never older than what this member has seen of the key, nor than a write that was
-/// acknowledged `near.max_staleness` ago; while nothing fails it has every acknowledged write.
-/// Where a loader would have to be asked, or the cache writes through, the owner answers.
-/// errc::invalid_argument of a strong cache. `owner`: by the owner of the key, always.
+/// but within an epoch never older than what this member has seen of the key, and never older than
+/// a write that was acknowledged `near.max_staleness` ago. Where a loader would have to be asked,
+/// and of a cache that writes through or has entries loaded anew (`refresh_after`,
+/// `early_refresh`), the owner answers. errc::invalid_argument of a strong cache. `owner`: by the
+/// owner of the key, always.
 enum class read : std::uint8_t { near, backup, owner };
 
 struct near_options {
@@ -228,8 +229,9 @@ struct warm_options {
 
 struct get_options {
   kith::read read = kith::read::near;
-  /// No near hit older than this, and no value so long after its end (loading_options); absent: the
-  /// cache's `near.max_staleness`, and what its owner allows.
+  /// No near hit older than this, no value so long after its end (loading_options), and no copy
+  /// that the coordinator has not confirmed for so long; absent: the cache's `near.max_staleness`,
+  /// and what its owner allows.
   std::optional<duration> max_age = std::nullopt;
   /// Nothing older than the write that this names (cache::token). A near hit that may be older is
   /// passed over for the owner. errc::lost_write where all who had the write are gone;

@@ -7,6 +7,8 @@
 #include <process/proxy.hpp>
 #include <support/copies.hpp>
 
+#include <boost/asio/use_future.hpp>
+
 #include <kith/net/runtime.hpp>
 
 #include <algorithm>
@@ -230,6 +232,9 @@ TEST_CASE("strong face: a copy is not read") {
     CHECK(error_of([&] {
             static_cast<void>(all.cache(at).get(key, {.read = kith::read::backup}));
           }) == kith::errc::invalid_argument);
+    auto later = all.cache(at).async_get(key, {.read = kith::read::backup},
+                                         boost::asio::use_future);
+    CHECK_THROWS_AS(static_cast<void>(later.get()), boost::system::system_error);
   }
 }
 

@@ -195,6 +195,9 @@ class membership {
   void ask_observers(time_point now, outbox& out);
   void judge_silence(time_point now, outbox& out);
   void take_census(time_point now, outbox& out);
+  void judge_census(time_point now);
+  void on_unreached(time_point now, const endpoint& where);
+  void end_census(time_point now);
   void become_stable(outbox& out);
   void stabilise(time_point now, outbox& out);
   [[nodiscard]] bool counts_itself() const { return decision_.promised_to() == 0; }
@@ -295,6 +298,7 @@ class membership {
   time_point coordinator_heard_{};
   /// When this member last asked all others whether they are there, in this view.
   std::optional<time_point> census_at_;
+  int censuses_ = 0;
   /// Since when a member has been bound to another's ballot, seen by the coordinator.
   time_point strayed_since_{};
   bool authority_held_ = false;
@@ -364,7 +368,7 @@ inline void membership::on_contact(time_point now, const member_id& from) {
   if (!view_) return;
   detector_->on_contact(now, from);
   if (const auto index = view_->find(from)) contacts_[*index] = now;
-  if (census_at_) cut_->on_heard(now, from);
+  if (census_at_ && !desk_.strayed(from)) cut_->on_heard(now, from);
 }
 
 inline wire::decode_error membership::on_message(time_point now, const member_id& from,

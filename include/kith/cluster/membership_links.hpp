@@ -167,6 +167,7 @@ inline void membership::on_link_up(time_point now, const member_id& peer,
         detector_->on_link_lost(now, member.id, loss::refused);
       }
     }
+    if (!view_->contains(peer)) on_unreached(now, *dialled);
   }
   if (!view_->contains(peer)) greet_stranger(peer, out);
   consider(now, out);
@@ -190,7 +191,9 @@ inline void membership::on_dial_failed(time_point now, const endpoint& where, di
     bootstrap_.on_dial_failed(where, why);
     return found_if_decided(now, out);
   }
-  if (!view_ || (why != dial_failure::refused && why != dial_failure::wrong_cluster)) return;
+  if (!view_) return;
+  on_unreached(now, where);
+  if (why != dial_failure::refused && why != dial_failure::wrong_cluster) return;
   for (const member_record& member : view_->members) {
     if (member.address == where && member.id != self_.id) {
       detector_->on_link_lost(now, member.id, loss::refused);

@@ -84,6 +84,7 @@ inline void membership::on_heartbeat_ack(time_point now, const member_id& from,
     beat_at_ = std::min(beat_at_, now + options_.timers.heartbeat / 10);
   }
   coordinator_heard_ = now;
+  end_census(now);
   cut_->on_heard(now, from);
   heir_at_ = never;
   if (role_ == member_role::candidate) {
@@ -195,23 +196,52 @@ inline wire::decode_error membership::on_reinforce(time_point now, const wire::r
 
 /// Nobody has taken over for long. Where most of a large view died at once, most of the dead have
 /// no observer left who could say so (rule I3 of cut_filter.hpp): who would be the next one asks
-/// all others, and those that say nothing are not heard. The older first, since each asks
-/// everybody. With a quorum so many cannot be missing, or nothing can be decided without them.
+/// all others. The older first, and each less and less often, since each asks everybody. With a
+/// quorum so many cannot be missing, or nothing can be decided without them.
 inline void membership::take_census(time_point now, outbox& out) {
   const auto& timers = options_.timers;
-  if (census_at_ && now - *census_at_ > timers.heartbeat) {
-    for (std::uint16_t i = 0; i < view_->size(); ++i) {
-      if (i != self_index_ && contacts_[i] < *census_at_) {
-        cut_->on_unheard(now, view_->members[i].id);
-      }
-    }
-  }
-  if (majority() || (census_at_ && now - *census_at_ < timers.fence)) return;
+  if (census_at_) judge_census(now);
+  if (majority()) return;
   const int place = std::min<int>(self_index_, census_places);
-  if (now - coordinator_heard_ < 2 * timers.fence + place * timers.candidate_delay) return;
+  const duration silence = now - coordinator_heard_;
+  const duration pause = 2 * timers.fence * (std::int64_t{1} << std::min(censuses_, 4));
+  const bool due = census_at_ ? now - *census_at_ >= pause
+                              : silence >= 2 * timers.fence + place * timers.candidate_delay;
+  if (!due) return;
   census_at_ = now;
+  ++censuses_;
   for (const member_record& member : view_->members) {
     if (member.id != self_.id) post(out, member.id, wire::ping{view_->key});
+  }
+}
+
+/// Not heard is who has a connection and said nothing. Without one, a dial that waits for its turn
+/// is no silence: on_unreached() tells of those that failed.
+inline void membership::judge_census(time_point now) {
+  if (now - *census_at_ < options_.timers.fence) return;
+  for (std::uint16_t i = 0; i < view_->size(); ++i) {
+    const member_id& id = view_->members[i].id;
+    if (i != self_index_ && contacts_[i] < *census_at_ && linked(id)) cut_->on_unheard(now, id);
+  }
+}
+
+/// Nobody, or somebody else, answers where a member was.
+inline void membership::on_unreached(time_point now, const endpoint& where) {
+  if (!census_at_) return;
+  for (const member_record& member : view_->members) {
+    if (member.address == where && member.id != self_.id && !linked(member.id)) {
+      cut_->on_unheard(now, member.id);
+    }
+  }
+}
+
+/// The coordinator lives: whom the others do not hear is its affair.
+inline void membership::end_census(time_point now) {
+  if (!census_at_) return;
+  census_at_.reset();
+  censuses_ = 0;
+  for (const member_record& member : view_->members) {
+    if (!desk_.strayed(member.id)) cut_->on_heard(now, member.id);
   }
 }
 

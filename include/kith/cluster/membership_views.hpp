@@ -100,6 +100,7 @@ inline void membership::install(time_point now, view next, const arrival& how, o
   attempt_at_ = heir_at_ = never;
   coordinator_heard_ = now;
   census_at_.reset();
+  censuses_ = 0;
   hurried_beats_ = 0;
   strayed_since_ = {};
   accepted_sent_ = {};

@@ -140,6 +140,10 @@ class cache_state final : public node::cache_hooks {
   [[nodiscard]] node::call make_call(node::call_kind kind, const encoded_key<Key>& key,
                                      const std::optional<duration>& timeout) const;
   [[nodiscard]] node::call make_get(const encoded_key<Key>& key, const get_options& how) const;
+  void check_read(const get_options& how) const {
+    if (how.read != kith::read::backup || !binding_->strong) return;
+    throw error{errc::invalid_argument, "read: a copy of a strong cache may be older than it"};
+  }
   [[nodiscard]] node::call make_mutation(wire::mutation kind, const encoded_key<Key>& key,
                                          const std::optional<duration>& timeout) const;
 
@@ -301,6 +305,7 @@ node::call cache_state<Key, Value>::make_call(node::call_kind kind, const encode
 template <class Key, class Value>
 node::call cache_state<Key, Value>::make_get(const encoded_key<Key>& key,
                                              const get_options& how) const {
+  check_read(how);
   node::call what = make_call(node::call_kind::get, key, how.timeout);
   what.near = options_.near.enabled && how.read != kith::read::owner;
   what.backup = how.read == kith::read::backup;

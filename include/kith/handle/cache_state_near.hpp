@@ -23,9 +23,7 @@ ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& 
                                               const get_options& how) {
   // Wrong is wrong, also where a hit takes no time.
   static_cast<void>(timeout_of(how.timeout));
-  if (how.read == kith::read::backup && binding_->strong) {
-    throw error{errc::invalid_argument, "read: a copy of a strong cache may be older than it"};
-  }
+  check_read(how);
   const version after = how.after ? version_after(how.after, hash) : version{};
   if (!options_.near.enabled || how.read == kith::read::owner) return {};
   const auto clock = [&] { return port_->now(); };

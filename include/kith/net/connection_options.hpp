@@ -21,6 +21,8 @@ enum class close_reason : std::uint8_t {
   refused,
   /// Bytes that no member sends.
   protocol_violation,
+  /// A bit of the handshake was turned over on its way.
+  damaged,
   handshake_timeout,
   /// A frame or a message began and did not go on.
   stalled,
@@ -46,6 +48,7 @@ enum class close_reason : std::uint8_t {
     case close_reason::reset: return "reset";
     case close_reason::refused: return "handshake refused";
     case close_reason::protocol_violation: return "protocol violation";
+    case close_reason::damaged: return "the handshake was damaged on its way";
     case close_reason::handshake_timeout: return "handshake took too long";
     case close_reason::stalled: return "a message did not go on";
     case close_reason::too_long: return "a message above the cap of its kind";

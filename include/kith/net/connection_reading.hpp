@@ -107,6 +107,9 @@ inline void connection::advance_handshake() {
     refusal_ = session_.refusal();
     const bool refused = refusal_ != wire::verdict_status::welcome;
     input_ended_ = true;
+    if (session_.error() == wire::frame_error::bad_handshake_checksum) {
+      return close(close_reason::damaged);
+    }
     if (!refused) return close(close_reason::protocol_violation);
     {
       const mutex_lock lock{mutex_};

@@ -318,7 +318,11 @@ inline constexpr counter_row<owner_side> owner_rows[] = {
 static_assert(describes_all(owner_rows));
 
 inline constexpr counter_row<router_counters> call_rows[] = {
-    {&router_counters::calls, "calls", "Calls that were not near hits.", {}, {}},
+    {&router_counters::calls,
+     "calls",
+     "Calls that neither the near cache nor a copy answered.",
+     {},
+     {}},
     {&router_counters::retries, "call_retries", "Calls asked again.", {}, {}},
     {&router_counters::timed_out, "calls_failed", "Calls that failed here.", "reason", "timed_out"},
     {&router_counters::cancelled, {}, {}, {}, "cancelled"},

@@ -21,22 +21,29 @@
 
 namespace kith::replica {
 
+/// Reads at the owner have its entries loaded anew before they end, and only those do.
+inline bool replica::renews(cache_id cache) const {
+  const entries* known = held_.find_cache(cache);
+  if (known == nullptr) return false;
+  return known->settings().life.refresh_after || known->settings().life.early_refresh > 0;
+}
+
 inline std::optional<copy_answer> replica::read_copy(time_point now, partition_id partition,
                                                      cache_id cache, std::uint64_t hash,
                                                      byte_view key, duration max_age) const {
   const owned_partition* in = held_.partition(partition);
   if (in == nullptr || in->owned || held_.cut_off) return std::nullopt;
   const copy& kept = copies_.of(in->slot);
-  if (!kept.held() || !kept.complete || kept.epoch != in->epoch) return std::nullopt;
+  const bool whole = kept.held() && kept.complete && !kept.ended() && kept.epoch == in->epoch;
+  if (!whole || renews(cache)) return std::nullopt;
   const cache_copies of = held_.feeds.copies_of(cache);
   const auto position = in->row.position_of(held_.self);
   const bool waited_for = position && *position < of.sync;
   const bool vouched = kept.scope == wire::whole_scope || of.all() > kept.scope;
   // Whether a row of a store is what its key has is for the owner to know.
   if (!waited_for || !vouched || of.strong || of.store == store_kind::through) return std::nullopt;
-  if (!held_.fresh_enough(now, cache) || now > held_.coordinator_fresh + max_age) {
-    return std::nullopt;
-  }
+  const bool confirmed = held_.fresh_enough(now, cache);
+  if (!confirmed || now - held_.coordinator_fresh > max_age) return std::nullopt;
   copy_answer answer{kept.epoch, kept.seq};
   if (const entries* all = copies_.cache(cache)) {
     if (const auto found = all->peek(now, hash, key)) answer.found = &found->value();

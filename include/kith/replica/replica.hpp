@@ -262,6 +262,7 @@ class replica {
   /// Nullptr, counted, for a partition of another lane.
   owned_partition* checked(partition_id partition);
   bool lane_message(partition_id partition);
+  [[nodiscard]] bool renews(cache_id cache) const;
   bool known(const member_id& from);
 
   holdings held_;

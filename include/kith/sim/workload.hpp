@@ -55,7 +55,7 @@ struct workload_options {
   bool evictions = false;
   /// Members keep near entries of what they own.
   bool near_local = false;
-  /// Reads may be answered by a member's own copy.
+  /// Every other read may be answered by a member's own copy.
   bool backup_reads = false;
   duration timeout = std::chrono::seconds{5};
   /// Of each cache.
@@ -162,7 +162,7 @@ class workload {
                              std::uint32_t key);
   void end(record& op, const error_code& code);
 
-  [[nodiscard]] get_options how() const;
+  [[nodiscard]] get_options how();
   void read(std::size_t member, std::shared_ptr<handles> with, std::uint32_t key);
   void read_many(std::size_t member, std::shared_ptr<handles> with);
   void read_after(std::size_t member, std::shared_ptr<handles> with);
@@ -239,6 +239,7 @@ class workload {
   /// Of near caches, by which cache it was.
   std::map<std::size_t, std::vector<std::string>> snapshots_;
   std::int64_t last_value_ = 0;
+  std::uint64_t reads_ = 0;
   bool stopped_ = false;
   workload_counters counters_;
   duration oldest_near_hit_{};

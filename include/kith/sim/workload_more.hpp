@@ -11,8 +11,9 @@
 
 namespace kith::sim {
 
-inline get_options workload::how() const {
-  return {.read = options_.backup_reads ? kith::read::backup : kith::read::near};
+inline get_options workload::how() {
+  const bool at_copy = options_.backup_reads && ++reads_ % 2 == 0;
+  return {.read = at_copy ? kith::read::backup : kith::read::near};
 }
 
 inline void workload::read_many(std::size_t member, std::shared_ptr<handles> with) {

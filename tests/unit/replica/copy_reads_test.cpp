@@ -92,6 +92,7 @@ TEST_CASE("copy reads: as long as the coordinator confirms the view") {
   copy.set_standing(t.now);
   t.now += 2s;
   CHECK(t.read(anna));
+  CHECK(t.read(anna, key, books, duration::max()));
   CHECK_FALSE(t.read(anna, key, books, 1s));
   t.now += 2s;
   CHECK_FALSE(t.read(anna));
@@ -99,6 +100,24 @@ TEST_CASE("copy reads: as long as the coordinator confirms the view") {
   CHECK(t.read(anna));
   copy.on_quorum(true);
   CHECK_FALSE(t.read(anna));
+}
+
+TEST_CASE("copy reads: none where only reads at the owner have entries loaded anew") {
+  read_team t;
+  t.put("one");
+  t.deliver();
+  for (const bool early : {false, true}) {
+    cache_settings renewed = books_settings();
+    if (early) {
+      renewed.life.early_refresh = 1;
+    } else {
+      renewed.life.refresh_after = 1h;
+    }
+    t.at(anna).open_cache(renewed);
+    CHECK_FALSE(t.value(anna));
+  }
+  t.at(anna).open_cache(books_settings());
+  CHECK(t.value(anna) == "one");
 }
 
 TEST_CASE("copy reads: none of a strong cache, nor of one that writes through") {
