@@ -31,7 +31,8 @@ struct settings {
   std::fprintf(stderr,
                "kith_sim: %s\n"
                "usage: kith_sim --seeds A:B [--members N] [--faults all|none|NAME,NAME...]\n"
-               "                [--quorum none|majority] [--length SECONDS] [--repeat] [--quiet]\n"
+               "                [--quorum none|majority] [--backup-reads yes|no]\n"
+               "                [--length SECONDS] [--repeat] [--quiet]\n"
                "       kith_sim --schedule FILE|FOLDER [--quiet]\n"
                "       kith_sim --shrink FILE [--shrink-runs N]\n",
                wrong.c_str());
@@ -61,6 +62,8 @@ inline void read_option(std::string_view name, std::string_view value, settings&
     read(name, value, plan.enabled);
   } else if (name == "--quorum") {
     read(name, value, into.run.quorum.emplace());
+  } else if (name == "--backup-reads") {
+    read(name, value, into.run.backup_reads.emplace());
   } else if (name == "--length") {
     std::uint64_t seconds = 0;
     read(name, value, seconds);

@@ -165,6 +165,7 @@ class membership {
                         outbox& out);
   void greet_stranger(const member_id& peer, outbox& out);
   [[nodiscard]] bool forlorn(time_point now) const;
+  void ask_oldest(outbox& out);
   void probe(time_point now, outbox& out);
   void on_open_cache(time_point now, const member_id& from, const wire::open_cache& m, outbox& out);
   void on_cache_refused(const wire::cache_refused& m, outbox& out);
@@ -280,6 +281,8 @@ class membership {
   bootstrap bootstrap_;
   coordinator desk_;
   merge merge_;
+  /// What this member told those whom it led, in an earlier life.
+  std::optional<wire::kick> dissolved_;
   allegiance allegiance_;
   authority authority_;
   consensus decision_;

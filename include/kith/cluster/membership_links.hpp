@@ -129,15 +129,15 @@ inline void membership::on_redirect(time_point now, const member_id& from, const
 inline void membership::on_kick(time_point now, const member_id& from, const wire::kick& m,
                                 outbox& out) {
   if (!view_) return;
-  const bool by_coordinator = from == view_->oldest().id;
-  // What its coordinator dissolved may be a view that this member has not got yet.
-  const bool dissolves = m.why == wire::kick_reason::dissolved && by_coordinator &&
-                         m.ended.branch == view_->key.branch;
-  if (m.ended != view_->key && !(dissolves && m.ended.number > view_->key.number)) return;
-  bool valid = by_coordinator;
-  if (m.why == wire::kick_reason::removed) {
-    valid = m.view.number > view_->key.number &&
-            (majority() || by_coordinator || !allegiance_.bound(now));
+  const member_id& oldest = view_->oldest().id;
+  bool valid = false;
+  if (m.why == wire::kick_reason::dissolved) {
+    // It may be a view that this member has not got yet, and said in a later life.
+    valid = from.same_object(oldest) && from >= oldest && m.ended.branch == view_->key.branch &&
+            m.ended.number >= view_->key.number;
+  } else {
+    valid = m.ended == view_->key && m.view.number > view_->key.number &&
+            (majority() || from == oldest || !allegiance_.bound(now));
   }
   // With a side of its own it is no lost member but the other half of a merge.
   const bool leads =
@@ -220,12 +220,22 @@ inline bool membership::forlorn(time_point now) const {
   return now - coordinator_heard_ > 2 * options_.timers.fence;
 }
 
+/// Who has dissolved a view says so in its next life, to those who missed it.
+inline void membership::ask_oldest(outbox& out) {
+  const member_record& oldest = view_->oldest();
+  const auto later = std::ranges::find_if(
+      links_, [&](const member_id& id) { return id.same_object(oldest.id) && id != oldest.id; });
+  if (later != links_.end()) return greet_stranger(*later, out);
+  if (!linked(oldest.id)) out.push_back(dial{oldest.address});
+}
+
 inline void membership::probe(time_point now, outbox& out) {
   const duration period = options_.timers.probe;
   const auto jitter = random_.below(static_cast<std::uint64_t>(period.count() / 4 + 1));
   probe_at_ = now + period + duration{static_cast<duration::rep>(jitter)};
   const bool leads = coordinating() && !majority();
   if (!leads && !forlorn(now)) return;
+  if (!leads) ask_oldest(out);
   for (const endpoint& where : merge_.next_probes(*view_, candidates_)) {
     if (where != self_.address) out.push_back(dial{where});
   }
@@ -266,9 +276,9 @@ inline void membership::on_merge_confirm(time_point now, const member_id& from,
   if (!coordinating() || majority() || from == self_.id) return;
   if (!merge_.on_confirm(side(), m)) return;
   ++counters_.merges_dissolved;
+  dissolved_ = wire::kick{wire::kick_reason::dissolved, m.mine, view_->key, m.address};
   for (const member_record& member : view_->members) {
-    if (member.id == self_.id) continue;
-    post(out, member.id, wire::kick{wire::kick_reason::dissolved, m.mine, view_->key, m.address});
+    if (member.id != self_.id) post(out, member.id, *dissolved_);
   }
   start_over(now, {m.address}, out);
 }

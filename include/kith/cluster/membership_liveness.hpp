@@ -98,6 +98,12 @@ inline void membership::on_heartbeat_ack(time_point now, const member_id& from,
 
 inline void membership::on_ping(time_point now, const member_id& from, const wire::ping& m,
                                 outbox& out) {
+  const bool over = dissolved_ && m.view.branch == dissolved_->ended.branch &&
+                    m.view.number <= dissolved_->ended.number;
+  if (over) {
+    ++counters_.kicks_sent;
+    return post(out, from, *dissolved_);
+  }
   if (!view_) return;
   const bool same = same_view(now, from, m.view, out);
   if (same || view_->contains(from)) post(out, from, wire::pong{view_->key});

@@ -113,11 +113,11 @@ class coherence {
   /// Ends a fill without a result: its followers begin again. No effect on an unknown rid.
   void abandon(std::uint64_t rid, outbox& out);
 
-  /// F7 (coherence_copies.hpp): may a copy be read that has all of this epoch up to `seq`?
-  [[nodiscard]] bool may_read_copy(partition_id p, const epoch& of, sequence seq) const;
+  /// F7 (coherence_copies.hpp): may a copy be read that has all of its epoch up to `as_of`?
+  [[nodiscard]] bool may_read_copy(partition_id p, const version& as_of) const;
   /// It was, and the version `found` was there, or nothing.
-  void on_copy_read(partition_id p, cache_id cache, std::uint64_t hash, const epoch& of,
-                    sequence seq, const std::optional<version>& found);
+  void on_copy_read(partition_id p, cache_id cache, std::uint64_t hash, const version& as_of,
+                    const std::optional<version>& found);
 
   /// F6: a write of this member was applied. Before its caller is told.
   void on_mutation_reply(partition_id p, cache_id cache, std::uint64_t hash, version applied);
@@ -192,19 +192,11 @@ class coherence {
   [[nodiscard]] time_point leased_until(const fill& answered) const;
   reply_verdict on_failure(fill& failed, const wire::get_reply& reply, outbox& out);
   void serve_followers(fill& of, const counted_cell& value, outbox& out);
+  /// A caller is about to be told, of a partition with all up to `as_of`, this version, or that
+  /// nothing is left. Nothing older may be seen after it (F7).
+  void forget_older(std::size_t slot, cache_id cache, std::uint64_t hash, const version& as_of,
+                    const std::optional<version>& found);
   void end(fill& ended, outbox& out);
-
-  /// What an answer says about the key: the version of the value, or, where there is none, that
-  /// nothing up to the owner's sequence is left.
-  [[nodiscard]] static version known_from(const wire::get_reply& reply) {
-    return wire::is_present(reply.status) ? reply.version : version{reply.epoch, reply.as_of};
-  }
-  /// A near entry below this is contradicted by the answer. An entry of the answer's own version
-  /// is not; what is absent has no version of its own.
-  [[nodiscard]] static version bound_from(const wire::get_reply& reply) {
-    return wire::is_present(reply.status) ? reply.version
-                                          : version{reply.epoch, reply.as_of.next()};
-  }
 
   bool retired_ = false;
   lane_state lane_;
@@ -355,6 +347,20 @@ inline bool coherence::may_install(time_point now, const fill& answered) {
   return true;
 }
 
+inline void coherence::forget_older(std::size_t slot, cache_id cache, std::uint64_t hash,
+                                    const version& as_of, const std::optional<version>& found) {
+  lane_.streams[slot].raise_floor(as_of.seq);
+  // What is absent has no version of its own.
+  if (table* const kept = lane_.table_of(cache)) {
+    kept->erase_older(hash, found.value_or(version{as_of.epoch, as_of.seq.next()}));
+  }
+  // A get of the key that left earlier, and whose answer is decoded slowly, must not put back what
+  // this caller will have seen the successor of.
+  lane_.fills.for_key(cache, hash, [&](fill& one) {
+    one.poison = std::max(one.poison, found.value_or(as_of));
+  });
+}
+
 inline reply_verdict coherence::on_reply(time_point now, const member_id& from, std::uint64_t rid,
                                          const wire::get_reply& reply, outbox& out) {
   fill* const f = lane_.fills.find(rid);
@@ -375,17 +381,13 @@ inline reply_verdict coherence::on_reply(time_point now, const member_id& from, 
     return reply_verdict::retry;
   }
   follow_numbers(now, *f, reply, out);
-  lane_.streams[lane_.slot_of(f->partition)].raise_floor(reply.as_of);
+  const version as_of{reply.epoch, reply.as_of};
+  const auto found = present ? std::optional{reply.version} : std::nullopt;
+  forget_older(lane_.slot_of(f->partition), f->cache, f->hash, as_of, found);
   f->answered = true;
   f->validated = reply.status == wire::get_status::not_modified;
   f->as_of = reply.as_of;
-  f->answer = known_from(reply);
-  if (table* const kept = lane_.table_of(f->cache)) kept->erase_older(f->hash, bound_from(reply));
-  // A get of the key that left earlier, and whose answer is decoded slowly, must not put back what
-  // this caller will have seen the successor of.
-  lane_.fills.for_key(f->cache, f->hash, [&](fill& other) {
-    if (&other != f) other.poison = std::max(other.poison, f->answer);
-  });
+  f->answer = found.value_or(as_of);
   if (!reply.cacheable) ++lane_.counters.refused_not_cacheable;
   const bool keep = reply.cacheable && may_install(now, *f);
   if (keep && present) return reply_verdict::deliver_and_install;
@@ -427,11 +429,8 @@ inline reply_verdict coherence::on_bypass_reply(time_point now, const member_id&
     case get_status::hit:
     case get_status::not_modified:
     case get_status::absent:
-      lane_.streams[slot].raise_floor(reply.as_of);
-      if (table* const kept = lane_.table_of(cache)) kept->erase_older(hash, bound_from(reply));
-      lane_.fills.for_key(cache, hash, [&](fill& other) {
-        other.poison = std::max(other.poison, known_from(reply));
-      });
+      forget_older(slot, cache, hash, {reply.epoch, reply.as_of},
+                   wire::is_present(reply.status) ? std::optional{reply.version} : std::nullopt);
       return reply_verdict::deliver;
     default: return reply_verdict::deliver;
   }

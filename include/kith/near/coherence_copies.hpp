@@ -19,22 +19,14 @@
 
 namespace kith::near {
 
-inline bool coherence::may_read_copy(partition_id p, const epoch& of, sequence seq) const {
+inline bool coherence::may_read_copy(partition_id p, const version& as_of) const {
   const reader_stream& s = lane_.streams[lane_.slot_of(p)];
-  return s.epoch == of && seq >= s.floor;
+  return s.epoch == as_of.epoch && as_of.seq >= s.floor;
 }
 
 inline void coherence::on_copy_read(partition_id p, cache_id cache, std::uint64_t hash,
-                                    const epoch& of, sequence seq,
-                                    const std::optional<version>& found) {
-  lane_.streams[lane_.slot_of(p)].raise_floor(seq);
-  // What is absent has no version of its own.
-  if (table* const kept = lane_.table_of(cache)) {
-    kept->erase_older(hash, found.value_or(version{of, seq.next()}));
-  }
-  lane_.fills.for_key(cache, hash, [&](fill& other) {
-    other.poison = std::max(other.poison, found.value_or(version{of, seq}));
-  });
+                                    const version& as_of, const std::optional<version>& found) {
+  forget_older(lane_.slot_of(p), cache, hash, as_of, found);
   ++lane_.counters.copy_reads;
 }
 

@@ -36,11 +36,11 @@ inline bool lane::answer_from_copy(time_point now, const call& what, outbox& out
   const duration max_age = what.max_age.value_or(what.cache->max_staleness);
   const auto answer =
       replica_->read_copy(now, what.partition, cache, what.key_hash, what.key, max_age);
-  if (!answer || !near_->may_read_copy(what.partition, answer->epoch, answer->seq)) return false;
+  if (!answer || !near_->may_read_copy(what.partition, answer->as_of)) return false;
   // The loader is the owner's to ask; and only the owner knows what became of an earlier epoch.
   if (answer->found == nullptr && what.load) return false;
-  const bool after_all = what.after == version{} || (what.after.epoch == answer->epoch &&
-                                                     what.after.seq <= answer->seq);
+  const bool after_all = what.after == version{} || (what.after.epoch == answer->as_of.epoch &&
+                                                     what.after.seq <= answer->as_of.seq);
   if (!after_all) return false;
   outcome result;
   result.tier = tier::backup;
@@ -51,7 +51,7 @@ inline bool lane::answer_from_copy(time_point now, const call& what, outbox& out
     result.value = answer->found->value;
     found = answer->found->version;
   }
-  near_->on_copy_read(what.partition, cache, what.key_hash, answer->epoch, answer->seq, found);
+  near_->on_copy_read(what.partition, cache, what.key_hash, answer->as_of, found);
   out.push_back(complete{what.done, std::move(result), true});
   return true;
 }

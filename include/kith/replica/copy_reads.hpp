@@ -44,7 +44,7 @@ inline std::optional<copy_answer> replica::read_copy(time_point now, partition_i
   if (!waited_for || !vouched || of.strong || of.store == store_kind::through) return std::nullopt;
   const bool confirmed = held_.fresh_enough(now, cache);
   if (!confirmed || now - held_.coordinator_fresh > max_age) return std::nullopt;
-  copy_answer answer{kept.epoch, kept.seq};
+  copy_answer answer{{kept.epoch, kept.seq}, nullptr};
   if (const entries* all = copies_.cache(cache)) {
     if (const auto found = all->peek(now, hash, key)) answer.found = &found->value();
   }

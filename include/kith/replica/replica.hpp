@@ -70,9 +70,8 @@ struct occupancy {
 
 /// What this member's copy of another owner's partition says of a key.
 struct copy_answer {
-  kith::epoch epoch;
   /// Everything up to here is in it.
-  sequence seq;
+  version as_of;
   /// Nullptr: absent. Valid until the next input.
   const stored* found = nullptr;
 };

@@ -103,11 +103,13 @@ class cluster {
 
   void run_for(duration length);
   /// Runs until all running members hold one view of exactly themselves, and partitions and their
-  /// copies are where they should be. Throws std::runtime_error
-  /// when that takes longer than `stable_limit`.
+  /// copies are where they should be. Throws std::runtime_error,
+  /// with the views that they have, when that takes longer than `stable_limit`.
   void run_until_stable();
   [[nodiscard]] bool stable() const;
   [[nodiscard]] static bool settled(const kith::cluster::view& in);
+  /// Which views the running members have, and how many each, in words.
+  [[nodiscard]] std::string views_held() const;
   /// Runs until `done` holds or `limit` has passed; returns whether it holds.
   bool run_until(const std::function<bool()>& done, duration limit);
 

@@ -6,6 +6,7 @@
 #include <kith/sim/cluster.hpp>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -167,11 +168,33 @@ inline bool cluster::settled(const kith::cluster::view& in) {
   return true;
 }
 
+inline std::string cluster::views_held() const {
+  std::map<std::string, std::size_t> held;
+  for (const auto& one : hosts_) {
+    if (!one->running()) continue;
+    const auto& view = one->control().membership().current();
+    if (view == nullptr) {
+      ++held["none"];
+      continue;
+    }
+    std::string name = std::to_string(view->key.number.value()) + '.' +
+                       std::to_string(view->key.branch) + " of " + std::to_string(view->size());
+    if (!view->contains(one->control().self())) name += " without it";
+    if (!settled(*view)) name += " with moves to come";
+    ++held[name];
+  }
+  std::string all;
+  for (const auto& [name, count] : held) {
+    all += (all.empty() ? "" : ", ") + std::to_string(count) + " have " + name;
+  }
+  return all;
+}
+
 inline void cluster::run_until_stable() {
   std::optional<std::uint64_t> looked;
   const auto now_stable = [&] { return std::exchange(looked, changes_) != changes_ && stable(); };
   if (!run_until(now_stable, options_.stable_limit)) {
-    throw std::runtime_error{"the members did not agree on one view in time"};
+    throw std::runtime_error{"the members did not agree on one view in time: " + views_held()};
   }
 }
 

@@ -211,9 +211,7 @@ inline void judged_clients::get_near(std::size_t member, shared_client with, std
                                 ++answered_;
                                 return later(call.op.member, with);
                               }
-                              call.op.yes = static_cast<bool>(found);
-                              call.op.version = found.version();
-                              call.op.value = found ? *found : 0;
+                              found_in(call.op, found);
                               end(std::move(call), code, with);
                             });
 }

@@ -223,9 +223,7 @@ inline void lifetime_clients::read(std::size_t member, std::shared_ptr<client> w
   with->rows.async_get(key, how,
                        [this, member, with, op, beyond](error_code code,
                                                         ref<std::int64_t> found) mutable {
-                         op.yes = static_cast<bool>(found);
-                         op.version = found.version();
-                         op.value = found ? *found : 0;
+                         found_in(op, found);
                          end(op, code);
                          checker_.check_row(op);
                          check(op, beyond);

@@ -5,6 +5,7 @@
 #include <kith/core/ids.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/error.hpp>
+#include <kith/near/ref.hpp>
 #include <kith/sim/checkers.hpp>
 #include <kith/sim/cluster.hpp>
 #include <kith/sim/history.hpp>
@@ -37,6 +38,13 @@ inline void end_record(cluster& on, const checker& judge, record& op, const erro
   op.answered = on.time().now();
   op.bound = judge.bound_of(op);
   on.time().note(static_cast<std::uint64_t>(op.value) ^ op.version.seq.value() << 20);
+}
+
+/// What a read found is part of its record.
+inline void found_in(record& op, const ref<std::int64_t>& found) {
+  op.yes = static_cast<bool>(found);
+  op.version = found.version();
+  op.value = found ? *found : 0;
 }
 
 }  // namespace kith::sim

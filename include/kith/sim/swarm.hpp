@@ -30,6 +30,8 @@ struct run_options {
   std::optional<fault_plan> faults;
   /// Absent: majority for every eighth seed, else none.
   std::optional<kith::quorum> quorum;
+  /// Absent: clients read at copies in a third of the seeds.
+  std::optional<bool> backup_reads;
   /// How long clients work under faults.
   duration length = std::chrono::seconds{30};
 };
@@ -149,8 +151,7 @@ inline void draw_more_extremes(std::uint64_t seed, cluster_options& of, workload
 /// Copies of the caches, in three of four seeds: often of all caches as many.
 inline void draw_copies(std::uint64_t seed, workload_options& work) {
   random_source reads{seed ^ 0x6261636B75700001u};
-  // The first seeds stay what they were: most mutants are caught there.
-  work.backup_reads = seed > 100 && reads.below(3) == 0;
+  work.backup_reads = reads.below(3) == 0;
   random_source random{seed ^ 0x636F706965730001u};
   if (random.below(4) == 0) return;
   const auto draw = [&random] {
@@ -250,6 +251,7 @@ inline swarm draw_swarm(const run_options& chosen) {
   draw_extremes(random, of, drawn.work);
   draw_more_extremes(chosen.seed, of, drawn.work);
   draw_copies(chosen.seed, drawn.work);
+  drawn.work.backup_reads = chosen.backup_reads.value_or(drawn.work.backup_reads);
   draw_feeds(chosen.seed, plan, of, drawn.work);
   if (!chosen.faults) of.clock_drift_ppm = draw_drift(chosen.seed);
   drawn.work.memory_short = plan.has(fault::memory);

@@ -378,9 +378,7 @@ inline void workload::read(std::size_t member, std::shared_ptr<handles> with, st
   record op = begin(operation_kind::read, member, *with, key);
   with->registers.async_get(
       key, how(), [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
-        op.yes = static_cast<bool>(found);
-        op.version = found.version();
-        op.value = found ? *found : 0;
+        found_in(op, found);
         end(op, code);
         register_values_.told(op);
         const std::size_t before = checker_.violations().size();
@@ -463,9 +461,7 @@ inline void workload::told(value_oracle& values, std::size_t member, std::uint32
   record op;
   op.member = member;
   op.key = key;
-  op.yes = static_cast<bool>(found);
-  op.version = found.version();
-  op.value = found ? *found : 0;
+  found_in(op, found);
   values.told(op);
 }
 

@@ -84,9 +84,7 @@ inline void workload::read_token(std::size_t member, std::shared_ptr<handles> wi
   record op = begin(operation_kind::read, member, *with, key);
   with->tokens.async_get(
       key, how(), [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
-        op.yes = static_cast<bool>(found);
-        op.version = found.version();
-        op.value = found ? *found : 0;
+        found_in(op, found);
         end(op, code);
         token_values_.told(op);
         tokens_.read(op, place_of(member, op.key));
@@ -220,9 +218,7 @@ inline void workload::read_after(std::size_t member, std::shared_ptr<handles> wi
   with->registers.async_get(
       key, {.read = how().read, .after = after},
       [this, member, with, op, after](error_code code, ref<std::int64_t> found) mutable {
-        op.yes = static_cast<bool>(found);
-        op.version = found.version();
-        op.value = found ? *found : 0;
+        found_in(op, found);
         end(op, code);
         register_values_.told(op);
         checker_.check(op);

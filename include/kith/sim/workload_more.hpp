@@ -24,8 +24,9 @@ inline void workload::read_many(std::size_t member, std::shared_ptr<handles> wit
     ops.push_back(begin(operation_kind::read, member, *with, key));
   }
   with->registers.async_get_many(
-      keys, how(), [this, member, with, ops](error_code code,
-                                      std::vector<register_cache::pair_type> found) mutable {
+      keys, how(),
+      [this, member, with, ops](error_code code,
+                                std::vector<register_cache::pair_type> found) mutable {
         for (record& op : ops) {
           for (const auto& [key, value] : found) {
             if (key != op.key) continue;

@@ -19,9 +19,7 @@ inline void workload::read_row(std::size_t member, std::shared_ptr<handles> with
   record op = begin(operation_kind::read, member, *with, key);
   with->rows.async_get(
       key, how(), [this, member, with, op](error_code code, ref<std::int64_t> found) mutable {
-        op.yes = static_cast<bool>(found);
-        op.version = found.version();
-        op.value = found ? *found : 0;
+        found_in(op, found);
         end(op, code);
         if (!options_.memory_short) row_values_.told(op);
         const std::size_t before = checker_.violations().size();

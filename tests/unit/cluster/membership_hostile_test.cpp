@@ -224,7 +224,20 @@ TEST_CASE("membership: what its coordinator dissolved ends for a member that lag
   const wire::kick over{wire::kick_reason::dissolved, {view_number{9}, 9}, next, {}};
   static_cast<void>(t.give(t.follower, stranger, over));
   CHECK(t.id(t.follower) == before);
-  static_cast<void>(t.give(t.follower, t.id(t.coordinator), over));
+  // Nor does it count what its coordinator said in an earlier life.
+  member_id earlier = t.id(t.coordinator);
+  REQUIRE(earlier.incarnation > 0);
+  --earlier.incarnation;
+  static_cast<void>(t.give(t.follower, earlier, over));
+  CHECK(t.id(t.follower) == before);
+  SUBCASE("said at once") {
+    static_cast<void>(t.give(t.follower, t.id(t.coordinator), over));
+  }
+  SUBCASE("said in its next life") {
+    member_id later = t.id(t.coordinator);
+    ++later.incarnation;
+    static_cast<void>(t.give(t.follower, later, over));
+  }
   CHECK(t.id(t.follower) != before);
 }
 

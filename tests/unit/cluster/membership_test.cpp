@@ -401,6 +401,34 @@ TEST_CASE("membership: two clusters that were founded apart become one") {
   }
 }
 
+TEST_CASE("membership: who missed that its side gave way hears it in its coordinator's next life") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    world_options options;
+    options.seed = seed;
+    world w{options};
+    const std::vector<std::size_t> larger{0, 1, 2};
+    const std::vector<std::size_t> smaller{3, 4};
+    w.cut_groups(larger, smaller);
+    for (int i = 0; i < 5; ++i) w.add();
+    w.run_until(20s, [&] { return w.one_view(larger) && w.one_view(smaller); });
+    INFO(w.describe());
+    REQUIRE(w.one_view(smaller));
+    const bool first = w.machine(3).role() == member_role::coordinator;
+    const std::size_t apart = first ? 4 : 3;
+    const std::size_t leader = first ? 3 : 4;
+    w.heal();
+    for (const std::size_t other : {0, 1, 2}) w.cut(apart, other);
+    w.cut(apart, leader);
+    w.run_until(5s, [&] { return w.one_view({0, 1, 2, leader}); });
+    REQUIRE(w.one_view({0, 1, 2, leader}));
+    w.reset_links(apart);
+    w.heal();
+    settle(w, 20s);
+    CHECK(w.machine(apart).counters().kicked == 1);
+    CHECK(w.machine(apart).counters().takeovers == 0);
+  }
+}
+
 TEST_CASE("membership: a cache is agreed once and a difference is named") {
   auto w = cluster_of(3);
   const auto open = [&](std::size_t i, std::string ttl) {

@@ -15,10 +15,10 @@ namespace {
 
 struct copy_reader : near_reader {
   bool may_read(std::uint64_t seq) const {
-    return lane.may_read_copy(key.partition, term, sequence{seq});
+    return lane.may_read_copy(key.partition, at(seq));
   }
   void read_copy(std::uint64_t seq, const std::optional<version>& found) {
-    lane.on_copy_read(key.partition, cache, key.hash, term, sequence{seq}, found);
+    lane.on_copy_read(key.partition, cache, key.hash, at(seq), found);
   }
 };
 
@@ -50,7 +50,7 @@ TEST_CASE("copies: every answer counts as told (F7)") {
 TEST_CASE("copies: one of another epoch is not read") {
   copy_reader r;
   const epoch other{r.term.view.next(), r.term.branch};
-  CHECK_FALSE(r.lane.may_read_copy(r.key.partition, other, sequence{100}));
+  CHECK_FALSE(r.lane.may_read_copy(r.key.partition, {other, sequence{100}}));
 }
 
 TEST_CASE("copies: what a copy answered ends older near entries, and no other") {

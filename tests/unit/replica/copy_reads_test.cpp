@@ -43,8 +43,8 @@ TEST_CASE("copy reads: what was acknowledged is there, and what is not there is 
   REQUIRE(t.answered(rid));
   CHECK(t.value(anna) == "one");
   CHECK(t.value(anna, "another") == "");
-  CHECK(t.read(anna)->epoch == first_epoch);
-  CHECK(t.read(anna)->seq == t.copy_of(anna).seq);
+  CHECK(t.read(anna)->as_of.epoch == first_epoch);
+  CHECK(t.read(anna)->as_of.seq == t.copy_of(anna).seq);
 }
 
 TEST_CASE("copy reads: only at a position that writes of the cache wait for") {
@@ -81,7 +81,7 @@ TEST_CASE("copy reads: nothing of an unfinished round") {
   CHECK_FALSE(t.value(anna, key, films));
   t.deliver();
   CHECK(t.value(anna, key, films) == "one");
-  CHECK(t.read(anna, key, films)->epoch == second_epoch);
+  CHECK(t.read(anna, key, films)->as_of.epoch == second_epoch);
 }
 
 TEST_CASE("copy reads: as long as the coordinator confirms the view") {

@@ -37,6 +37,15 @@ void talk(session& a, session& b) {
   }
 }
 
+/// Up to the proof, which arrives with one bit of this byte turned over.
+void talk_with_wrong_proof(session& a, session& b, std::size_t byte) {
+  b.on_bytes(a.take_output());
+  a.on_bytes(b.take_output());
+  bytes damaged = a.take_output();
+  damaged[byte] ^= std::byte{1};
+  b.on_bytes(damaged);
+}
+
 packet hello_packet(std::uint32_t sid = 0) {
   return {opcode::ping, 5, partition_id{1}, sid, to_bytes("hello")};
 }
@@ -170,11 +179,7 @@ TEST_CASE("session: a second hello is no frame and changes no identity") {
 TEST_CASE("session: the code of a peer that has a secret is refused, and it is told why") {
   session a{dialler()};
   session b{listener()};
-  b.on_bytes(a.take_output());
-  a.on_bytes(b.take_output());
-  bytes forged = a.take_output();
-  forged[31] ^= std::byte{1};
-  b.on_bytes(forged);
+  talk_with_wrong_proof(a, b, 31);
   CHECK(b.refusal() == verdict_status::wrong_proof);
   CHECK(b.has_output());
 }
@@ -208,11 +213,7 @@ TEST_CASE("session: a bit that was turned over in a handshake opens nothing") {
 TEST_CASE("session: a damaged proof gets no verdict, so its dialler dials again") {
   session a{dialler()};
   session b{listener()};
-  b.on_bytes(a.take_output());
-  a.on_bytes(b.take_output());
-  bytes damaged = a.take_output();
-  damaged[0] ^= std::byte{1};
-  b.on_bytes(damaged);
+  talk_with_wrong_proof(a, b, 0);
   CHECK(b.error() == frame_error::bad_handshake_checksum);
   CHECK(b.refusal() == verdict_status::welcome);
   CHECK_FALSE(b.has_output());
