@@ -53,7 +53,7 @@ bool same(const message& a, const message& b) {
 }
 
 /// Writes the right checksums into what looks like frames, one behind the other.
-void mend(bytes& stream, std::size_t at) {
+void mend(bytes& stream, std::size_t at, std::uint32_t said) {
   while (stream.size() - at >= header_bytes) {
     std::byte* const header = stream.data() + at;
     const std::uint16_t sum = header_checksum(header);
@@ -62,22 +62,23 @@ void mend(bytes& stream, std::size_t at) {
     std::memcpy(&length, header + 8, sizeof length);
     at += header_bytes;
     if (length < checksum_bytes || length > stream.size() - at) return;
-    const std::uint32_t body = crc32c({stream.data() + at, length - checksum_bytes});
+    const std::uint32_t body = crc32c({stream.data() + at, length - checksum_bytes}, said);
     std::memcpy(stream.data() + at + length - checksum_bytes, &body, sizeof body);
     at += length;
   }
 }
 
-/// Writes the right code into the proof behind a hello.
-void mend_proof(bytes& stream) {
-  if (stream.size() < hello::size + proof::size) return;
+/// Writes the right code into the proof behind a hello. Returns what frames' checksums begin with.
+std::uint32_t mend_proof(bytes& stream) {
+  if (stream.size() < hello::size + proof::size) return 0;
   const auto told = from_record<proof>(byte_view{stream}.subspan(hello::size, proof::size));
-  if (!told) return;
+  if (!told) return 0;
   bytes said = to_bytes(byte_view{stream}.first(hello::size));
   const auto answer = to_record(challenge{newest_version, listener_id, {}});
   said.insert(said.end(), answer.begin(), answer.end());
   const mac code = code_behind(said, *told);
   std::memcpy(stream.data() + hello::size, code.data(), code.size());
+  return sum_of(code);
 }
 
 /// Takes what came whole out of `from`, and what it says of itself.
@@ -167,8 +168,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   constexpr std::size_t handshake = hello::size + proof::size;
   const std::size_t frames_at = of.listener ? std::min(handshake, stream.size()) : 0;
   if (of.mended) {
-    if (of.listener) mend_proof(stream);
-    mend(stream, frames_at);
+    const std::uint32_t said = of.listener ? mend_proof(stream) : 0;
+    mend(stream, frames_at, said);
   }
   of.listener ? compare<accepted_connection>(stream, of.budget, seed)
               : compare<bare>(stream, of.budget, seed);

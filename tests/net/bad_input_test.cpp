@@ -45,11 +45,10 @@ struct pestered {
 };
 
 /// The frame of `code` with these flags and nothing in it.
-kith::bytes empty_frame(std::uint8_t code, std::uint16_t flags) {
-  kith::bytes frame(wire::header_bytes + wire::checksum_bytes);
+kith::bytes empty_frame(const wire::session& of, std::uint8_t code, std::uint16_t flags) {
+  kith::bytes frame;
+  static_cast<void>(of.cutter().cut({static_cast<wire::opcode>(code)}, 0, 0, frame));
   wire::write_header({wire::newest_version, code, flags, wire::checksum_bytes, 0, 0}, frame.data());
-  const std::uint32_t sum = kith::crc32c({});
-  std::memcpy(frame.data() + wire::header_bytes, &sum, sizeof sum);
   return frame;
 }
 
@@ -104,7 +103,8 @@ TEST_CASE("bad input: an unknown kind that says that it may be skipped is passed
   pestered member;
   const auto peer = member.stranger(300);
   const std::uint64_t before = member.counted().messages;
-  for (int i = 0; i < 2; ++i) peer->send(empty_frame(no_kind, wire::flag::skippable));
+  const kith::bytes unknown = empty_frame(peer->session(), no_kind, wire::flag::skippable);
+  for (int i = 0; i < 2; ++i) peer->send(unknown);
   // The first was judged when the second is counted.
   CHECK(wait_until([&] { return member.counted().messages >= before + 2; }));
   CHECK(member.counted().violations == 0);

@@ -139,6 +139,27 @@ TEST_CASE("network: damage turns one bit of one chunk over, if it is sent in tim
   CHECK(two.net.damaged_at(1) == 1);
 }
 
+TEST_CASE("network: what was said on one connection is said again on the next one") {
+  pair two;
+  const std::size_t handshake = sim::replay::begins_behind;
+  two.net.send(two.first.dialled, 0, bytes(handshake));
+  two.net.replay_one(0, 1, two.time.now() + 10s);
+  two.net.send(two.first.dialled, 0, bytes(7));
+  two.run();
+  CHECK(two.second.bytes_in == handshake + 7);
+  CHECK(two.second.lost == std::vector{sim::loss_kind::reset});
+  two.net.dial(0, 1);
+  two.run();
+  two.net.send(two.first.dialled, 0, bytes(handshake));
+  two.run();
+  CHECK(two.second.bytes_in == 2 * handshake + 7);
+  for (int i = 0; i < 2; ++i) two.net.send(two.first.dialled, 0, bytes(100));
+  two.run();
+  CHECK(two.second.bytes_in == 2 * handshake + 7 + 7 + 200);
+  CHECK(two.net.damaged_at(1) == 1);
+  CHECK(two.net.counters().replayed_chunks == 1);
+}
+
 TEST_CASE("network: what a lossy machine loses is sent again, in order") {
   pair two;
   two.net.lossy(1, true);

@@ -60,7 +60,8 @@ std::string every_entry() {
          "memory at=16s member=2 rung=4 excess=2000 for=0.1s\n"
          "changeover at=17s skip=2 members=1,0 after=0s,2.5s silently=yes for=3s\n"
          "leave at=18s members=0,2 by=4s for=0.5s\n"
-         "damage at=19s from=0 to=2 nth=4711 for=1s\n";
+         "damage at=19s from=0 to=2 nth=4711 for=1s\n"
+         "replay at=20s from=1 to=0 for=2s\n";
 }
 
 }  // namespace

@@ -16,16 +16,24 @@ namespace kith {
 
 namespace crc {
 
-[[nodiscard]] inline std::uint32_t by_table(byte_view view) {
+/// Boost takes a remainder to begin with in the order of the polynomial's own bits.
+[[nodiscard]] constexpr std::uint32_t reversed(std::uint32_t bits) {
+  std::uint32_t turned = 0;
+  for (int i = 0; i < 32; ++i) turned |= (bits >> i & 1u) << (31 - i);
+  return turned;
+}
+
+[[nodiscard]] inline std::uint32_t by_table(byte_view view, std::uint32_t before = 0) {
   boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> sum;
+  sum.reset(reversed(~before));
   sum.process_bytes(view.data(), view.size());
   return static_cast<std::uint32_t>(sum.checksum());
 }
 
 #if defined(__x86_64__)
 [[nodiscard]] __attribute__((target("sse4.2"))) inline std::uint32_t by_instruction(
-    byte_view view) {
-  std::uint64_t sum = 0xFFFFFFFF;
+    byte_view view, std::uint32_t before = 0) {
+  std::uint64_t sum = ~before;
   const std::byte* at = view.data();
   std::size_t left = view.size();
   for (; left >= 8; left -= 8, at += 8) {
@@ -43,12 +51,13 @@ namespace crc {
 
 }  // namespace crc
 
-[[nodiscard]] inline std::uint32_t crc32c(byte_view view) {
+/// Of `view` alone; or of what `before` is the CRC-32C of, and `view` behind it.
+[[nodiscard]] inline std::uint32_t crc32c(byte_view view, std::uint32_t before = 0) {
 #if defined(__x86_64__)
   static const bool has_instruction = __builtin_cpu_supports("sse4.2");
-  if (has_instruction) return crc::by_instruction(view);
+  if (has_instruction) return crc::by_instruction(view, before);
 #endif
-  return crc::by_table(view);
+  return crc::by_table(view, before);
 }
 
 }  // namespace kith

@@ -100,7 +100,7 @@ inline void connection::advance_handshake() {
     outbox_.push_raw(answer);
     if (opens) {
       phase_ = phase::open;
-      cutter_.emplace(session_.version());
+      cutter_ = session_.cutter();
     }
   }
   if (fails) {

@@ -137,6 +137,11 @@ inline fault_entry fault_draws::draw(fault which, duration left) {
       one.nth = random(which).next();
       one.length = between(which, 1, 5'000);
       break;
+    case fault::replay:
+      one.from = any_end(which);
+      one.to = any_end(which);
+      one.length = between(which, 1'000, 10'000);
+      break;
     case fault::late_ticks: break;  // they are drawn tick by tick
     case fault::changeover: break;  // drawn when its moment has come (changeovers.hpp)
   }

@@ -127,6 +127,10 @@ void each_field(Entry& one, Visit&& visit) {
       visit("members", one.side);
       visit("by", one.by);
       return visit("for", one.length);
+    case fault::replay:
+      visit("from", one.from);
+      visit("to", one.to);
+      return visit("for", one.length);
     case fault::damage:
       visit("from", one.from);
       visit("to", one.to);

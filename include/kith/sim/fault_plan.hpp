@@ -36,16 +36,17 @@ enum class fault : std::uint8_t {
   memory,
   changeover,
   leave,
-  /// In no seed's plan: where it is asked for.
   damage,
+  replay,
 };
-inline constexpr std::size_t fault_count = 18;
+inline constexpr std::size_t fault_count = 19;
 
 [[nodiscard]] constexpr std::string_view to_string(fault which) {
   constexpr std::array<std::string_view, fault_count> names{
       "crash",     "silent_crash", "pause",       "partition",  "one_way_loss", "clog",
       "duplicate", "reset",        "slow_reader", "late_ticks", "freeze",       "isolated_pair",
-      "flip_flop", "stall",        "memory",      "changeover", "leave",        "damage"};
+      "flip_flop", "stall",        "memory",      "changeover", "leave",        "damage",
+      "replay"};
   return names[static_cast<std::size_t>(which)];
 }
 
@@ -105,6 +106,7 @@ inline void draw_more_classes(fault_plan& plan, std::uint64_t seed) {
   plan.set(fault::changeover, random.below(2) == 0);
   plan.set(fault::leave, random.below(4) == 0);
   plan.set(fault::damage, random.below(4) == 0);
+  plan.set(fault::replay, random.below(4) == 0);
 }
 
 inline void draw_rates(fault_plan& plan, random_source& random) {

@@ -114,6 +114,7 @@ class fault_injector {
   bool slow_reader(const fault_entry& one);
   bool short_memory(const fault_entry& one);
   bool damage(const fault_entry& one);
+  bool replay(const fault_entry& one);
 
   void log(const fault_entry& one) {
     log_.entries.push_back(one);
@@ -284,6 +285,7 @@ inline bool fault_injector::apply(std::size_t number) {
     case fault::memory: return short_memory(one);
     case fault::leave: return leave(one);
     case fault::damage: return damage(one);
+    case fault::replay: return replay(one);
     case fault::late_ticks:
     case fault::changeover: break;  // they are awaited
   }
@@ -442,6 +444,12 @@ inline bool fault_injector::short_memory(const fault_entry& one) {
 inline bool fault_injector::damage(const fault_entry& one) {
   if (one.from == one.to) return false;
   cluster_.network().harm(one.from, one.to, {one.nth, cluster_.time().now() + one.length});
+  return has_traffic(one.from);
+}
+
+inline bool fault_injector::replay(const fault_entry& one) {
+  if (one.from == one.to) return false;
+  cluster_.network().replay_one(one.from, one.to, cluster_.time().now() + one.length);
   return has_traffic(one.from);
 }
 

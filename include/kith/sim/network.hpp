@@ -14,6 +14,7 @@
 #include <kith/core/random.hpp>
 #include <kith/core/time.hpp>
 #include <kith/sim/damage.hpp>
+#include <kith/sim/replay.hpp>
 #include <kith/sim/scheduler.hpp>
 
 #include <algorithm>
@@ -74,6 +75,7 @@ struct network_counters {
   std::uint64_t slow_chunks = 0;
   std::uint64_t lost_chunks = 0;
   std::uint64_t damaged_chunks = 0;
+  std::uint64_t replayed_chunks = 0;
   std::uint64_t tail_chunks = 0;
   std::uint64_t dials = 0;
   std::uint64_t refused = 0;
@@ -123,7 +125,12 @@ class network {
 
   /// `how` strikes the next chunk from `from` to `to`.
   void harm(host_index from, host_index to, const damage& how) { link(from, to).harm = how; }
-  /// How many such chunks were sent to the host.
+  /// The next chunk from `from` to `to` that is sent before `until` is sent again on a later
+  /// connection: the one that it was on is reset.
+  void replay_one(host_index from, host_index to, time_point until) {
+    link(from, to).again = {until};
+  }
+  /// How many chunks were sent to the host that cannot be what their sender said on the connection.
   [[nodiscard]] std::uint64_t damaged_at(host_index host) const { return hosts_[host].damaged; }
 
   [[nodiscard]] const network_counters& counters() const { return counters_; }
@@ -149,17 +156,19 @@ class network {
     duration drain{};
     /// When the last slow reader of the host ends.
     time_point drained_at{};
-    std::uint64_t damaged = 0;  // chunks with a bit turned over that were sent here
+    std::uint64_t damaged = 0;  // what was sent here is not what the sender's end said
     std::set<std::uint64_t> connections{};  // with an end here that the network still knows
   };
   struct link_state {
     int cuts = 0;
     duration clog{};
     damage harm{};
+    replay again{};
     std::vector<std::uint64_t> held;  // connections of which something waits for the cut to end
   };
   struct pipe {
     time_point last_arrival{};
+    std::uint64_t sent = 0;
     /// Its first chunk was lost and will be sent again.
     bool backs_off = false;
     // What waits for a cut or a back-off to end: chunks, and behind them the news that this end is
@@ -199,6 +208,7 @@ class network {
   /// How many bytes of a chunk of `size` arrive before a reset, where one strikes within it.
   [[nodiscard]] std::optional<std::size_t> draw_reset(host_index from, host_index to,
                                                       std::size_t size);
+  void replay_into(std::uint64_t id, host_index from, host_index to, bytes& chunk);
   void send_again(std::uint64_t id, int side, duration after);
   void release(std::uint64_t id, int side);
   void transmit(std::uint64_t id, int side, bytes chunk);
@@ -317,15 +327,6 @@ inline std::uint64_t network::dial(host_index from, host_index to) {
   return id;
 }
 
-inline std::optional<std::size_t> network::draw_reset(host_index from, host_index to,
-                                                      std::size_t size) {
-  std::optional<std::uint64_t> kept;
-  if (random_.one_in_million(options_.reset_per_million)) kept = random_.below(size);
-  if (decide_reset_) kept = decide_reset_(from, to, kept);
-  // A part of the chunk, or nothing.
-  return kept ? std::optional{std::min<std::size_t>(*kept, size - 1)} : std::nullopt;
-}
-
 inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
@@ -344,6 +345,9 @@ inline void network::send(std::uint64_t id, host_index from, bytes chunk) {
     ++hosts_[to].damaged;
     ++counters_.damaged_chunks;
   }
+  const bool in_frames = found->second.pipes[side].sent >= replay::begins_behind;
+  found->second.pipes[side].sent += chunk.size();
+  if (in_frames) replay_into(id, from, to, chunk);
   if (chunk.size() > 1 && random_.one_in_million(options_.split_per_million)) {
     ++counters_.splits;
     const auto at = static_cast<std::ptrdiff_t>(1 + random_.below(chunk.size() - 1));
@@ -394,36 +398,11 @@ inline void network::deliver(std::uint64_t id, int side, const bytes& chunk) {
   hosts_[to].events->on_bytes(id, chunk);
 }
 
-inline void network::uncut(host_index from, host_index to) {
-  link_state& road = link(from, to);
-  if (road.cuts == 0 || --road.cuts > 0) return;
-  for (const std::uint64_t id : std::exchange(road.held, {})) {
-    const auto found = connections_.find(id);
-    if (found == connections_.end()) continue;
-    const int side = side_of(found->second, from);
-    if (!found->second.pipes[side].backs_off) release(id, side);
-  }
-}
-
-inline void network::slow_reader(host_index host, duration per_kilobyte, duration length) {
-  machine& slowed = hosts_[host];
-  slowed.drain += per_kilobyte;
-  slowed.drained_at = std::max(slowed.drained_at, time_.now() + length);
-  time_.after(length, [this, host, per_kilobyte] { hosts_[host].drain -= per_kilobyte; });
-}
-
 inline void network::release(std::uint64_t id, int side) {
   pipe& way = known(id).pipes[side];
   const std::optional<loss_kind> end = std::exchange(way.held_end, std::nullopt);
   for (bytes& chunk : std::exchange(way.held, {})) transmit(id, side, std::move(chunk));
   if (end) tell_end(id, side, *end);
-}
-
-inline bool network::loses(host_index from, host_index to) {
-  if (hosts_[from].losses == 0 && hosts_[to].losses == 0) return false;
-  if (losses_.below(5) == 0) return false;
-  ++counters_.lost_chunks;
-  return true;
 }
 
 inline void network::send_again(std::uint64_t id, int side, duration after) {
@@ -490,3 +469,5 @@ inline void network::lose(std::uint64_t id, int side, loss_kind how, duration de
 }
 
 }  // namespace kith::sim
+
+#include <kith/sim/network_faults.hpp>

@@ -326,6 +326,7 @@ inline void take_results(run_report& report, const run_parts& of) {
   report.checks = of.judge.checks();
   report.fault_counts = of.faults.counts();
   report.network = of.members.network().counters();
+  report.branches.push_back({"chunks_replayed", report.network.replayed_chunks});
   for (const auto& all : {of.clients.violations(), of.lifetimes.violations(), of.judge.violations(),
                           of.each.violations(), of.judged.violations(), of.strong.violations(),
                           of.faults.violations()}) {

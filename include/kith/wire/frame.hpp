@@ -4,8 +4,9 @@
 //  [sid32] [fragment32] payload crc32c                                                     length
 //
 // The header's own checksum is verified before its length is believed. The body's checksum covers
-// all of the body before it. rid names a request and its reply, 0 where nobody waits; sid names the
-// session for frames that may not outlive it; fragment names the message that a piece belongs to.
+// the handshake (session.hpp) and all of the body before it. rid names a request and its reply, 0
+// where nobody waits; sid names the session for frames that may not outlive it; fragment names the
+// message that a piece belongs to.
 #pragma once
 
 #include <kith/core/bytes.hpp>

@@ -173,6 +173,12 @@ template <class Record>
   return code;
 }
 
+[[nodiscard]] inline std::uint32_t sum_of(const mac& code) {
+  std::uint32_t sum = 0;
+  std::memcpy(&sum, code.data(), sizeof sum);
+  return sum;
+}
+
 /// Anything else is the MAC of a peer that has a secret.
 [[nodiscard]] inline bool is_checksum(const mac& code) {
   return std::all_of(code.begin() + sizeof(std::uint32_t), code.end(),

@@ -38,7 +38,9 @@ struct send {
 /// Cuts packets into frames. One a connection; the fragment numbers are the connection's.
 class frame_cutter {
  public:
-  explicit frame_cutter(std::uint8_t version) : version_{version} {}
+  /// `said` as for the splitter at the other end.
+  explicit frame_cutter(std::uint8_t version, std::uint32_t said = 0)
+      : version_{version}, said_{said} {}
 
   /// The bytes of payload that one frame of `packet` carries at most.
   [[nodiscard]] static std::size_t payload_room(const packet& packet, bool fragment) {
@@ -65,6 +67,7 @@ class frame_cutter {
   }
 
   std::uint8_t version_;
+  std::uint32_t said_;
   std::uint32_t fragments_ = 0;
 };
 
@@ -95,7 +98,7 @@ inline std::size_t frame_cutter::cut(const packet& packet, std::size_t offset,
   if (packet.sid != 0) append(&packet.sid, 4);
   if (fragment) append(&fragment_number, 4);
   append(packet.payload.data() + offset, size);
-  const std::uint32_t sum = crc32c({body, static_cast<std::size_t>(at - body)});
+  const std::uint32_t sum = crc32c({body, static_cast<std::size_t>(at - body)}, said_);
   append(&sum, checksum_bytes);
   return end;
 }

@@ -52,6 +52,8 @@ class session {
   /// Frames `packet` whole onto the output. Requires is_open(). A packet of another session is
   /// dropped: its machine has not yet heard that the session ended.
   void send(const packet& packet);
+  /// For who frames packets elsewhere. Requires is_open().
+  [[nodiscard]] frame_cutter cutter() const { return frame_cutter{version_, own_sum_}; }
 
   /// The next whole message, if there is one. Its payload is valid until the next call.
   [[nodiscard]] bool next(message_frame& frame);
@@ -108,11 +110,13 @@ class session {
   template <class Record>
   void put_with_code(Record value) {
     value.code = code_behind(said_, value);
+    own_sum_ = sum_of(value.code);
     put(value);
   }
   /// Says so where the records are not those that the peer sent and received.
   template <class Record>
   [[nodiscard]] bool has_right_code(const Record& told) {
+    peer_sum_ = sum_of(told.code);
     if (told.code == code_behind(said_, told)) return true;
     error_ = frame_error::bad_handshake_checksum;
     return false;
@@ -130,6 +134,10 @@ class session {
   bytes handshake_;
   /// The records of the handshake so far, of both sides.
   bytes said_;
+  /// The checksums of this side's last record and of the peer's. Frames' checksums go on from them,
+  /// so that no frame is one of another connection, or of the other side.
+  std::uint32_t own_sum_ = 0;
+  std::uint32_t peer_sum_ = 0;
   bytes output_;
   std::optional<splitter> frames_;
   std::optional<frame_cutter> cutter_;
@@ -264,8 +272,8 @@ inline void session::on_verdict(byte_view record) {
 inline void session::open() {
   state_ = state::open;
   said_ = {};
-  frames_.emplace(version_, config_.memory);
-  cutter_.emplace(version_);
+  frames_.emplace(version_, config_.memory, peer_sum_);
+  cutter_.emplace(version_, own_sum_);
 }
 
 inline void session::send(const packet& packet) {

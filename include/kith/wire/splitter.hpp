@@ -38,8 +38,10 @@ struct message_frame {
 
 class splitter {
  public:
-  explicit splitter(std::uint8_t version, std::shared_ptr<decode_budget> memory = nullptr)
-      : version_{version}, memory_{std::move(memory)} {}
+  /// `said` is the checksum that frames' checksums begin with: that of the handshake.
+  explicit splitter(std::uint8_t version, std::shared_ptr<decode_budget> memory = nullptr,
+                    std::uint32_t said = 0)
+      : version_{version}, said_{said}, memory_{std::move(memory)} {}
 
   /// Takes bytes of the connection, in order. Throws nothing, as next(): what there is no memory
   /// for ends the connection.
@@ -85,6 +87,7 @@ class splitter {
   void compact();
 
   std::uint8_t version_;
+  std::uint32_t said_;
   frame_error error_ = frame_error::none;
   bytes buffer_;
   std::size_t consumed_ = 0;
@@ -140,7 +143,7 @@ inline splitter::step splitter::take_frame(message_frame& frame) {
   const std::size_t covered = header.length - checksum_bytes;
   std::uint32_t sum = 0;
   std::memcpy(&sum, at + covered, checksum_bytes);
-  if (sum != crc32c({at, covered})) return refuse(frame_error::bad_body_checksum);
+  if (sum != crc32c({at, covered}, said_)) return refuse(frame_error::bad_body_checksum);
   consumed_ += header_bytes + header.length;
   ++frames_;
 

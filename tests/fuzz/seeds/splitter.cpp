@@ -25,13 +25,20 @@ void append(bytes& to, byte_view more) { to.insert(to.end(), more.begin(), more.
 
 bytes input(int settings, byte_view stream) { return joined({settings, 3, 1}, stream); }
 
-bytes frame_of(const packet& whole) {
+bytes frame_of(const packet& whole, std::uint32_t said = 0) {
   bytes out;
-  static_cast<void>(frame_cutter{newest_version}.cut(whole, 0, 0, out));
+  static_cast<void>(frame_cutter{newest_version, said}.cut(whole, 0, 0, out));
   return out;
 }
 
-bytes ping_frame() { return frame_of(make_packet(ping{})); }
+bytes ping_frame(std::uint32_t said = 0) { return frame_of(make_packet(ping{}), said); }
+
+bytes three_frames(std::uint32_t said = 0) {
+  bytes several = ping_frame(said);
+  append(several, frame_of({opcode::get, 9, partition_id{3}, 0, bytes(40)}, said));
+  append(several, frame_of({opcode::digest, 0, partition_id{16}, 5, bytes(3)}, said));
+  return several;
+}
 
 /// A frame with this header, whose checksums are right.
 bytes raw_frame(frame_header header, byte_view body) {
@@ -57,21 +64,25 @@ bytes header_alone(std::uint32_t length) {
   return header;
 }
 
-/// What opens the target's own listener.
+constexpr hello first{oldest_version, newest_version, 0, 0, {2, 2, 1}, {}};
+
+/// Of what opens the target's own listener.
+mac proof_code() {
+  bytes said;
+  append(said, to_record(first));
+  append(said, to_record(challenge{newest_version, {1, 1, 1}, {}}));
+  return code_behind(said, proof{});
+}
+
 bytes opening() {
   bytes out;
-  append(out, to_record(hello{oldest_version, newest_version, 0, 0, {2, 2, 1}, {}}));
-  bytes said = out;
-  append(said, to_record(challenge{newest_version, {1, 1, 1}, {}}));
-  append(out, to_record(proof{code_behind(said, proof{}), 0}));
+  append(out, to_record(first));
+  append(out, to_record(proof{proof_code(), 0}));
   return out;
 }
 
 void add_whole(corpus& to) {
-  bytes several = ping_frame();
-  append(several, frame_of({opcode::get, 9, partition_id{3}, 0, bytes(40)}));
-  append(several, frame_of({opcode::digest, 0, partition_id{16}, 5, bytes(3)}));
-  to.add(target, "three-frames", input(frames, several));
+  to.add(target, "three-frames", input(frames, three_frames()));
   bytes two = fragment(1, true);
   append(two, fragment(1, false));
   to.add(target, "message-of-two-fragments", input(frames, two));
@@ -82,8 +93,11 @@ void add_whole(corpus& to) {
   append(mixed, fragment(2, false));
   to.add(target, "interleaved-fragments", input(frames, mixed));
   bytes talk = opening();
-  append(talk, several);
+  append(talk, three_frames(sum_of(proof_code())));
   to.add(target, "handshake-and-frames", input(listener, talk));
+  bytes replayed = opening();
+  append(replayed, three_frames());
+  to.add(target, "frames-of-another-connection", input(listener, replayed));
 }
 
 /// Rows 1 to 3, and a frame that ends early (4, 31).
@@ -129,8 +143,8 @@ void add_members(corpus& to) {
   odd = {newest_version, 0x40, 0, 0, 1, partition_count};
   to.add(target, "19-partition-out-of-range", input(frames, raw_frame(odd, {})));
   bytes other = opening();
-  append(other, frame_of({opcode::digest, 0, {}, 77, bytes(3)}));
-  append(other, ping_frame());
+  append(other, frame_of({opcode::digest, 0, {}, 77, bytes(3)}, sum_of(proof_code())));
+  append(other, ping_frame(sum_of(proof_code())));
   to.add(target, "16-frame-of-another-session", input(listener, other));
   odd = {9, 0x40, 0, 0, 1, 0};
   to.add(target, "other-version", input(frames, raw_frame(odd, {})));

@@ -219,6 +219,42 @@ TEST_CASE("session: a damaged proof gets no verdict, so its dialler dials again"
   CHECK_FALSE(b.has_output());
 }
 
+TEST_CASE("session: a frame of an earlier connection, or of the other side, is refused") {
+  const auto frame_from = [](session& by) {
+    by.send({opcode::ping, 5, partition_id{1}, 0, to_bytes("hello")});
+    return by.take_output();
+  };
+  session_config again = dialler();
+  again.fresh[0] = std::byte{1};
+  session a{dialler()};
+  session b{listener()};
+  talk(a, b);
+  session c{again};
+  session d{listener()};
+  talk(c, d);
+  REQUIRE(d.is_open());
+  message_frame received;
+  SUBCASE("of an earlier one") {
+    d.on_bytes(frame_from(a));
+    CHECK_FALSE(d.next(received));
+    CHECK(d.error() == frame_error::bad_body_checksum);
+  }
+  SUBCASE("of an earlier one, the other way") {
+    c.on_bytes(frame_from(b));
+    CHECK_FALSE(c.next(received));
+    CHECK(c.error() == frame_error::bad_body_checksum);
+  }
+  SUBCASE("of the other side") {
+    d.on_bytes(frame_from(d));
+    CHECK_FALSE(d.next(received));
+    CHECK(d.error() == frame_error::bad_body_checksum);
+  }
+  SUBCASE("but not its own") {
+    d.on_bytes(frame_from(c));
+    CHECK(d.next(received));
+  }
+}
+
 TEST_CASE("session: padding of the records must be zero, so nothing hides in it") {
   session a{dialler()};
   bytes first = a.take_output();
