@@ -335,6 +335,30 @@ TEST_CASE("backups: members that leave and come back one after the other lose no
   CHECK(lost_of(backed) == 0);
 }
 
+// As in a rolling restart: what was near stays warm, whatever the size of its values.
+TEST_CASE("backups: values that a member has near are not sent again when they moved as planned") {
+  changing_members all{3};
+  kith::member& client = all.add(0);
+  const auto cache = client.cache<std::string, std::string>("words", one_backup);
+  put_backed(cache);
+  REQUIRE(all.settle(1));
+  for (int i = 0; i < backed_keys; ++i) REQUIRE(cache.get(backed_key(i)));
+  const std::uint64_t read_before = cache.stats().owner_hits;
+  CHECK(all[0].leave());
+  all.end(0);
+  REQUIRE(all.settle(1));
+  for (int i = 0; i < backed_keys; ++i) {
+    const kith::ref<std::string> found = cache.get(backed_key(i));
+    REQUIRE(found);
+    CHECK(*found == std::to_string(i));
+  }
+  const std::uint64_t asked = cache.stats().owner_hits - read_before;
+  CHECK(asked > backed_keys / 4);
+  std::uint64_t unchanged = 0;
+  for (const std::size_t i : {0, 1}) unchanged += all[i].stats().lanes.owner.validations_unchanged;
+  CHECK(unchanged == asked);
+}
+
 TEST_CASE("backups: a member leaves once and answers closed from then on") {
   changing_members all{2};
   const auto cache = all[0].cache<std::string, std::string>("words", one_backup);

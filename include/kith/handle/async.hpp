@@ -60,7 +60,7 @@ struct prepared_calls {
 /// The default of start_call's `early`: nothing is known before the owner was asked.
 struct never_early {
   template <class Result>
-  bool operator()(const node::call&, Result&) const {
+  bool operator()(node::call&, Result&) const {
     return false;
   }
 };

@@ -41,9 +41,11 @@ struct find_early {
   std::shared_ptr<cache_state<Key, Value>> state;
   get_options how;
 
-  bool operator()(const node::call& what, ref<Value>& into) const {
+  bool operator()(node::call& what, ref<Value>& into) const {
     const std::optional<Key> own = kith::decode<Key>(what.key);
-    if (own) into = state->find_near(what.key_hash, *own, how);
+    if (!own) return false;
+    into = state->find_near(what.key_hash, *own, how);
+    if (!into) state->recall_into(what, *own);
     return static_cast<bool>(into);
   }
 };
@@ -56,7 +58,9 @@ ref<Value> cache<Key, Value>::get(const Lookup& key, const get_options& how) con
   const call_key encoded{key};
   ref<Value> value = state_->find_near(encoded.hash(), key, how);
   if (value) return value;
-  return handle::run_and_take<ref<Value>>(*port_, state_->make_get(encoded, how),
+  node::call what = state_->make_get(encoded, how);
+  state_->recall_into(what, key);
+  return handle::run_and_take<ref<Value>>(*port_, std::move(what),
                                           handle::take_value<Key, Value>{state_});
 }
 

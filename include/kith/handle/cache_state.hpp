@@ -125,6 +125,10 @@ class cache_state final : public node::cache_hooks {
   template <class Lookup>
   [[nodiscard]] ref<Value> find_near(std::uint64_t hash, const Lookup& lookup,
                                      const get_options& how);
+  /// Behind a find_near() that found nothing: what the near cache has of the key and may not serve
+  /// is asked about, so that the owner need not send it again. Encodes that value.
+  template <class Lookup>
+  void recall_into(node::call& what, const Lookup& lookup) const;
 
   [[nodiscard]] causal_token token(std::uint64_t key_hash, const version& at) const {
     return {name_hash_, partition_of(key_hash), at};
@@ -188,6 +192,15 @@ class cache_state final : public node::cache_hooks {
  private:
   static void require_some(byte_count given, const char* what) {
     if (given.value() == 0) throw error{errc::invalid_argument, what};
+  }
+  /// A literal is an int: it must not be compared with a key of another sign.
+  template <class Lookup>
+  [[nodiscard]] static decltype(auto) as_key(const Lookup& lookup) {
+    if constexpr (std::is_arithmetic_v<Key>) {
+      return static_cast<Key>(lookup);
+    } else {
+      return (lookup);
+    }
   }
   replica::load_result run_loader(byte_view key) noexcept;
   replica::processor_result run_processor(const replica::run_processor& job) noexcept;

@@ -36,14 +36,7 @@ ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& 
     return after != version{} ? near_->find_after(hash, as, now, age, after)
                               : near_->find(hash, as, now, age);
   };
-  const auto find = [&](duration age) {
-    if constexpr (std::is_arithmetic_v<Key>) {
-      // A literal is an int: it must not be compared with a key of another sign.
-      return look(static_cast<Key>(lookup), age);
-    } else {
-      return look(lookup, age);
-    }
-  };
+  const auto find = [&](duration age) { return look(as_key(lookup), age); };
   const near::gates& gates = port_->gates();
   const bool stops = options_.minority_policy == minority_policy::stop;
   if (stops && gates.is_cut_off()) return {};
@@ -55,14 +48,24 @@ ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& 
 
 template <class Key, class Value>
 template <class Lookup>
+void cache_state<Key, Value>::recall_into(node::call& what, const Lookup& lookup) const {
+  if (!what.near) return;
+  const ref<Value> kept = near_->recall(what.key_hash, as_key(lookup));
+  if (!kept) return;
+  try {
+    bytes value = written(*kept, "the value");
+    what.known = wire::known_value{kept.version(), stable_hash(value), true};
+    what.known_bytes = std::move(value);
+  } catch (const error&) {
+    // Then its owner sends it.
+  }
+}
+
+template <class Key, class Value>
+template <class Lookup>
 explanation cache_state<Key, Value>::explain(const encoded_key<Key>& key,
                                              const Lookup& lookup) const {
-  std::optional<near::cell_store::sight> seen;
-  if constexpr (std::is_arithmetic_v<Key>) {
-    seen = near_->look(key.hash(), static_cast<Key>(lookup));
-  } else {
-    seen = near_->look(key.hash(), lookup);
-  }
+  const auto seen = near_->look(key.hash(), as_key(lookup));
   const node::key_place place{partition_of(key.hash()), binding_->current_id(), key.hash(),
                               key.view()};
   return explain_key(*port_, place, seen, binding_->max_staleness);

@@ -36,6 +36,7 @@ class many_reads {
       found_[i] = state_->find_near(encoded.hash(), keys_[i], how_);
       if (found_[i]) continue;
       calls.push_back(state_->make_get(encoded, how_));
+      state_->recall_into(calls.back(), keys_[i]);
       asked_.push_back(i);
     }
     return calls;

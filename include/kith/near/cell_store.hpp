@@ -105,6 +105,13 @@ class cell_store : public table {
   template <class Matches>
   [[nodiscard]] std::optional<sight> look_for(std::uint64_t hash, Matches&& matches) const;
 
+  /// Whatever is kept of a key, announced in `slot`. Leaves no trace; any thread, no lock.
+  template <class Matches>
+  [[nodiscard]] const cell* find_any(std::uint64_t hash, Matches&& matches,
+                                     guard_slot& slot) const {
+    return index_.find(hash, slot, std::forward<Matches>(matches));
+  }
+
   /// A cell that is visible, announced in `slot`; nullptr, with the reason counted, where there is
   /// none that may be served. Any thread, no lock.
   template <class Matches>
@@ -372,39 +379,6 @@ inline void cell_store::sweep(std::uint32_t slots_max, leavers& gone) {
   sweep_again_ = false;
 }
 
-inline void cell_store::set_bytes_max(time_point now, std::uint64_t bytes_max) {
-  for (bool begun = false, more = true; more; begun = true) {
-    leavers gone;
-    {
-      mutex_lock held{mutex_};
-      if (!begun) engine_.set_bytes_max(bytes_max);
-      engine_.evict_to_budget(now, store::evictions_a_turn, unlinker{*this, gone});
-      more = engine_.above_budget();
-    }
-    let_go(gone);
-  }
-}
-
-inline std::size_t cell_store::shrink(time_point now, std::uint64_t bytes,
-                                      std::size_t removals_max) {
-  leavers gone;
-  {
-    mutex_lock held{mutex_};
-    const std::uint64_t kept = engine_.bytes_max() / store::near_part_kept;
-    if (engine_.bytes() <= kept) return 0;
-    engine_.evict_bytes(now, std::min(bytes, engine_.bytes() - kept), removals_max,
-                        unlinker{*this, gone});
-  }
-  const std::size_t count = gone.size();
-  let_go(gone);
-  return count;
-}
-
-inline std::uint64_t cell_store::bytes_over() const {
-  mutex_lock held{mutex_};
-  return engine_.bytes() - std::min(engine_.bytes(), engine_.bytes_in_force());
-}
-
 inline std::size_t cell_store::size() const {
   mutex_lock held{mutex_};
   return engine_.size();
@@ -494,4 +468,5 @@ const cell* cell_store::find_cell(std::uint64_t hash, Matches&& matches, time_po
 
 }  // namespace kith::near
 
+#include <kith/near/cell_store_room.hpp>
 #include <kith/near/hottest.hpp>

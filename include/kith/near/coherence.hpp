@@ -165,7 +165,7 @@ class coherence {
 
   void on_timeout(time_point now, outbox& out) { freshness_.on_timeout(now, out); }
   [[nodiscard]] time_point next_timeout() const {
-    return std::min(lane_.next_beat, lane_.next_sweep);
+    return std::min({lane_.next_beat, lane_.next_sweep, lane_.moved_until});
   }
 
   /// Remembers for who asks later what happened to the key.
@@ -223,7 +223,7 @@ inline void coherence::on_ownership(time_point now, partition_id p, const member
   const std::size_t slot = lane_.slot_of(p);
   reader_stream& s = lane_.streams[slot];
   if (s.owner == owner && s.epoch == began) return;
-  lane_.flush(now, slot);
+  lane_.flush_moved(now, slot);
   lane_.drop_fills(slot, out);
   const auto before = lane_.owners.find(s.owner);
   if (before != lane_.owners.end() && --before->second == 0) lane_.owners.erase(before);

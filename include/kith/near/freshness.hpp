@@ -184,6 +184,10 @@ inline void freshness::expect_entries(time_point now, std::size_t slot) {
 
 inline void freshness::on_timeout(time_point now, outbox& out) {
   if (now >= lane_.next_beat) beat(now, out);
+  if (now >= lane_.moved_until) {
+    lane_.moved_until = never;
+    lane_.expect_dead(now);
+  }
   if (now >= lane_.next_sweep) sweep(now);
 }
 

@@ -52,6 +52,9 @@ struct coherence_options {
   /// Dead entries are looked for at this interval, so many slots of each cache at a time.
   duration sweep_interval = std::chrono::milliseconds{100};
   std::uint32_t sweep_slots = 1024;
+  /// What was kept of a partition that moved stays for so long, unseen: the new owner may say that
+  /// it is still so (near_cache::recall).
+  duration moved_kept = std::chrono::seconds{60};
 };
 
 struct peer {
@@ -135,9 +138,12 @@ class lane_state {
     gate(slot).leased.store(when.time_since_epoch().count(), std::memory_order_release);
   }
   void flush(time_point now, std::size_t slot);
+  /// The same because of a new owner.
+  void flush_moved(time_point now, std::size_t slot);
   void invalidate(cache_id cache, std::uint64_t hash, version at);
   void clear(time_point now, std::size_t slot, cache_id cache, version at);
   void end_tag(time_point now, std::size_t slot, cache_id cache, std::uint64_t tag, version at);
+  void expect_dead(time_point now);
   void drop_fills(std::size_t slot, outbox& out);
   void reissue_followers(fill& of, outbox& out);
 
@@ -165,6 +171,8 @@ class lane_state {
   key_events events;
   time_point next_beat = never;
   time_point next_sweep = never;
+  /// When entries of partitions that moved are to be looked for.
+  time_point moved_until = never;
   time_point next_pull = never_heard;
 
  private:
@@ -176,7 +184,7 @@ class lane_state {
   }
   static void poison(fill& one, version at, coherence_counters& counted);
   void poison_cache(std::size_t slot, cache_id cache, version at);
-  void expect_dead(time_point now);
+  [[nodiscard]] bool end_generation(time_point now, std::size_t slot);
 };
 
 // --- implementation ---
@@ -186,14 +194,22 @@ inline void lane_state::expect_dead(time_point now) {
   next_sweep = std::min(next_sweep, now + options.sweep_interval);
 }
 
-/// Everything that is kept of the partition dies, and no fill under way may be installed.
-inline void lane_state::flush(time_point now, std::size_t slot) {
+/// Everything that is kept of the partition dies, and no fill under way may be installed. Returns
+/// whether anything was.
+inline bool lane_state::end_generation(time_point now, std::size_t slot) {
   const bool had = gate_array.entries(partition_at(slot)) > 0;
   gate_array.flush(partition_at(slot));
   ++counters.generation_flushes;
-  if (!had) return;
-  expect_dead(now);
-  events.record({now, key_event::near_flushed, {}, partition_at(slot), {}, {}});
+  if (had) events.record({now, key_event::near_flushed, {}, partition_at(slot), {}, {}});
+  return had;
+}
+
+inline void lane_state::flush(time_point now, std::size_t slot) {
+  if (end_generation(now, slot)) expect_dead(now);
+}
+
+inline void lane_state::flush_moved(time_point now, std::size_t slot) {
+  if (end_generation(now, slot)) moved_until = std::min(moved_until, now + options.moved_kept);
 }
 
 inline void lane_state::poison(fill& one, version at, coherence_counters& counted) {

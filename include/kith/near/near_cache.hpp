@@ -92,6 +92,19 @@ class near_cache final : public cell_store {
         });
   }
 
+  /// The value that is kept of the key, though it may not be served: for a reader who asks its
+  /// owner whether it is still so. Leaves no trace; thread safety as find().
+  template <class Key>
+  [[nodiscard]] ref<V> recall(std::uint64_t hash, const Key& key) const {
+    return find_if(
+        [&](const cell& seen) {
+          return seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
+        },
+        [&](auto& matches, guard::record&, guard_slot& slot) {
+          return find_any(hash, matches, slot);
+        });
+  }
+
   /// What is kept of the key, whether it may be served or not; not counted as a look-up.
   template <class Key>
   [[nodiscard]] std::optional<sight> look(std::uint64_t hash, const Key& key) const {

@@ -154,9 +154,15 @@ struct call {
   std::optional<duration> max_age;
   /// What the answer must have seen; the oldest version asks for nothing.
   kith::version after;
-  /// A value from before that is asked about; it stays with whoever asks. Such a call is no read of
-  /// the user's: its time is not recorded, it follows nobody else's, and nobody follows it.
+  /// A value from before that is asked about.
   std::optional<wire::known_value> known;
+  /// Its bytes, which are the answer's where the owner says that they are still the entry's. Empty:
+  /// they stay with whoever asks.
+  bytes known_bytes;
+
+  /// It is no read of the user's: its time is not recorded, it follows nobody else's, and nobody
+  /// follows it.
+  [[nodiscard]] bool only_asks() const { return known && !known->read; }
 
   // mutate
   wire::mutation mutation = wire::mutation::put;

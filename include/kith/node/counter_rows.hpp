@@ -52,7 +52,7 @@ inline constexpr counter_row<reader_side> reader_rows[] = {
     {&reader_side::installs, "near_installs", "Values that entered the near cache.", {}, {}},
     {&reader_side::installs_validated,
      "near_installs_validated",
-     "Of those, values from a snapshot that their owner still had, and did not send.",
+     "Of those, values from before that their owner still had, and did not send.",
      {},
      {}},
     {&reader_side::invalidations_applied,

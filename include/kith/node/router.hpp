@@ -151,7 +151,7 @@ class router {
   void fell_due(time_point now, store::handle at, outbox& out);
   [[nodiscard]] store::handle answered(member_id from, std::uint64_t rid);
   void note_time(time_point now, member_id from, store::handle at, latency_histogram& times) {
-    if (from == self_ || calls_[at].what.known) return;
+    if (from == self_ || calls_[at].what.only_asks()) return;
     times.record(static_cast<std::uint64_t>((now - calls_[at].submitted_at).count()));
   }
   /// This member's own replica hears of a view a moment before the router does.
@@ -242,8 +242,8 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
                                   rid,
                                   what.load,
                                   what.max_age.value_or(what.cache->max_staleness),
-                                  what.after == version{} && !what.known,
-                                  !what.known};
+                                  what.after == version{} && !what.only_asks(),
+                                  !what.only_asks()};
     const near::begin_result role = near_->begin(now, read);
     waiting.leads = role == near::begin_result::lead;
     if (role == near::begin_result::joined) {

@@ -35,7 +35,7 @@ inline bool router::on_get_reply(time_point now, member_id from, std::uint64_t r
     if (known) try_later(now, at);
     return true;
   }
-  const pending_call& waiting = calls_[at];
+  pending_call& waiting = calls_[at];
   const bool present = wire::is_present(reply.status);
   if (!present && reply.status != wire::get_status::absent) {
     not_answered(now, at, reply, out, thrown);
@@ -47,7 +47,7 @@ inline bool router::on_get_reply(time_point now, member_id from, std::uint64_t r
   result.yes = present;
   result.not_modified = not_modified;
   result.version = reply.version;
-  result.value = to_bytes(reply.value);
+  result.value = not_modified ? std::move(waiting.what.known_bytes) : to_bytes(reply.value);
   result.tier = reply.loaded ? tier::loaded : tier::owner;
   if (said == near::reply_verdict::deliver_and_install) {
     result.fill = rid;

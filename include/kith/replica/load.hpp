@@ -37,6 +37,7 @@ struct reader {
   /// wire::get's.
   std::uint32_t depth = 0;
   std::optional<duration> stale_max = std::nullopt;
+  std::optional<wire::known_value> known = std::nullopt;
   /// When: it waits no longer than is said from then on, however often it is served anew.
   time_point asked{};
 };

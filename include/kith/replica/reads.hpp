@@ -56,13 +56,15 @@ class reads {
                                          const version& after);
   [[nodiscard]] bool pays(time_point now, const key_view& key);
   void serve_strong(time_point now, owned_partition& in, reader who, const key_view& key,
-                    const std::optional<wire::known_value>& known, outbox& out);
+                    outbox& out);
   void serve(time_point now, owned_partition& in, const reader& who, const key_view& key,
              bool load_absent, outbox& out);
   void serve_value(time_point now, owned_partition& in, const reader& who, const key_view& key,
                    const entries::found& live, bool may_load, outbox& out);
   void validate(time_point now, owned_partition& in, const reader& who, const key_view& key,
-                const wire::known_value& known, bool load_absent, outbox& out);
+                bool load_absent, outbox& out);
+  [[nodiscard]] static bool only_asks(const reader& who) { return who.known && !who.known->read; }
+  [[nodiscard]] bool has_already(const reader& who, const stored& entry);
   [[nodiscard]] wire::get_reply answer_of(time_point now, const entries& cache,
                                           const entries::found& live);
   void reply_absent(owned_partition& in, const reader& who, outbox& out);
@@ -120,7 +122,8 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   if (in == nullptr || partition_of(hash) != partition) return ++held_.counters.violations, false;
   const bool withheld = message.near && held_.withholds_copies();
   if (withheld) ++held_.counters.copies_withheld;
-  reader who{from, rid, message.near && !withheld, 0, message.depth, message.stale_max, now};
+  reader who{from, rid, message.near && !withheld, 0, message.depth, message.stale_max,
+             message.known, now};
   switch (held_.admit(now, from, *in, message.epoch, message.cache, out)) {
     case admission::wrong_epoch: return refuse(*in, who, wire::get_status::wrong_epoch, out), true;
     case admission::retry: return refuse(*in, who, wire::get_status::retry, out), true;
@@ -141,9 +144,9 @@ inline bool reads::on_get(time_point now, const member_id& from, std::uint64_t r
   if (strong) who.near = who.near && pays(now, key);
   // Before the read: what happens between the two must reach the reader.
   if (who.near && from != held_.self) who.sid = held_.audience.subscribe(now, from, in->slot);
-  if (strong) return serve_strong(now, *in, who, key, message.known, out), true;
-  if (message.known) {
-    validate(now, *in, who, key, *message.known, message.load, out);
+  if (strong) return serve_strong(now, *in, who, key, out), true;
+  if (only_asks(who)) {
+    validate(now, *in, who, key, message.load, out);
   } else {
     serve(now, *in, who, key, message.load, out);
   }
@@ -205,15 +208,14 @@ inline bool reads::pays(time_point now, const key_view& key) {
 
 /// What was there before a write that is hidden is answered, and not kept by anybody.
 inline void reads::serve_strong(time_point now, owned_partition& in, reader who,
-                                const key_view& key, const std::optional<wire::known_value>& known,
-                                outbox& out) {
+                                const key_view& key, outbox& out) {
   if (who.near && who.from != held_.self && !held_.audience.grant(now, who.from)) {
     ++held_.counters.leases_refused;
     who.near = false;
   }
   const hidden_key* hidden = held_.hidden.find(key.cache, key.key);
   if (hidden == nullptr) {
-    if (known) return validate(now, in, who, key, *known, false, out);
+    if (only_asks(who)) return validate(now, in, who, key, false, out);
     return serve(now, in, who, key, false, out);
   }
   ++held_.counters.old_values_answered;
@@ -233,11 +235,18 @@ inline void reads::reply_absent(owned_partition& in, const reader& who, outbox& 
 }
 
 /// The reader has a value from before and asks whether it is still the entry's. What it installs
-/// then is under the conditions of this answer, as any value is. Without a trace at the entry:
-/// nobody reads it.
+/// then is under the conditions of this answer, as any value is.
+inline bool reads::has_already(const reader& who, const stored& entry) {
+  if (!who.known) return false;
+  const bool same =
+      entry.version == who.known->version && stable_hash(entry.value) == who.known->hash;
+  ++(same ? held_.counters.validations_unchanged : held_.counters.validations_changed);
+  return same;
+}
+
+/// Without a trace at the entry: nobody reads it.
 inline void reads::validate(time_point now, owned_partition& in, const reader& who,
-                            const key_view& key, const wire::known_value& known, bool load_absent,
-                            outbox& out) {
+                            const key_view& key, bool load_absent, outbox& out) {
   entries* cache = held_.find_cache(key.cache);
   const auto live = cache != nullptr ? cache->peek(now, key.hash, key.key) : entries::found{};
   if (!live) {
@@ -245,15 +254,7 @@ inline void reads::validate(time_point now, owned_partition& in, const reader& w
     if (load_absent) return serve_absent(now, in, who, key, out);
     return reply_absent(in, who, out);
   }
-  const stored& entry = live->value();
-  if (entry.version != known.version || stable_hash(entry.value) != known.hash) {
-    ++held_.counters.validations_changed;
-    return serve_value(now, in, who, key, live, load_absent, out);
-  }
-  ++held_.counters.validations_unchanged;
-  wire::get_reply answer = answer_of(now, *cache, live);
-  answer.status = wire::get_status::not_modified;
-  reply(in, who, answer, {}, out);
+  serve_value(now, in, who, key, live, load_absent, out);
 }
 
 /// What is said of an entry beside its value.
@@ -272,12 +273,15 @@ inline void reads::serve_value(time_point now, owned_partition& in, const reader
                                outbox& out) {
   const entries& cache = *held_.find_cache(key.cache);
   wire::get_reply answer = answer_of(now, cache, live);
-  if (may_load) {
+  const bool same = has_already(who, live->value());
+  if (same) answer.status = wire::get_status::not_modified;
+  // Who only asks has nothing loaded.
+  if (may_load && !(same && only_asks(who))) {
     const std::uint64_t early = cache.settings().life.early_refresh;
     const refresh_cause why = refresh_of(cache.life_of(live), now, early, held_.random);
     if (why != refresh_cause::none) answer.ticket = refresh(now, in, who, key, why, out);
   }
-  reply(in, who, answer, live->value().value, out);
+  reply(in, who, answer, same ? byte_view{} : live->value().value, out);
 }
 
 /// How long a copy of the entry may be read; absent: until it is told otherwise.

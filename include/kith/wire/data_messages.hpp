@@ -66,12 +66,14 @@ inline constexpr get_status last_enumerator<get_status> = get_status::not_modifi
 struct known_value {
   kith::version version;
   std::uint64_t hash = 0;
+  /// Somebody reads the key now. Else who has the value only asks, which is no use of the entry.
+  bool read = false;
 
   friend bool operator==(const known_value&, const known_value&) = default;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
-    visit(self.version, fixed(self.hash));
+    visit(self.version, fixed(self.hash), self.read);
   }
 };
 
@@ -92,7 +94,7 @@ struct get {
   /// Answer with nothing older; the oldest version asks for nothing.
   kith::version after = {};
   /// The caller has this value and asks whether it is still the entry's: `not_modified` if so, else
-  /// the answer is as without it. It is no use of the entry.
+  /// the answer is as without it.
   std::optional<known_value> known = std::nullopt;
 
   template <class Self, class Visitor>

@@ -146,6 +146,7 @@ struct validation : near_writer {
     what.key = to_bytes(reader.distant.text);
     what.near = true;
     what.known = known;
+    if (known && known->read) what.known_bytes = to_bytes("kept");
     what.deadline = reader.now + 1s;
     machine.submit(reader.now, std::move(what), out);
   }
@@ -174,6 +175,21 @@ TEST_CASE("router: a value from before is asked about and may be installed if it
   CHECK(said.value.empty());
   CHECK(said.fill == v.rid);
   CHECK(v.machine.read_times().count() == 0);
+}
+
+TEST_CASE("router: a read of what is still the entry's is answered with the bytes that it had") {
+  const wire::known_value known{{{view_number{4}, 0}, sequence{3}}, 17, true};
+  validation v{known};
+  CHECK(v.asked.known == known);
+  // Who reads the key beside it follows.
+  v.submit(std::nullopt);
+  CHECK(v.out.empty());
+  CHECK(v.answer(known.version));
+  const node::outcome& said = std::get<node::complete>(v.out[0]).result;
+  CHECK(said.yes);
+  CHECK(as_text(said.value) == "kept");
+  CHECK(said.fill == v.rid);
+  CHECK(v.machine.read_times().count() == 1);
 }
 
 TEST_CASE("router: not modified to who knows nothing breaks the protocol") {

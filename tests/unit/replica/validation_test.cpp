@@ -83,6 +83,28 @@ TEST_CASE("validation: an absent key is told as absent and is not loaded unless 
   CHECK(o.effects<run_load>().size() == 1);
 }
 
+TEST_CASE("validation: a read by who knows the value is a read, and the value is not sent again") {
+  asked_owner o;
+  const counters before = o.counted();
+  wire::known_value has = known(o.at, "x");
+  has.read = true;
+  CHECK(o.ask(has).status == get_status::not_modified);
+  CHECK(o.counted().hits == before.hits + 1);
+  CHECK(o.counted().validations_unchanged == 1);
+  o.put(bert, "y");
+  const wire::get_reply said = o.ask(has);
+  CHECK(said.status == get_status::hit);
+  CHECK(as_text(said.value) == "y");
+  CHECK(o.counted().validations_changed == 1);
+  o.erase(bert);
+  CHECK(o.ask(has).status == get_status::absent);
+  CHECK(o.counted().misses == before.misses + 1);
+  static_cast<void>(o.effects<run_load>());
+  o.clear();
+  o.get(anna, {.near = true, .load = true, .known = has});
+  CHECK(o.effects<run_load>().size() == 1);
+}
+
 TEST_CASE("validation: it is no read of the entry") {
   asked_owner o;
   const counters before = o.counted();

@@ -104,12 +104,14 @@ TEST_CASE("decode: a bool, an enumerator and a partition out of range are refuse
   // nothing known
   CHECK(why<get>(hex("0100000161" "01000200" "00000000")) == decode_error::none);
   CHECK(why<get>(hex("0100000161" "02000200" "00000000")) == decode_error::out_of_range);
-  // known: version (epoch, sequence) and the fixed hash.
-  CHECK(why<get>(hex("0100000161" "01000200" "000000" "01" "010203" "0807060504030201")) ==
+  // known: version (epoch, sequence), the fixed hash, whether it is read.
+  CHECK(why<get>(hex("0100000161" "01000200" "000000" "01" "010203" "0807060504030201" "01")) ==
         decode_error::none);
-  CHECK(why<get>(hex("0100000161" "01000200" "000000" "01" "010203" "08070605040302")) ==
+  CHECK(why<get>(hex("0100000161" "01000200" "000000" "01" "010203" "0807060504030201")) ==
         decode_error::truncated);
-  CHECK(why<get>(hex("0100000161" "01000200" "000000" "02" "010203" "0807060504030201")) ==
+  CHECK(why<get>(hex("0100000161" "01000200" "000000" "01" "010203" "0807060504030201" "02")) ==
+        decode_error::out_of_range);
+  CHECK(why<get>(hex("0100000161" "01000200" "000000" "02" "010203" "0807060504030201" "00")) ==
         decode_error::out_of_range);
   bytes reply = encoded(get_reply{});
   reply[0] = std::byte{11};

@@ -1,0 +1,60 @@
+// What stays of a partition that has a new owner: nothing that is served, but what was kept, so
+// that the owner can say that it is still so.
+#include <support/near_reader.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+using namespace kith;
+using namespace kith::test;
+
+namespace {
+
+struct moved_reader : near_reader {
+  moved_reader() { fill(key, 5); }
+  void move() {
+    const epoch next{term.view.next(), term.branch};
+    lane.on_ownership(now, key.partition, stranger, next, out);
+  }
+  void pass(duration span) {
+    for (const time_point end = now + span; now < end;) {
+      now = std::min(end, now + 1s);
+      lane.on_timeout(now, out);
+    }
+  }
+  [[nodiscard]] ref<std::string> recalled() const { return kept.recall(key.hash, key.text); }
+};
+
+}  // namespace
+
+TEST_CASE("moved: what was kept is not served, and is remembered for a while") {
+  moved_reader r;
+  r.move();
+  CHECK_FALSE(r.hit(r.key));
+  r.pass(r.lane.options().moved_kept - 1s);
+  REQUIRE(r.recalled());
+  CHECK(*r.recalled() == "value 5");
+  CHECK(r.recalled().version() == r.at(5));
+  CHECK(r.lane.next_timeout() <= r.now + 1s);
+  r.pass(2s);
+  CHECK_FALSE(r.recalled());
+  CHECK(r.kept.size() == 0);
+}
+
+TEST_CASE("moved: what is written there meanwhile is forgotten at once") {
+  moved_reader r;
+  r.move();
+  const version applied{{r.term.view.next(), r.term.branch}, sequence{6}};
+  r.lane.on_mutation_reply(r.key.partition, r.cache, r.key.hash, applied);
+  CHECK_FALSE(r.recalled());
+}
+
+TEST_CASE("moved: a member that leaves remembers nothing") {
+  moved_reader r;
+  r.lane.retire(r.now, r.out);
+  r.pass(1s);
+  CHECK_FALSE(r.recalled());
+}
