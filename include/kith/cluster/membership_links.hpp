@@ -224,7 +224,7 @@ inline bool membership::forlorn(time_point now) const {
 inline void membership::ask_oldest(outbox& out) {
   const member_record& oldest = view_->oldest();
   const auto later = std::ranges::find_if(
-      links_, [&](const member_id& id) { return id.same_object(oldest.id) && id != oldest.id; });
+      links_, [&](const member_id& id) { return id.same_object(oldest.id) && id > oldest.id; });
   if (later != links_.end()) return greet_stranger(*later, out);
   if (!linked(oldest.id)) out.push_back(dial{oldest.address});
 }
@@ -235,7 +235,7 @@ inline void membership::probe(time_point now, outbox& out) {
   probe_at_ = now + period + duration{static_cast<duration::rep>(jitter)};
   const bool leads = coordinating() && !majority();
   if (!leads && !forlorn(now)) return;
-  if (!leads) ask_oldest(out);
+  if (!leads && !majority()) ask_oldest(out);
   for (const endpoint& where : merge_.next_probes(*view_, candidates_)) {
     if (where != self_.address) out.push_back(dial{where});
   }

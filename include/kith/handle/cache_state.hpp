@@ -49,10 +49,16 @@ namespace kith::handle {
 }
 
 /// Under which a value that a get brought may be kept.
-[[nodiscard]] inline near::entry_terms terms_of(const node::outcome& of, std::size_t value_bytes) {
-  const std::uint64_t charge =
-      store::near_charge_of({of.key.size(), value_bytes}) + replica::charge_of_tags(of.tags.size());
-  return {of.key_hash, of.version, charge, of.expires, replica::hashes_of(of.tags)};
+[[nodiscard]] inline near::entry_terms terms_of(const node::outcome& of, byte_view value) {
+  const std::uint64_t charge = store::near_charge_of({of.key.size(), value.size()}) +
+                               replica::charge_of_tags(of.tags.size());
+  near::entry_terms terms{of.key_hash, of.version, charge, of.expires, replica::hashes_of(of.tags)};
+  terms.value_hash = stable_hash(value);
+  if (of.recalled) {
+    terms.charge = of.recalled->place.charge;
+    terms.value_hash = of.recalled->value_hash;
+  }
+  return terms;
 }
 
 /// Reads of one cache through this member, by where they were answered. The near cache counts its
@@ -126,7 +132,7 @@ class cache_state final : public node::cache_hooks {
   [[nodiscard]] ref<Value> find_near(std::uint64_t hash, const Lookup& lookup,
                                      const get_options& how);
   /// Behind a find_near() that found nothing: what the near cache has of the key and may not serve
-  /// is asked about, so that the owner need not send it again. Encodes that value.
+  /// is asked about, so that the owner need not send it again.
   template <class Lookup>
   void recall_into(node::call& what, const Lookup& lookup) const;
 
@@ -208,6 +214,7 @@ class cache_state final : public node::cache_hooks {
     const auto took = std::max<duration::rep>((port_->now() - since).count(), 0);
     in.record_shared(static_cast<std::uint64_t>(took));
   }
+  [[nodiscard]] static std::optional<Value> value_in(const node::outcome& result);
   error_code decode_value(node::outcome& result, ref<Value>& value);
   void count_read(const node::outcome& result, bool failed);
   [[nodiscard]] std::optional<duration> expiry_of(const Key& key, const Value& value) const;
@@ -354,14 +361,23 @@ error_code cache_state<Key, Value>::take_value(node::outcome& result, ref<Value>
   return result.error;
 }
 
+/// A copy of what the near cache had, where the owner says that it is still so.
+template <class Key, class Value>
+std::optional<Value> cache_state<Key, Value>::value_in(const node::outcome& result) {
+  if (!result.yes) return std::nullopt;
+  if constexpr (std::copy_constructible<Value>) {
+    if (result.recalled) return near::near_cache<Key, Value>::entry_of(result.recalled).value;
+  }
+  return kith::decode<Value>(result.value);
+}
+
 template <class Key, class Value>
 error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Value>& value) {
   if (result.shared) {
     value = near::ref_from<Value>(std::move(result.shared));
     return {};
   }
-  std::optional<Value> decoded;
-  if (result.yes) decoded = kith::decode<Value>(result.value);
+  std::optional<Value> decoded = value_in(result);
   const bool whole = !result.yes || decoded.has_value();
   if (!result.fill) {
     if (decoded) value = near::make_ref<Value>(result.version, std::move(*decoded));
@@ -370,7 +386,7 @@ error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Valu
   near::counted_cell draft;
   std::optional<Key> key = kith::decode<Key>(result.key);
   if (decoded && key) {
-    draft = near::near_cache<Key, Value>::draft(terms_of(result, result.value.size()),
+    draft = near::near_cache<Key, Value>::draft(terms_of(result, result.value),
                                                 std::move(*key), std::move(*decoded));
     value = near::near_cache<Key, Value>::value_of(draft);
   }

@@ -11,6 +11,7 @@
 #include <kith/options.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
@@ -49,15 +50,13 @@ ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& 
 template <class Key, class Value>
 template <class Lookup>
 void cache_state<Key, Value>::recall_into(node::call& what, const Lookup& lookup) const {
-  if (!what.near) return;
-  const ref<Value> kept = near_->recall(what.key_hash, as_key(lookup));
-  if (!kept) return;
-  try {
-    bytes value = written(*kept, "the value");
-    what.known = wire::known_value{kept.version(), stable_hash(value), true};
-    what.known_bytes = std::move(value);
-  } catch (const error&) {
-    // Then its owner sends it.
+  if constexpr (std::copy_constructible<Value>) {
+    // A copy here may answer without asking anybody.
+    if (!what.near || what.backup) return;
+    near::counted_cell kept = near_->recall(what.key_hash, as_key(lookup));
+    if (!kept || kept->value_hash == 0) return;
+    what.known = wire::known_value{kept->version, kept->value_hash, true};
+    what.recalled = std::move(kept);
   }
 }
 

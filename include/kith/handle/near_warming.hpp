@@ -364,7 +364,7 @@ bool near_warming<Key, Value>::keep(const node::outcome& said, byte_view value, 
     key = kith::decode<Key>(said.key);
     std::optional<Value> decoded = kith::decode<Value>(value);
     if (key && decoded) {
-      near::entry_terms terms = terms_of(said, value.size());
+      near::entry_terms terms = terms_of(said, value);
       terms.only_if_room = true;
       draft = near_cache::draft(terms, *key, std::move(*decoded));
       if (read) draft->mark_read();

@@ -57,6 +57,9 @@ class cell : public guarded {
   placement place;
   /// The same; absent for the many that have no tags.
   std::unique_ptr<std::vector<tag_mark>> marks;
+  /// The stable hash of the value's bytes, as its owner sent them; 0: nobody can be asked about it.
+  /// The same.
+  std::uint64_t value_hash = 0;
   /// It may not make another cell leave. The same.
   bool only_if_room = false;
 

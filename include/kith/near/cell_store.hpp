@@ -111,6 +111,9 @@ class cell_store : public table {
                                      guard_slot& slot) const {
     return index_.find(hash, slot, std::forward<Matches>(matches));
   }
+  /// The same, counted. Takes the mutex.
+  template <class Matches>
+  [[nodiscard]] counted_cell hold(std::uint64_t hash, Matches&& matches) const;
 
   /// A cell that is visible, announced in `slot`; nullptr, with the reason counted, where there is
   /// none that may be served. Any thread, no lock.

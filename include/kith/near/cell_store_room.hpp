@@ -1,4 +1,5 @@
-// The part of cell_store.hpp that makes room: by a new limit, or as the member's memory is short.
+// The part of cell_store.hpp that makes room, by a new limit or as the member's memory is short,
+// and that hands out what is there.
 #pragma once
 
 #include <kith/core/mutex.hpp>
@@ -42,6 +43,16 @@ inline std::size_t cell_store::shrink(time_point now, std::uint64_t bytes,
 inline std::uint64_t cell_store::bytes_over() const {
   mutex_lock held{mutex_};
   return engine_.bytes() - std::min(engine_.bytes(), engine_.bytes_in_force());
+}
+
+template <class Matches>
+counted_cell cell_store::hold(std::uint64_t hash, Matches&& matches) const {
+  mutex_lock held{mutex_};
+  counted_cell found;
+  index_.for_each(hash, [&](const cell& seen) {
+    if (matches(seen)) found = engine_[seen.place.at].value();
+  });
+  return found;
 }
 
 }  // namespace kith::near

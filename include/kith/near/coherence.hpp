@@ -245,6 +245,7 @@ inline void coherence::retire(time_point now, outbox& out) {
     lane_.drop_fills(slot, out);
     lane_.streams[slot].subscribed = lane_.streams[slot].confirmed = false;
   }
+  lane_.moved_until = now;
   for (const auto& [owner, known] : lane_.peers) {
     if (known.sid != 0) lane_.send(owner, lane_.partition_at(0), wire::subscribe{}, out);
   }

@@ -52,8 +52,8 @@ struct coherence_options {
   /// Dead entries are looked for at this interval, so many slots of each cache at a time.
   duration sweep_interval = std::chrono::milliseconds{100};
   std::uint32_t sweep_slots = 1024;
-  /// What was kept of a partition that moved stays for so long, unseen: the new owner may say that
-  /// it is still so (near_cache::recall).
+  /// What was kept of partitions that moved stays for so long after the last of them did, unseen:
+  /// the new owner may say that it is still so (near_cache::recall).
   duration moved_kept = std::chrono::seconds{60};
 };
 
@@ -209,7 +209,7 @@ inline void lane_state::flush(time_point now, std::size_t slot) {
 }
 
 inline void lane_state::flush_moved(time_point now, std::size_t slot) {
-  if (end_generation(now, slot)) moved_until = std::min(moved_until, now + options.moved_kept);
+  if (end_generation(now, slot)) moved_until = now + options.moved_kept;
 }
 
 inline void lane_state::poison(fill& one, version at, coherence_counters& counted) {

@@ -36,6 +36,8 @@ struct entry_terms {
   std::vector<std::uint64_t> tags = {};
   /// It is kept where there is room, and makes nothing else leave.
   bool only_if_room = false;
+  /// Of the value's bytes as they came (cell::value_hash).
+  std::uint64_t value_hash = 0;
 };
 
 template <class K, class V>
@@ -92,17 +94,17 @@ class near_cache final : public cell_store {
         });
   }
 
-  /// The value that is kept of the key, though it may not be served: for a reader who asks its
-  /// owner whether it is still so. Leaves no trace; thread safety as find().
+  /// What is kept of the key, though it may not be served: for a reader who asks its owner whether
+  /// it is still so. Leaves no trace. Any thread; takes a lock where there is something.
   template <class Key>
-  [[nodiscard]] ref<V> recall(std::uint64_t hash, const Key& key) const {
-    return find_if(
-        [&](const cell& seen) {
-          return seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
-        },
-        [&](auto& matches, guard::record&, guard_slot& slot) {
-          return find_any(hash, matches, slot);
-        });
+  [[nodiscard]] counted_cell recall(std::uint64_t hash, const Key& key) const {
+    const auto matches = [&](const cell& seen) {
+      return seen.place.hash == hash && static_cast<const entry&>(seen).key == key;
+    };
+    const auto find = [&](auto& accepts, guard::record&, guard_slot& slot) {
+      return find_any(hash, accepts, slot);
+    };
+    return find_if(matches, find) ? hold(hash, matches) : counted_cell{};
   }
 
   /// What is kept of the key, whether it may be served or not; not counted as a look-up.
@@ -119,6 +121,7 @@ class near_cache final : public cell_store {
     made->place.charge = terms.charge;
     made->place.expires = terms.expires;
     made->only_if_room = terms.only_if_room;
+    made->value_hash = terms.value_hash;
     if (!terms.tags.empty()) {
       made->marks = std::make_unique<std::vector<tag_mark>>();
       for (const std::uint64_t tag : terms.tags) made->marks->push_back({tag, 0});

@@ -54,6 +54,8 @@ struct outcome {
   std::optional<std::uint64_t> fill;
   /// Set for a follower: the leader's object, of the cache's own value type.
   near::counted_cell shared;
+  /// The call's own, where its value is still the entry's.
+  near::counted_cell recalled;
 };
 
 /// Told exactly once, with no lock held, on the thread that drove the machine.
@@ -156,9 +158,8 @@ struct call {
   kith::version after;
   /// A value from before that is asked about.
   std::optional<wire::known_value> known;
-  /// Its bytes, which are the answer's where the owner says that they are still the entry's. Empty:
-  /// they stay with whoever asks.
-  bytes known_bytes;
+  /// The cell of it, of the cache's own types, for the outcome. Empty: it stays with whoever asks.
+  near::counted_cell recalled;
 
   /// It is no read of the user's: its time is not recorded, it follows nobody else's, and nobody
   /// follows it.

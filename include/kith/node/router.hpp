@@ -257,6 +257,11 @@ inline void router::try_call(time_point now, store::handle at, outbox& out) {
 inline void router::ask(time_point now, store::handle at, const route& to, outbox& out) {
   pending_call& waiting = calls_[at];
   if (to.owner == self_) {
+    // Its own bytes are at hand.
+    if (waiting.what.recalled) {
+      waiting.what.known.reset();
+      waiting.what.recalled = {};
+    }
     ++waiting.unanswered;
     waiting.asked_at = now;
     out.push_back(ask_here{waiting.rid});

@@ -47,7 +47,8 @@ inline bool router::on_get_reply(time_point now, member_id from, std::uint64_t r
   result.yes = present;
   result.not_modified = not_modified;
   result.version = reply.version;
-  result.value = not_modified ? std::move(waiting.what.known_bytes) : to_bytes(reply.value);
+  result.value = to_bytes(reply.value);
+  if (not_modified) result.recalled = std::move(waiting.what.recalled);
   result.tier = reply.loaded ? tier::loaded : tier::owner;
   if (said == near::reply_verdict::deliver_and_install) {
     result.fill = rid;

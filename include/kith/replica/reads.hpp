@@ -196,6 +196,7 @@ inline void reads::serve(time_point now, owned_partition& in, const reader& who,
   const auto found = cache != nullptr ? cache->find(now, key.hash, key.key) : entries::found{};
   ++(found ? held_.counters.hits : held_.counters.misses);
   if (found) return serve_value(now, in, who, key, found, load_absent, out);
+  if (who.known) ++held_.counters.validations_absent;
   if (load_absent) return serve_absent(now, in, who, key, out);
   reply_absent(in, who, out);
 }
@@ -275,7 +276,7 @@ inline void reads::serve_value(time_point now, owned_partition& in, const reader
   wire::get_reply answer = answer_of(now, cache, live);
   const bool same = has_already(who, live->value());
   if (same) answer.status = wire::get_status::not_modified;
-  // Who only asks has nothing loaded.
+  // Who only asks and has it already has nothing loaded.
   if (may_load && !(same && only_asks(who))) {
     const std::uint64_t early = cache.settings().life.early_refresh;
     const refresh_cause why = refresh_of(cache.life_of(live), now, early, held_.random);

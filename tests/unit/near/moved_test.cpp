@@ -25,7 +25,7 @@ struct moved_reader : near_reader {
       lane.on_timeout(now, out);
     }
   }
-  [[nodiscard]] ref<std::string> recalled() const { return kept.recall(key.hash, key.text); }
+  [[nodiscard]] near::counted_cell recalled() const { return kept.recall(key.hash, key.text); }
 };
 
 }  // namespace
@@ -36,8 +36,8 @@ TEST_CASE("moved: what was kept is not served, and is remembered for a while") {
   CHECK_FALSE(r.hit(r.key));
   r.pass(r.lane.options().moved_kept - 1s);
   REQUIRE(r.recalled());
-  CHECK(*r.recalled() == "value 5");
-  CHECK(r.recalled().version() == r.at(5));
+  CHECK(r.kept.entry_of(r.recalled()).value == "value 5");
+  CHECK(r.recalled()->version == r.at(5));
   CHECK(r.lane.next_timeout() <= r.now + 1s);
   r.pass(2s);
   CHECK_FALSE(r.recalled());
@@ -52,9 +52,25 @@ TEST_CASE("moved: what is written there meanwhile is forgotten at once") {
   CHECK_FALSE(r.recalled());
 }
 
+TEST_CASE("moved: what moved is kept until the last move is as long ago") {
+  moved_reader r;
+  r.fill(r.distant, 7);
+  r.move();
+  const duration part = r.lane.options().moved_kept / 2;
+  r.pass(part);
+  const epoch next{r.term.view.next(), r.term.branch};
+  r.lane.on_ownership(r.now, r.distant.partition, r.stranger, next, r.out);
+  r.pass(part + 5s);
+  CHECK(r.recalled());
+  r.pass(part);
+  CHECK_FALSE(r.recalled());
+}
+
 TEST_CASE("moved: a member that leaves remembers nothing") {
   moved_reader r;
+  SUBCASE("of what is its own") {}
+  SUBCASE("of what moved before") { r.move(); }
   r.lane.retire(r.now, r.out);
-  r.pass(1s);
+  r.pass(2s);
   CHECK_FALSE(r.recalled());
 }

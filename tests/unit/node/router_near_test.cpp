@@ -146,7 +146,7 @@ struct validation : near_writer {
     what.key = to_bytes(reader.distant.text);
     what.near = true;
     what.known = known;
-    if (known && known->read) what.known_bytes = to_bytes("kept");
+    if (known && known->read) what.recalled = cell;
     what.deadline = reader.now + 1s;
     machine.submit(reader.now, std::move(what), out);
   }
@@ -156,6 +156,7 @@ struct validation : near_writer {
     reply.version = at;
     return machine.on_get_reply(reader.now, near_reader::owner, rid, reply, out);
   }
+  near::counted_cell cell = reader.draft(reader.distant, 3);
   wire::get asked;
   std::uint64_t rid = 0;
 };
@@ -177,7 +178,7 @@ TEST_CASE("router: a value from before is asked about and may be installed if it
   CHECK(v.machine.read_times().count() == 0);
 }
 
-TEST_CASE("router: a read of what is still the entry's is answered with the bytes that it had") {
+TEST_CASE("router: a read of what is still the entry's is answered with the cell that it had") {
   const wire::known_value known{{{view_number{4}, 0}, sequence{3}}, 17, true};
   validation v{known};
   CHECK(v.asked.known == known);
@@ -187,9 +188,29 @@ TEST_CASE("router: a read of what is still the entry's is answered with the byte
   CHECK(v.answer(known.version));
   const node::outcome& said = std::get<node::complete>(v.out[0]).result;
   CHECK(said.yes);
-  CHECK(as_text(said.value) == "kept");
+  CHECK(said.recalled.get() == v.cell.get());
   CHECK(said.fill == v.rid);
   CHECK(v.machine.read_times().count() == 1);
+}
+
+TEST_CASE("router: a read that has to be asked again still names what it has") {
+  const wire::known_value known{{{view_number{4}, 0}, sequence{3}}, 17, true};
+  validation v{known};
+  wire::get_reply busy;
+  busy.status = wire::get_status::retry;
+  busy.epoch = v.reader.term;
+  CHECK(v.machine.on_get_reply(v.reader.now, near_reader::owner, v.rid, busy, v.out));
+  v.out.clear();
+  v.reader.now += 900ms;
+  v.machine.on_timeout(v.reader.now, v.out);
+  REQUIRE(v.out.size() == 1);
+  const auto& sent = std::get<wire::send>(v.out[0]).message;
+  v.rid = sent.rid;
+  REQUIRE(wire::decode(sent.payload, v.asked) == wire::decode_error::none);
+  CHECK(v.asked.known == known);
+  v.out.clear();
+  CHECK(v.answer(known.version));
+  CHECK(std::get<node::complete>(v.out[0]).result.recalled.get() == v.cell.get());
 }
 
 TEST_CASE("router: not modified to who knows nothing breaks the protocol") {
