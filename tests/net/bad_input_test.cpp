@@ -47,7 +47,8 @@ struct pestered {
 /// The frame of `code` with these flags and nothing in it.
 kith::bytes empty_frame(const wire::session& of, std::uint8_t code, std::uint16_t flags) {
   kith::bytes frame;
-  static_cast<void>(of.cutter().cut({static_cast<wire::opcode>(code)}, 0, 0, frame));
+  const wire::packet empty{static_cast<wire::opcode>(code), 0, {}, 0, {}};
+  static_cast<void>(of.cutter().cut(empty, 0, 0, frame));
   wire::write_header({wire::newest_version, code, flags, wire::checksum_bytes, 0, 0}, frame.data());
   return frame;
 }
