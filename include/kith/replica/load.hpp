@@ -17,6 +17,7 @@
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/replica/work.hpp>
+#include <kith/wire/data_messages.hpp>
 #include <kith/wire/limits.hpp>
 
 #include <cstdint>
