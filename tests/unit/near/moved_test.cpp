@@ -44,6 +44,19 @@ TEST_CASE("moved: what was kept is not served, and is remembered for a while") {
   CHECK(r.kept.size() == 0);
 }
 
+TEST_CASE("moved: an answer of the new owner about one key does not bring another one back (E1)") {
+  moved_reader r;
+  const epoch next{r.term.view.next(), r.term.branch};
+  r.lane.on_ownership(r.now, r.key.partition, r.owner, next, r.out);
+  const std::uint64_t id = r.lead(r.neighbour);
+  wire::get_reply told = r.value(9, 9);
+  told.epoch = told.version.epoch = next;
+  CHECK(r.reply(id, told) == near::reply_verdict::deliver_and_install);
+  CHECK(r.install(id, r.neighbour, 9));
+  CHECK(r.hit(r.neighbour));
+  CHECK_FALSE(r.hit(r.key));
+}
+
 TEST_CASE("moved: what is written there meanwhile is forgotten at once") {
   moved_reader r;
   r.move();
