@@ -295,13 +295,16 @@ TEST_CASE("loading: reads that near copies answer have the entry refreshed all t
   std::atomic<bool> changed{false};
   page_options options = patient_options();
   options.near.local = true;
-  options.loading.refresh_after = 1ms;
+  options.loading.refresh_after = 20ms;
   options.load = [&](const std::string&) { return std::string{changed ? "new" : "old"}; };
   const pages here = all[0].cache<std::string, std::string>("kept", options);
   const pages there = all[1].cache<std::string, std::string>("kept", options);
-  CHECK(*here.get("key") == "old");
-  CHECK(*there.get("key") == "old");
+  const auto both_read = [&](const char* wanted) {
+    return *here.get("key") == wanted && *there.get("key") == wanted;
+  };
+  CHECK(wait_until([&] {
+    return both_read("old") && here.stats().near_hits > 0 && there.stats().near_hits > 0;
+  }));
   changed = true;
-  CHECK(wait_until([&] { return *here.get("key") == "new" && *there.get("key") == "new"; }));
-  CHECK(here.stats().near_hits + there.stats().near_hits > 0);
+  CHECK(wait_until([&] { return both_read("new"); }));
 }
