@@ -361,24 +361,18 @@ error_code cache_state<Key, Value>::take_value(node::outcome& result, ref<Value>
   return result.error;
 }
 
-/// A copy of what the near cache had, where the owner says that it is still so.
-template <class Key, class Value>
-std::optional<Value> cache_state<Key, Value>::value_in(const node::outcome& result) {
-  if (!result.yes) return std::nullopt;
-  if constexpr (std::copy_constructible<Value>) {
-    if (result.recalled) return near::near_cache<Key, Value>::entry_of(result.recalled).value;
-  }
-  return kith::decode<Value>(result.value);
-}
-
 template <class Key, class Value>
 error_code cache_state<Key, Value>::decode_value(node::outcome& result, ref<Value>& value) {
   if (result.shared) {
     value = near::ref_from<Value>(std::move(result.shared));
     return {};
   }
+  if (result.recalled) {
+    value = near::ref_from<Value>(result.recalled);
+    if (!result.fill) return {};
+  }
   std::optional<Value> decoded = value_in(result);
-  const bool whole = !result.yes || decoded.has_value();
+  const bool whole = !result.yes || decoded.has_value() || value;
   if (!result.fill) {
     if (decoded) value = near::make_ref<Value>(result.version, std::move(*decoded));
     return whole ? error_code{} : make_error_code(errc::decode_failed);

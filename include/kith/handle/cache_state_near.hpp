@@ -1,17 +1,20 @@
-// The part of cache_state.hpp that looks into the near cache.
+// The part of cache_state.hpp that looks into the near cache, and takes up what was found there.
 #pragma once
 
+#include <kith/codec.hpp>
 #include <kith/core/ordinal.hpp>
 #include <kith/core/time.hpp>
 #include <kith/handle/cache_state.hpp>
+#include <kith/handle/encoding.hpp>
 #include <kith/handle/explanation.hpp>
 #include <kith/near/cell_store.hpp>
 #include <kith/near/gates.hpp>
+#include <kith/near/near_cache.hpp>
 #include <kith/near/ref.hpp>
+#include <kith/node/call.hpp>
 #include <kith/options.hpp>
 
 #include <algorithm>
-#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
@@ -50,13 +53,25 @@ ref<Value> cache_state<Key, Value>::find_near(std::uint64_t hash, const Lookup& 
 template <class Key, class Value>
 template <class Lookup>
 void cache_state<Key, Value>::recall_into(node::call& what, const Lookup& lookup) const {
-  if constexpr (std::copy_constructible<Value>) {
-    // A copy here may answer without asking anybody.
-    if (!what.near || what.backup) return;
-    near::counted_cell kept = near_->recall(what.key_hash, as_key(lookup));
-    if (!kept || kept->value_hash == 0) return;
-    what.known = wire::known_value{kept->version, kept->value_hash, true};
-    what.recalled = std::move(kept);
+  // A copy here may answer without asking anybody.
+  if (!what.near || what.backup) return;
+  near::counted_cell kept = near_->recall(what.key_hash, as_key(lookup));
+  if (!kept || kept->value_hash == 0) return;
+  what.known = wire::known_value{kept->version, kept->value_hash, true};
+  what.recalled = std::move(kept);
+}
+
+/// Where the owner says that what the near cache had is still so, another one of it. By its codec:
+/// a type may claim a copy constructor that does not compile, as a vector of unique_ptr does.
+template <class Key, class Value>
+std::optional<Value> cache_state<Key, Value>::value_in(const node::outcome& result) {
+  if (!result.yes) return std::nullopt;
+  if (!result.recalled) return kith::decode<Value>(result.value);
+  try {
+    const Value& had = near::near_cache<Key, Value>::entry_of(result.recalled).value;
+    return kith::decode<Value>(written(had, "the value"));
+  } catch (const error&) {
+    return std::nullopt;
   }
 }
 
