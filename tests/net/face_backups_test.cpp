@@ -359,6 +359,35 @@ TEST_CASE("backups: values that a member has near are not sent again when they m
   CHECK(unchanged == asked);
 }
 
+namespace {
+
+/// It says that it can be copied, and does not compile where it is.
+struct branching {
+  std::int64_t number = 0;
+  std::vector<std::unique_ptr<branching>> below{};
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive & number;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("backups: values that can only be moved stay warm too") {
+  changing_members all{2};
+  kith::member& client = all.add(0);
+  const auto cache =
+      client.cache<std::string, branching>("trees", {.backups = 1, .timeout = patience});
+  for (int i = 0; i < 16; ++i) cache.put(backed_key(i), {.number = i});
+  REQUIRE(all.settle(1));
+  for (int i = 0; i < 16; ++i) REQUIRE(cache.get(backed_key(i)));
+  CHECK(all[0].leave());
+  all.end(0);
+  REQUIRE(all.settle(0));
+  for (int i = 0; i < 16; ++i) CHECK(cache.get(backed_key(i))->number == i);
+  CHECK(all[0].stats().lanes.owner.validations_unchanged > 0);
+}
+
 TEST_CASE("backups: a member leaves once and answers closed from then on") {
   changing_members all{2};
   const auto cache = all[0].cache<std::string, std::string>("words", one_backup);
